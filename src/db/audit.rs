@@ -1,0 +1,217 @@
+//! SQL for the audit: each query lists the rows that break an invariant, and none when all is well.
+//!
+//! Every list is cut at [`LIMIT`] rows; one is enough to fail.
+
+use sqlx::MySqlConnection;
+use uuid::Uuid;
+
+use super::DbResult;
+
+/// How many offending rows of each kind are listed.
+pub const LIMIT: i64 = 50;
+
+/// Beans whose quantity is not the sum of their movements: (bean, quantity, sum).
+pub async fn unexplained_stock(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            b.id,
+            b.quantity,
+            CAST(COALESCE(SUM(m.change_by), 0) AS SIGNED) AS "explained!: i64"
+        FROM beans AS b
+        LEFT JOIN stock_movements AS m ON m.bean_id = b.id
+        GROUP BY b.id, b.quantity
+        HAVING b.quantity <> CAST(COALESCE(SUM(m.change_by), 0) AS SIGNED)
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, row.quantity, row.explained))
+        .collect())
+}
+
+/// Movements that do not follow from the one before them: (bean, sequence). Two wrong rows can
+/// cancel out in a sum; in the chain they cannot.
+pub async fn broken_chains(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT bean_id AS "bean_id!: i64", sequence AS "sequence!: i64"
+        FROM (
+            SELECT
+                bean_id,
+                sequence,
+                change_by,
+                quantity_after,
+                COALESCE(LAG(sequence) OVER (PARTITION BY bean_id ORDER BY sequence), 0)
+                    AS previous_sequence,
+                COALESCE(LAG(quantity_after) OVER (PARTITION BY bean_id ORDER BY sequence), 0)
+                    AS previous_quantity
+            FROM stock_movements
+        ) AS chain
+        WHERE sequence <> previous_sequence + 1
+            OR quantity_after <> previous_quantity + change_by
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.bean_id, row.sequence))
+        .collect())
+}
+
+/// Beans whose newest movement is not the one they point to: (bean, expected, newest).
+pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT b.id, b.last_movement, COALESCE(MAX(m.sequence), 0) AS "newest!: i64"
+        FROM beans AS b
+        LEFT JOIN stock_movements AS m ON m.bean_id = b.id
+        GROUP BY b.id, b.last_movement
+        HAVING b.last_movement <> COALESCE(MAX(m.sequence), 0)
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, row.last_movement, row.newest))
+        .collect())
+}
+
+/// Updates whose state and inbox row disagree: one says the update has had its end, the other not,
+/// or not the same: (update, state, outcome).
+pub async fn disagreeing_ends(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            u.id AS "id: Uuid",
+            u.state,
+            COALESCE(i.outcome, 'none') AS "outcome!: String"
+        FROM inventory_updates AS u
+        LEFT JOIN inbox AS i ON i.update_id = u.id
+        WHERE COALESCE(i.outcome, 'none') <> CASE
+            WHEN u.state IN ('applied', 'superseded', 'dead_lettered') THEN u.state
+            WHEN u.state IN ('fixed', 'resent', 'discarded') THEN 'dead_lettered'
+            ELSE 'none'
+        END
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, row.state, row.outcome))
+        .collect())
+}
+
+/// Inbox rows without an update.
+pub async fn orphaned_ends(conn: &mut MySqlConnection) -> DbResult<Vec<Uuid>> {
+    let rows = sqlx::query_scalar!(
+        r#"
+        SELECT i.update_id AS "update_id: Uuid"
+        FROM inbox AS i
+        LEFT JOIN inventory_updates AS u ON u.id = i.update_id
+        WHERE u.id IS NULL
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
+/// Updates whose state and movement disagree: applied without the movement that would show it, or
+/// a movement by an update that was not applied. (An applied `out_of_stock` moves nothing.)
+pub async fn unbooked_updates(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT u.id AS "id: Uuid", u.state
+        FROM inventory_updates AS u
+        LEFT JOIN stock_movements AS m ON m.update_id = u.id
+        WHERE (u.state = 'applied' AND u.kind <> 'out_of_stock') <> (m.update_id IS NOT NULL)
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+}
+
+/// Movements that disagree with their update about the bean or the bags: (bean, sequence).
+pub async fn foreign_movements(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT m.bean_id, m.sequence
+        FROM stock_movements AS m
+        LEFT JOIN inventory_updates AS u ON u.id = m.update_id
+        WHERE m.update_id IS NOT NULL
+            AND (
+                u.id IS NULL
+                OR u.bean_id IS NULL
+                OR u.bean_id <> m.bean_id
+                OR u.kind <> m.kind
+                OR m.change_by <> CASE u.kind
+                    WHEN 'delivery' THEN u.quantity
+                    WHEN 'return' THEN -u.quantity
+                    ELSE m.change_by
+                END
+            )
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.bean_id, row.sequence))
+        .collect())
+}
+
+/// Accepted updates that nothing will ever carry further: not finished, never refused, and no
+/// longer in the outbox that would publish them again.
+pub async fn lost_updates(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT u.id AS "id: Uuid", u.state
+        FROM inventory_updates AS u
+        LEFT JOIN outbox AS o ON o.update_id = u.id
+        WHERE u.state IN ('accepted', 'published') AND o.update_id IS NULL
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+}
+
+/// Dead-lettered updates without the dead letter that somebody could fix.
+pub async fn missing_dead_letters(conn: &mut MySqlConnection) -> DbResult<Vec<Uuid>> {
+    let rows = sqlx::query_scalar!(
+        r#"
+        SELECT u.id AS "id: Uuid"
+        FROM inventory_updates AS u
+        LEFT JOIN dead_letters AS d ON d.update_id = u.id
+        WHERE u.state = 'dead_lettered' AND d.id IS NULL
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}

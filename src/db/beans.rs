@@ -1,0 +1,358 @@
+//! SQL for beans and the stock on hand.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sqlx::MySqlConnection;
+
+use super::DbResult;
+use super::rows::{datetime, json};
+use crate::domain::{BeanId, BeanType, Stock, SupplierId};
+
+/// A bean as staff see it.
+#[derive(Debug, Clone)]
+pub struct Bean {
+    /// Its number.
+    pub id: BeanId,
+    /// Who delivers it.
+    pub supplier: SupplierId,
+    /// Who that is, by name.
+    pub supplier_name: String,
+    /// Its type, as typed.
+    pub bean_type: String,
+    /// The product's name.
+    pub product_name: String,
+    /// US dollars a bag.
+    pub price: Decimal,
+    /// A sentence or two.
+    pub description: String,
+    /// Bags in stock.
+    pub quantity: i64,
+    /// Since when the supplier has none.
+    pub out_of_stock_since: Option<DateTime<Utc>>,
+}
+
+/// The texts and price of a bean; its stock is no part of them.
+#[derive(Debug, Clone, Copy)]
+pub struct BeanTexts<'a> {
+    /// Who delivers it.
+    pub supplier: SupplierId,
+    /// Its type.
+    pub bean_type: &'a BeanType,
+    /// The product's name.
+    pub product_name: &'a str,
+    /// US dollars a bag.
+    pub price: Decimal,
+    /// A sentence or two.
+    pub description: &'a str,
+}
+
+/// A bean held by `FOR UPDATE` until the transaction ends.
+#[derive(Debug, Clone, Copy)]
+pub struct LockedBean {
+    /// Its number.
+    pub id: BeanId,
+    /// Its stock now.
+    pub stock: Stock,
+    /// The sequence of its newest movement.
+    pub last_movement: i64,
+}
+
+/// What a supplier has to offer: enough to look up what an update is about.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The supplier's name.
+    pub supplier_name: String,
+    /// Whether its updates are taken.
+    pub active: bool,
+    /// Its beans with their types as typed.
+    pub beans: Vec<(BeanId, String)>,
+}
+
+struct BeanRow {
+    id: i64,
+    supplier_id: i64,
+    supplier_name: String,
+    bean_type: String,
+    product_name: String,
+    price: Decimal,
+    description: String,
+    quantity: i64,
+    out_of_stock_since: Option<DateTime<Utc>>,
+}
+
+impl From<BeanRow> for Bean {
+    fn from(row: BeanRow) -> Self {
+        Self {
+            id: BeanId(row.id),
+            supplier: SupplierId(row.supplier_id),
+            supplier_name: row.supplier_name,
+            bean_type: row.bean_type,
+            product_name: row.product_name,
+            price: row.price,
+            description: row.description,
+            quantity: row.quantity,
+            out_of_stock_since: row.out_of_stock_since,
+        }
+    }
+}
+
+/// Lists all beans by number.
+pub async fn list_beans(conn: &mut MySqlConnection) -> DbResult<Vec<Bean>> {
+    let rows = sqlx::query_as!(
+        BeanRow,
+        r#"
+        SELECT
+            b.id,
+            b.supplier_id,
+            s.name AS supplier_name,
+            b.type AS bean_type,
+            b.product_name,
+            b.price,
+            b.description,
+            b.quantity,
+            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
+        FROM beans AS b
+        JOIN suppliers AS s ON s.id = b.supplier_id
+        WHERE b.removed_at IS NULL
+        ORDER BY b.id
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Bean::from).collect())
+}
+
+/// Finds one bean.
+pub async fn find_bean(conn: &mut MySqlConnection, id: BeanId) -> DbResult<Option<Bean>> {
+    let row = sqlx::query_as!(
+        BeanRow,
+        r#"
+        SELECT
+            b.id,
+            b.supplier_id,
+            s.name AS supplier_name,
+            b.type AS bean_type,
+            b.product_name,
+            b.price,
+            b.description,
+            b.quantity,
+            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
+        FROM beans AS b
+        JOIN suppliers AS s ON s.id = b.supplier_id
+        WHERE b.id = ? AND b.removed_at IS NULL
+        "#,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Bean::from))
+}
+
+/// Finds what the given suppliers offer. Suppliers that do not exist are absent from the answer.
+pub async fn find_offers(
+    conn: &mut MySqlConnection,
+    suppliers: &[SupplierId],
+) -> DbResult<HashMap<SupplierId, Offer>> {
+    let ids: Vec<i64> = suppliers.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            s.id AS "supplier_id!",
+            s.name AS "supplier_name!",
+            s.active AS "active!: bool",
+            b.id AS "bean_id?",
+            b.type AS "bean_type?"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        STRAIGHT_JOIN suppliers AS s ON s.id = wanted.id AND s.removed_at IS NULL
+        LEFT JOIN beans AS b ON b.supplier_id = s.id AND b.removed_at IS NULL
+        ORDER BY s.id, b.id
+        "#,
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut offers = HashMap::new();
+    for row in rows {
+        let offer = offers
+            .entry(SupplierId(row.supplier_id))
+            .or_insert_with(|| Offer {
+                supplier_name: row.supplier_name,
+                active: row.active,
+                beans: Vec::new(),
+            });
+        if let (Some(id), Some(bean_type)) = (row.bean_id, row.bean_type) {
+            offer.beans.push((BeanId(id), bean_type));
+        }
+    }
+    Ok(offers)
+}
+
+/// Locks beans in the order given, which must be ascending: then no two transactions can wait for
+/// each other. Beans that were removed are absent from the answer.
+pub async fn lock_beans(
+    conn: &mut MySqlConnection,
+    ascending: &[BeanId],
+) -> DbResult<Vec<LockedBean>> {
+    debug_assert!(ascending.is_sorted(), "locks are taken in id order");
+    let ids: Vec<i64> = ascending.iter().map(|id| id.0).collect();
+    // STRAIGHT_JOIN keeps the order of the array; the forced key keeps the locks to these rows.
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            b.id AS "id!",
+            b.quantity AS "quantity!",
+            b.last_movement AS "last_movement!",
+            b.moved_at AS "moved_at: DateTime<Utc>",
+            b.counted_at AS "counted_at: DateTime<Utc>",
+            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
+            b.removed_at AS "removed_at: DateTime<Utc>"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        STRAIGHT_JOIN beans AS b FORCE INDEX (PRIMARY) ON b.id = wanted.id
+        FOR UPDATE
+        "#,
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.removed_at.is_none())
+        .map(|row| LockedBean {
+            id: BeanId(row.id),
+            stock: Stock {
+                quantity: row.quantity,
+                moved_at: row.moved_at,
+                counted_at: row.counted_at,
+                out_of_stock_since: row.out_of_stock_since,
+            },
+            last_movement: row.last_movement,
+        })
+        .collect())
+}
+
+#[derive(Serialize)]
+struct StockRow {
+    id: i64,
+    quantity: i64,
+    last_movement: i64,
+    #[serde(serialize_with = "datetime", skip_serializing_if = "Option::is_none")]
+    moved_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "datetime", skip_serializing_if = "Option::is_none")]
+    counted_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "datetime", skip_serializing_if = "Option::is_none")]
+    out_of_stock_since: Option<DateTime<Utc>>,
+}
+
+/// Stores the stock of beans that the caller has locked and whose movements it inserts.
+pub async fn set_stock(conn: &mut MySqlConnection, beans: &[LockedBean]) -> DbResult<()> {
+    let rows: Vec<StockRow> = beans
+        .iter()
+        .map(|bean| StockRow {
+            id: bean.id.0,
+            quantity: bean.stock.quantity,
+            last_movement: bean.last_movement,
+            moved_at: bean.stock.moved_at,
+            counted_at: bean.stock.counted_at,
+            out_of_stock_since: bean.stock.out_of_stock_since,
+        })
+        .collect();
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+            id BIGINT PATH '$.id',
+            quantity BIGINT PATH '$.quantity',
+            last_movement BIGINT PATH '$.last_movement',
+            moved_at DATETIME(6) PATH '$.moved_at',
+            counted_at DATETIME(6) PATH '$.counted_at',
+            out_of_stock_since DATETIME(6) PATH '$.out_of_stock_since'
+        )) AS new
+        STRAIGHT_JOIN beans AS b FORCE INDEX (PRIMARY) ON b.id = new.id
+        SET
+            b.quantity = new.quantity,
+            b.last_movement = new.last_movement,
+            b.moved_at = new.moved_at,
+            b.counted_at = new.counted_at,
+            b.out_of_stock_since = new.out_of_stock_since
+        "#,
+        json(&rows)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Adds a bean without stock; its opening stock is a movement.
+pub async fn insert_bean(
+    conn: &mut MySqlConnection,
+    texts: BeanTexts<'_>,
+    now: DateTime<Utc>,
+) -> DbResult<BeanId> {
+    let result = sqlx::query!(
+        r#"
+        INSERT INTO beans (
+            supplier_id, type, type_key, product_name, price, description, created_at, updated_at
+        )
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        "#,
+        texts.supplier.0,
+        texts.bean_type.as_str(),
+        texts.bean_type.key(),
+        texts.product_name,
+        texts.price,
+        texts.description,
+        now,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(BeanId(
+        i64::try_from(result.last_insert_id()).unwrap_or(i64::MAX),
+    ))
+}
+
+/// Replaces a bean's texts and price, not its stock.
+pub async fn set_bean_texts(
+    conn: &mut MySqlConnection,
+    id: BeanId,
+    texts: BeanTexts<'_>,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        UPDATE beans
+        SET supplier_id = ?, type = ?, type_key = ?, product_name = ?, price = ?, description = ?,
+            updated_at = ?
+        WHERE id = ? AND removed_at IS NULL
+        "#,
+        texts.supplier.0,
+        texts.bean_type.as_str(),
+        texts.bean_type.key(),
+        texts.product_name,
+        texts.price,
+        texts.description,
+        now,
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes a bean off the list and frees its type for a new one.
+pub async fn set_bean_removed(
+    conn: &mut MySqlConnection,
+    id: BeanId,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE beans SET removed_at = ?, type_key = NULL WHERE id = ?",
+        now,
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! What can go wrong with the database, sorted by what helps.
+
+/// The result of every query function.
+pub type DbResult<T> = Result<T, DbError>;
+
+/// A failed query.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The server or the way to it failed, or it refused the statement.
+    #[error("database query failed")]
+    Query(#[from] sqlx::Error),
+    /// A row holds something that this program never writes.
+    #[error("unexpected value in {table}.{column}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+/// What to do about a [`DbError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Two transactions met (1213, 1205, 1020, 3572): roll back and do the whole of it again.
+    Conflict,
+    /// A unique key says the row is there already (1062).
+    Duplicate,
+    /// The statement's data cannot be stored; trying again cannot help.
+    BadData,
+    /// The server is away, read-only, full, or not letting us in: wait, on a new connection.
+    Unavailable,
+}
+
+impl DbError {
+    /// Sorts the error by what helps.
+    ///
+    /// The numbers are those of the MySQL 8 server error reference; 1020 and 4025 are MariaDB's.
+    pub fn trouble(&self) -> Trouble {
+        match self.number() {
+            Some(1213 | 1205 | 1020 | 3572) => Trouble::Conflict,
+            Some(1062) => Trouble::Duplicate,
+            Some(1264 | 1366 | 1406 | 1048 | 1452 | 1690 | 3156 | 3819 | 4025) => Trouble::BadData,
+            _ => Trouble::Unavailable,
+        }
+    }
+
+    /// The server's error number, if it was the server that refused.
+    fn number(&self) -> Option<u16> {
+        let Self::Query(error) = self else {
+            return None;
+        };
+        let error = error.as_database_error()?;
+        let error = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?;
+        Some(error.number())
+    }
+}

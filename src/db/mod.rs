@@ -1,0 +1,25 @@
+//! The database: how to reach it, how to change it, and the SQL of each table.
+//!
+//! MySQL 8, Aurora MySQL 3 and MariaDB 10.6 are all meant; only what they share is used. Every
+//! query function takes the connection first, so it works alone and inside a [`Transaction`].
+//! No decisions are made here.
+
+pub mod audit;
+pub mod beans;
+pub mod dead_letters;
+mod error;
+mod migrate;
+mod pool;
+mod rows;
+mod transaction;
+
+pub mod inbox;
+pub mod movements;
+pub mod outbox;
+pub mod suppliers;
+pub mod updates;
+
+pub use error::{DbError, DbResult, Trouble};
+pub use migrate::{MigrateError, migrate};
+pub use pool::{Pool, PoolSettings, connect, ping};
+pub use transaction::Transaction;

@@ -1,0 +1,73 @@
+//! A transaction that trusts no connection it could not finish on.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor as _, MySql, MySqlConnection};
+
+use super::{DbResult, Pool};
+
+/// A database transaction.
+///
+/// If it ends in any other way than [`Transaction::commit`] or [`Transaction::rollback`], its
+/// connection is closed instead of being used again. That covers the dropped future, the lost
+/// answer to a COMMIT and, after an Aurora failover, the connection to the old writer that answers
+/// pings but refuses writes (1290).
+#[derive(Debug)]
+pub struct Transaction {
+    connection: Option<PoolConnection<MySql>>,
+}
+
+impl Transaction {
+    /// Takes a connection and begins.
+    pub async fn begin(pool: &Pool) -> DbResult<Self> {
+        let connection = pool.acquire().await?;
+        let mut transaction = Self {
+            connection: Some(connection),
+        };
+        transaction.execute("BEGIN").await?;
+        Ok(transaction)
+    }
+
+    /// Commits. After an error the outcome is unknown, and the connection is closed.
+    pub async fn commit(mut self) -> DbResult<()> {
+        self.execute("COMMIT").await?;
+        self.give_back();
+        Ok(())
+    }
+
+    /// Undoes everything and gives the connection back for further use.
+    pub async fn rollback(mut self) -> DbResult<()> {
+        self.execute("ROLLBACK").await?;
+        self.give_back();
+        Ok(())
+    }
+
+    fn give_back(&mut self) {
+        drop(self.connection.take());
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.close_on_drop();
+        }
+    }
+}
+
+const OPEN: &str = "a transaction has its connection until it ends";
+
+impl Deref for Transaction {
+    type Target = MySqlConnection;
+
+    fn deref(&self) -> &MySqlConnection {
+        self.connection.as_ref().expect(OPEN)
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut MySqlConnection {
+        self.connection.as_mut().expect(OPEN)
+    }
+}

@@ -1,0 +1,213 @@
+//! What is kept in stock: beans, bags and prices.
+
+use std::fmt;
+
+use rust_decimal::Decimal;
+
+use super::account::{InvalidText, ShortText};
+
+/// Names one bean of one supplier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BeanId(pub i64);
+
+impl fmt::Display for BeanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A sort of bean as somebody typed it, like `Excelsa`; at most 100 characters.
+///
+/// Types are matched without regard to case, so compare [`BeanType::key`], not the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeanType(ShortText<100>);
+
+/// Why a bean type was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bean type {0}")]
+pub struct InvalidBeanType(#[from] pub InvalidText);
+
+impl BeanType {
+    /// Trims and checks what was typed.
+    pub fn parse(typed: &str) -> Result<Self, InvalidBeanType> {
+        Ok(Self(ShortText::parse(typed)?))
+    }
+
+    /// The type as typed.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The form two types share when they mean the same bean.
+    pub fn key(&self) -> String {
+        self.as_str().to_lowercase()
+    }
+}
+
+/// A number of bags that moves: 1 to 1,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bags(i64);
+
+/// Why a number of bags was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBags {
+    /// Not digits at all.
+    #[error("is not a whole number of bags")]
+    NotAWholeNumber,
+    /// Outside the limits given.
+    #[error("must be between {min} and 1,000,000 bags")]
+    OutOfRange {
+        /// The smallest number allowed here.
+        min: i64,
+    },
+}
+
+impl Bags {
+    /// The most bags one update may carry; more is a typing mistake.
+    pub const MAX: i64 = 1_000_000;
+
+    /// Takes a number of bags that move.
+    pub fn new(bags: i64) -> Result<Self, InvalidBags> {
+        Self::within(bags, 1)
+    }
+
+    /// Takes a number of bags that were counted, where none is an honest answer.
+    pub fn counted(bags: i64) -> Result<Self, InvalidBags> {
+        Self::within(bags, 0)
+    }
+
+    fn within(bags: i64, min: i64) -> Result<Self, InvalidBags> {
+        if (min..=Self::MAX).contains(&bags) {
+            Ok(Self(bags))
+        } else {
+            Err(InvalidBags::OutOfRange { min })
+        }
+    }
+
+    /// Reads what was typed in a form, where `1,000` and `1 000` mean a thousand.
+    pub fn parse_typed(typed: &str, min: i64) -> Result<Self, InvalidBags> {
+        let plain: String = typed
+            .trim()
+            .chars()
+            .filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '\u{202f}'))
+            .collect();
+        let bags = parse_integer(&plain).ok_or(InvalidBags::NotAWholeNumber)?;
+        Self::within(bags, min)
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Bags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Reads an optional sign and digits; numbers beyond 64 bits become the nearest limit, so that
+/// they are refused for their size rather than for their look.
+pub(crate) fn parse_integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let magnitude = digits.parse::<i64>().unwrap_or(i64::MAX);
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// A price in US dollars a bag: 0 to 99,999.99 with at most two decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price(Decimal);
+
+/// Why a price was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPrice {
+    /// Not an amount of money.
+    #[error("must be an amount like 18 or 18.00")]
+    NotAnAmount,
+    /// Outside the limits.
+    #[error("must be between 0 and 99,999.99")]
+    OutOfRange,
+}
+
+impl Price {
+    /// Reads what was typed; a leading `$` and thousands separators are allowed.
+    pub fn parse(typed: &str) -> Result<Self, InvalidPrice> {
+        let plain = typed.trim().trim_start_matches('$').replace(',', "");
+        let digits_only = plain.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let mut amount = match plain.parse::<Decimal>() {
+            Ok(amount) if digits_only => amount,
+            _ => return Err(InvalidPrice::NotAnAmount),
+        };
+        if amount.normalize().scale() > 2 {
+            return Err(InvalidPrice::NotAnAmount);
+        }
+        if amount > Decimal::new(9_999_999, 2) {
+            return Err(InvalidPrice::OutOfRange);
+        }
+        amount.rescale(2);
+        Ok(Self(amount))
+    }
+
+    /// The amount, with two decimals.
+    pub fn amount(self) -> Decimal {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bean_types_match_without_regard_to_case() {
+        let typed = BeanType::parse(" liberica ").unwrap();
+
+        assert_eq!(typed.key(), BeanType::parse("LIBERICA").unwrap().key());
+    }
+
+    #[test]
+    fn bags_are_whole_and_within_limits() {
+        assert_eq!(Bags::parse_typed("1,000", 1).unwrap().get(), 1_000);
+        assert_eq!(Bags::parse_typed(" 12 ", 1).unwrap().get(), 12);
+        assert_eq!(Bags::parse_typed("0", 0).unwrap().get(), 0);
+        for (typed, min, error) in [
+            ("twelve", 1, InvalidBags::NotAWholeNumber),
+            ("1.5", 1, InvalidBags::NotAWholeNumber),
+            ("", 1, InvalidBags::NotAWholeNumber),
+            ("0", 1, InvalidBags::OutOfRange { min: 1 }),
+            ("-3", 0, InvalidBags::OutOfRange { min: 0 }),
+            ("1000001", 1, InvalidBags::OutOfRange { min: 1 }),
+            (
+                "99999999999999999999999",
+                1,
+                InvalidBags::OutOfRange { min: 1 },
+            ),
+        ] {
+            assert_eq!(Bags::parse_typed(typed, min), Err(error), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_money_with_two_decimals() {
+        for (typed, shown) in [
+            ("18", "18.00"),
+            ("$18.5", "18.50"),
+            ("1,200.10", "1200.10"),
+            ("18.000", "18.00"),
+            ("0", "0.00"),
+        ] {
+            assert_eq!(Price::parse(typed).unwrap().amount().to_string(), shown);
+        }
+        for bad in ["", "abc", "1e5", "-1", "18.005", "1.2.3", "+5"] {
+            assert_eq!(Price::parse(bad), Err(InvalidPrice::NotAnAmount), "{bad}");
+        }
+        assert_eq!(Price::parse("100000"), Err(InvalidPrice::OutOfRange));
+    }
+}

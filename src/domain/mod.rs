@@ -1,0 +1,21 @@
+//! The café's rules, as values and pure functions.
+//!
+//! No I/O here: nothing in this module knows the database, the queue or the web. Everything that
+//! arrives from outside becomes one of these types first (parse, don't validate), and the same
+//! types decide for forms, messages and files alike.
+
+mod account;
+mod bean;
+mod reason;
+mod stock;
+mod suggest;
+mod update;
+
+pub use account::{EmailAddress, InvalidText, PhoneNumber, ShortText, SupplierId};
+pub use bean::{Bags, BeanId, BeanType, InvalidBags, InvalidBeanType, InvalidPrice, Price};
+pub use reason::{Reason, Refusal};
+pub use stock::{Decision, MAX_STOCK, MovementKind, Stock, decide};
+pub use suggest::did_you_mean;
+pub use update::{
+    Fingerprint, InventoryUpdate, Origin, StockChange, UpdateId, UpdateKind, UpdateState,
+};

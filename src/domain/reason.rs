@@ -1,0 +1,154 @@
+//! Why an update was not applied: one vocabulary for forms, files, the API and dead letters.
+
+use std::fmt;
+
+/// The kinds of reasons. Their codes are stored and published; they never change meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The message was not in a form we can read.
+    Malformed,
+    /// There is no such supplier.
+    UnknownSupplier,
+    /// The supplier has no bean of that type.
+    UnknownBean,
+    /// Not a whole number of bags within the limits.
+    BadQuantity,
+    /// It would leave less than no bags.
+    BelowZero,
+    /// The supplier is switched off.
+    SupplierInactive,
+    /// Something newer already says otherwise.
+    Superseded,
+    /// The database did not answer.
+    Unavailable,
+    /// It took too long.
+    Timeout,
+}
+
+impl Reason {
+    /// Every reason, in the order people read them.
+    pub const ALL: [Self; 9] = [
+        Self::Malformed,
+        Self::UnknownSupplier,
+        Self::UnknownBean,
+        Self::BadQuantity,
+        Self::BelowZero,
+        Self::SupplierInactive,
+        Self::Superseded,
+        Self::Unavailable,
+        Self::Timeout,
+    ];
+
+    /// The stored and published code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownSupplier => "unknown_supplier",
+            Self::UnknownBean => "unknown_bean",
+            Self::BadQuantity => "bad_quantity",
+            Self::BelowZero => "below_zero",
+            Self::SupplierInactive => "supplier_inactive",
+            Self::Superseded => "superseded",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    /// Finds the reason a code stands for.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// A heading of a few words, for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Malformed => "Could not be read",
+            Self::UnknownSupplier => "Unknown supplier",
+            Self::UnknownBean => "Unknown bean",
+            Self::BadQuantity => "Bags do not make sense",
+            Self::BelowZero => "Not enough bags in stock",
+            Self::SupplierInactive => "Supplier is switched off",
+            Self::Superseded => "Overtaken by a newer count",
+            Self::Unavailable => "Database did not answer",
+            Self::Timeout => "Took too long",
+        }
+    }
+
+    /// Whether sending the very same update again may succeed without anyone changing anything.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Timeout)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A reason together with the sentence that explains it to the people concerned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{explanation}")]
+pub struct Refusal {
+    /// The reason's kind.
+    pub reason: Reason,
+    /// One or two plain sentences: what is wrong and what would help. At most 1,000 characters.
+    pub explanation: String,
+}
+
+impl Refusal {
+    /// The column's limit; what is quoted from a message is cut to fit.
+    const MAX_CHARS: usize = 1_000;
+
+    /// Puts a reason into words.
+    pub fn new(reason: Reason, explanation: impl Into<String>) -> Self {
+        let mut explanation: String = explanation.into();
+        if let Some((cut, _)) = explanation.char_indices().nth(Self::MAX_CHARS - 1) {
+            explanation.truncate(cut);
+            explanation.push('…');
+        }
+        Self {
+            reason,
+            explanation,
+        }
+    }
+}
+
+/// Quotes a hostile text for a sentence: short, on one line, without control characters.
+pub(crate) fn quote(text: &str) -> String {
+    const MAX: usize = 60;
+    let mut quoted: String = text
+        .chars()
+        .take(MAX)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(MAX).is_some() {
+        quoted.push('…');
+    }
+    format!("“{quoted}”")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_found_again_by_its_code() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_code(reason.code()), Some(reason));
+        }
+    }
+
+    #[test]
+    fn an_explanation_always_fits_its_column() {
+        let refusal = Refusal::new(Reason::Malformed, "é".repeat(5_000));
+
+        assert_eq!(refusal.explanation.chars().count(), 1_000);
+    }
+
+    #[test]
+    fn a_quoted_text_is_short_and_printable() {
+        assert_eq!(quote("a\nb\u{1b}[31m"), "“a\u{fffd}b\u{fffd}[31m”");
+        assert_eq!(quote(&"x".repeat(100)).chars().count(), 63);
+    }
+}

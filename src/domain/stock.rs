@@ -1,0 +1,342 @@
+//! The stock rule: what an update does to a bean, decided without touching anything.
+
+use chrono::{DateTime, Utc};
+
+use super::{InventoryUpdate, Reason, Refusal, StockChange};
+
+/// More bags than any café can hold; keeps every sum far inside 64 bits.
+pub const MAX_STOCK: i64 = 1_000_000_000;
+
+/// What the rule needs to know of a bean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stock {
+    /// Bags on the shelf.
+    pub quantity: i64,
+    /// When the stock last changed.
+    pub moved_at: Option<DateTime<Utc>>,
+    /// When the bags were last counted.
+    pub counted_at: Option<DateTime<Utc>>,
+    /// Since when the supplier has none.
+    pub out_of_stock_since: Option<DateTime<Utc>>,
+}
+
+/// Why a bean's quantity changed. The codes are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MovementKind {
+    /// What was there when the bean was added.
+    Opening,
+    /// Bags arrived.
+    Delivery,
+    /// Bags went back.
+    Return,
+    /// Bags were counted.
+    Count,
+    /// Staff corrected the number, with a reason.
+    Correction,
+    /// The bean was removed from the list with bags still on it.
+    Removal,
+}
+
+impl MovementKind {
+    /// The stored code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Delivery => "delivery",
+            Self::Return => "return",
+            Self::Count => "count",
+            Self::Correction => "correction",
+            Self::Removal => "removal",
+        }
+    }
+}
+
+/// What a permitted update does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The quantity moves (a count may move it by nothing).
+    Move {
+        /// Why.
+        kind: MovementKind,
+        /// By how many bags.
+        change_by: i64,
+        /// The bean afterwards.
+        after: Stock,
+    },
+    /// Only the out-of-stock flag is set.
+    Flag {
+        /// The bean afterwards.
+        after: Stock,
+    },
+    /// Something newer already says otherwise; record it and change nothing.
+    Superseded(Refusal),
+}
+
+/// Decides what `update`, arriving at `now`, does to a bean that stands at `stock`.
+///
+/// # Errors
+/// A permanent [`Refusal`]: [`Reason::BelowZero`] or, past [`MAX_STOCK`], [`Reason::BadQuantity`].
+pub fn decide(
+    stock: &Stock,
+    update: &InventoryUpdate,
+    now: DateTime<Utc>,
+) -> Result<Decision, Refusal> {
+    match update.change {
+        StockChange::Count { bags, counted_at } => Ok(decide_count(stock, bags.get(), counted_at)),
+        StockChange::OutOfStock => Ok(decide_out_of_stock(
+            stock,
+            update.occurred_at.unwrap_or(now),
+        )),
+        StockChange::Delivery(bags) => {
+            decide_movement(stock, MovementKind::Delivery, bags.get(), update, now)
+        }
+        StockChange::Return(bags) => {
+            decide_movement(stock, MovementKind::Return, -bags.get(), update, now)
+        }
+    }
+}
+
+fn decide_count(stock: &Stock, bags: i64, counted_at: DateTime<Utc>) -> Decision {
+    if stock.moved_at.is_some_and(|moved_at| moved_at > counted_at) {
+        return Decision::Superseded(Refusal::new(
+            Reason::Superseded,
+            "The stock has changed since these bags were counted, so the count was not used. \
+             Count again if you doubt the number.",
+        ));
+    }
+    Decision::Move {
+        kind: MovementKind::Count,
+        change_by: bags - stock.quantity,
+        after: Stock {
+            quantity: bags,
+            moved_at: Some(counted_at),
+            counted_at: Some(counted_at),
+            ..*stock
+        },
+    }
+}
+
+fn decide_out_of_stock(stock: &Stock, since: DateTime<Utc>) -> Decision {
+    Decision::Flag {
+        after: Stock {
+            out_of_stock_since: Some(stock.out_of_stock_since.unwrap_or(since)),
+            ..*stock
+        },
+    }
+}
+
+fn decide_movement(
+    stock: &Stock,
+    kind: MovementKind,
+    change_by: i64,
+    update: &InventoryUpdate,
+    now: DateTime<Utc>,
+) -> Result<Decision, Refusal> {
+    let counted_after = |at| stock.counted_at.is_some_and(|counted_at| counted_at > at);
+    if update.occurred_at.is_some_and(counted_after) {
+        return Ok(Decision::Superseded(Refusal::new(
+            Reason::Superseded,
+            "The bags were counted after this is dated, so the count already includes it.",
+        )));
+    }
+    let quantity = stock.quantity.saturating_add(change_by);
+    if quantity < 0 {
+        return Err(Refusal::new(
+            Reason::BelowZero,
+            format!(
+                "Taking back {} bags would leave {quantity}: there are only {}.",
+                -change_by, stock.quantity
+            ),
+        ));
+    }
+    if quantity > MAX_STOCK {
+        return Err(Refusal::new(
+            Reason::BadQuantity,
+            format!(
+                "Adding {change_by} bags to {} is more than any café can hold.",
+                stock.quantity
+            ),
+        ));
+    }
+    let arrived = kind == MovementKind::Delivery;
+    Ok(Decision::Move {
+        kind,
+        change_by,
+        after: Stock {
+            quantity,
+            moved_at: stock.moved_at.max(Some(now)),
+            out_of_stock_since: stock.out_of_stock_since.filter(|_| !arrived),
+            ..*stock
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Bags, BeanType, SupplierId, UpdateId};
+
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+    }
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        noon() + TimeDelta::minutes(minutes)
+    }
+
+    fn stock(quantity: i64) -> Stock {
+        Stock {
+            quantity,
+            moved_at: Some(noon()),
+            counted_at: None,
+            out_of_stock_since: None,
+        }
+    }
+
+    fn update(change: StockChange) -> InventoryUpdate {
+        InventoryUpdate {
+            id: UpdateId::generate(),
+            supplier: SupplierId(1),
+            bean_type: BeanType::parse("Arabica").unwrap(),
+            change,
+            occurred_at: None,
+            reference: None,
+            note: None,
+        }
+    }
+
+    fn bags(n: i64) -> Bags {
+        Bags::counted(n).unwrap()
+    }
+
+    fn quantity_after(decision: &Decision) -> i64 {
+        match decision {
+            Decision::Move { after, .. } | Decision::Flag { after } => after.quantity,
+            Decision::Superseded(_) => panic!("superseded"),
+        }
+    }
+
+    #[test]
+    fn a_delivery_adds_and_ends_out_of_stock() {
+        let mut empty = stock(200);
+        empty.out_of_stock_since = Some(noon());
+
+        let decision = decide(&empty, &update(StockChange::Delivery(bags(9))), at(1)).unwrap();
+
+        let Decision::Move {
+            after, change_by, ..
+        } = decision
+        else {
+            panic!("{decision:?}")
+        };
+        assert_eq!((change_by, after.quantity), (9, 209));
+        assert_eq!(after.out_of_stock_since, None);
+        assert_eq!(after.moved_at, Some(at(1)));
+    }
+
+    #[test]
+    fn a_return_never_leaves_less_than_nothing() {
+        let all = decide(&stock(5), &update(StockChange::Return(bags(5))), at(1)).unwrap();
+        let refusal = decide(&stock(5), &update(StockChange::Return(bags(6))), at(1)).unwrap_err();
+
+        assert_eq!(quantity_after(&all), 0);
+        assert_eq!(refusal.reason, Reason::BelowZero);
+        assert_eq!(
+            refusal.explanation,
+            "Taking back 6 bags would leave -1: there are only 5."
+        );
+    }
+
+    #[test]
+    fn out_of_stock_changes_no_bags() {
+        let decision = decide(&stock(5), &update(StockChange::OutOfStock), at(1)).unwrap();
+
+        assert_eq!(quantity_after(&decision), 5);
+    }
+
+    #[test]
+    fn a_count_sets_unless_the_stock_moved_later() {
+        let count = |minutes| {
+            update(StockChange::Count {
+                bags: bags(40),
+                counted_at: at(minutes),
+            })
+        };
+
+        let fresh = decide(&stock(5), &count(1), at(2)).unwrap();
+        let stale = decide(&stock(5), &count(-1), at(2)).unwrap();
+
+        assert_eq!(quantity_after(&fresh), 40);
+        assert!(matches!(stale, Decision::Superseded(_)));
+    }
+
+    #[test]
+    fn a_delivery_dated_before_a_count_is_already_in_it() {
+        let mut counted = stock(40);
+        counted.counted_at = Some(at(10));
+        let mut early = update(StockChange::Delivery(bags(3)));
+        early.occurred_at = Some(at(9));
+        let mut late = early.clone();
+        late.occurred_at = Some(at(11));
+
+        let superseded = decide(&counted, &early, at(12)).unwrap();
+        let added = decide(&counted, &late, at(12)).unwrap();
+
+        assert!(matches!(superseded, Decision::Superseded(_)));
+        assert_eq!(quantity_after(&added), 43);
+    }
+
+    proptest! {
+        #[test]
+        fn stock_is_never_negative_and_always_explained(
+            opening in 0..=MAX_STOCK,
+            steps in prop::collection::vec((0..4u8, 0..=Bags::MAX, -90..90i64), 0..60),
+        ) {
+            let mut current = stock(opening);
+            let mut sum = opening;
+            for (kind, n, minutes) in steps {
+                let change = match kind {
+                    0 => StockChange::Delivery(bags(n)),
+                    1 => StockChange::Return(bags(n)),
+                    2 => StockChange::OutOfStock,
+                    _ => StockChange::Count { bags: bags(n), counted_at: at(minutes) },
+                };
+                match decide(&current, &update(change), at(minutes)) {
+                    Ok(Decision::Move { change_by, after, .. }) => {
+                        sum += change_by;
+                        prop_assert_eq!(after.quantity, sum);
+                        prop_assert!((0..=MAX_STOCK).contains(&after.quantity));
+                        prop_assert!(after.moved_at >= current.moved_at);
+                        current = after;
+                    }
+                    Ok(Decision::Flag { after }) => {
+                        prop_assert_eq!(after.quantity, current.quantity);
+                        current = after;
+                    }
+                    Ok(Decision::Superseded(_)) | Err(_) => {}
+                }
+            }
+        }
+
+        #[test]
+        fn deliveries_give_the_same_sum_in_any_order(
+            mut amounts in prop::collection::vec(1..=Bags::MAX, 1..20),
+            seed in any::<u64>(),
+        ) {
+            let total = |amounts: &[i64]| amounts.iter().fold(stock(0), |current, n| {
+                match decide(&current, &update(StockChange::Delivery(bags(*n))), at(1)) {
+                    Ok(Decision::Move { after, .. }) => after,
+                    other => panic!("{other:?}"),
+                }
+            }).quantity;
+            let before = total(&amounts);
+
+            fastrand::Rng::with_seed(seed).shuffle(&mut amounts);
+
+            prop_assert_eq!(total(&amounts), before);
+        }
+    }
+}

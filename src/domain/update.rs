@@ -1,0 +1,322 @@
+//! The unit of work: one inventory update, what it means and where it stands.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{Bags, BeanType, SupplierId};
+
+/// Names one update for ever; the key that makes it count once however often it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UpdateId(pub Uuid);
+
+impl UpdateId {
+    /// Makes a new id (UUIDv7, RFC 9562): unique, and ordered by the time it was made.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// Derives the id of a message that carries none from what the broker calls it.
+    ///
+    /// The same `source` and `message_id` always give the same id (UUIDv8 of a SHA-256), so a
+    /// redelivered message is recognised.
+    pub fn derive(source: &str, message_id: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(source)
+            .chain_update([0])
+            .chain_update(message_id)
+            .finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+impl fmt::Display for UpdateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The four kinds of update, without their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpdateKind {
+    /// Bags arrived: adds.
+    Delivery,
+    /// Bags went back: subtracts.
+    Return,
+    /// The supplier has none: changes nothing, flags the bean.
+    OutOfStock,
+    /// Staff counted: sets.
+    Count,
+}
+
+impl UpdateKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Delivery, Self::Return, Self::OutOfStock, Self::Count];
+
+    /// The stored and published code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Delivery => "delivery",
+            Self::Return => "return",
+            Self::OutOfStock => "out_of_stock",
+            Self::Count => "count",
+        }
+    }
+
+    /// Finds the kind a code stands for.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// What an update does to the stock of its bean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StockChange {
+    /// Adds bags that were delivered.
+    Delivery(Bags),
+    /// Takes away bags that were sent back.
+    Return(Bags),
+    /// Changes nothing, and flags the bean as not to be had.
+    OutOfStock,
+    /// Sets the stock to what was counted.
+    Count {
+        /// How many bags there were; none is allowed.
+        bags: Bags,
+        /// When they were counted; anything that moved later is newer than the count.
+        counted_at: DateTime<Utc>,
+    },
+}
+
+impl StockChange {
+    /// The change without its numbers.
+    pub fn kind(&self) -> UpdateKind {
+        match self {
+            Self::Delivery(_) => UpdateKind::Delivery,
+            Self::Return(_) => UpdateKind::Return,
+            Self::OutOfStock => UpdateKind::OutOfStock,
+            Self::Count { .. } => UpdateKind::Count,
+        }
+    }
+
+    /// The number of bags it speaks of; 0 for [`StockChange::OutOfStock`].
+    pub fn bags(&self) -> i64 {
+        match self {
+            Self::Delivery(bags) | Self::Return(bags) | Self::Count { bags, .. } => bags.get(),
+            Self::OutOfStock => 0,
+        }
+    }
+}
+
+/// One update as its sender meant it. Supplier and bean are claims until they are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InventoryUpdate {
+    /// The idempotency key.
+    pub id: UpdateId,
+    /// The supplier it claims to come from.
+    pub supplier: SupplierId,
+    /// The bean it is about, as typed.
+    pub bean_type: BeanType,
+    /// What it does.
+    pub change: StockChange,
+    /// When it happened, if the sender said so.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// The sender's own reference; at most 64 characters.
+    pub reference: Option<String>,
+    /// A note for the café; at most 500 characters.
+    pub note: Option<String>,
+}
+
+/// SHA-256 over what an update means. Two messages with one id but different fingerprints conflict.
+pub type Fingerprint = [u8; 32];
+
+impl InventoryUpdate {
+    /// Hashes the meaning, not the bytes, so that a re-encoded repeat is still a repeat.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(bytes);
+        };
+        field(&self.supplier.0.to_be_bytes());
+        field(self.bean_type.key().as_bytes());
+        field(self.change.kind().code().as_bytes());
+        field(&self.change.bags().to_be_bytes());
+        let moment = match self.change {
+            StockChange::Count { counted_at, .. } => Some(counted_at),
+            _ => self.occurred_at,
+        };
+        field(&moment.map_or(0, |at| at.timestamp_micros()).to_be_bytes());
+        field(self.reference.as_deref().unwrap_or_default().as_bytes());
+        field(self.note.as_deref().unwrap_or_default().as_bytes());
+        hash.finalize().into()
+    }
+
+    /// The message group: one line of order per supplier and bean, so that a bad update holds up
+    /// nobody else. A digest, because the SQS quota is 128 characters of a limited alphabet.
+    pub fn message_group(&self) -> String {
+        let bean = UpdateId::derive("bean", &self.bean_type.key());
+        format!("{}:{}", self.supplier, bean.0.simple())
+    }
+}
+
+/// How an update reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A form on the website.
+    Web,
+    /// An uploaded file.
+    Csv,
+    /// The HTTP API.
+    Api,
+    /// A message on the topic that nobody announced, like the lab's script sends.
+    External,
+}
+
+impl Origin {
+    /// The stored code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Csv => "csv",
+            Self::Api => "api",
+            Self::External => "external",
+        }
+    }
+}
+
+/// Where an update stands. Applied, superseded, dead-lettered (then fixed, resent or discarded)
+/// are ends; an update has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpdateState {
+    /// Stored with its outbox row; not yet on the topic.
+    Accepted,
+    /// On the topic.
+    Published,
+    /// Refused at least once, and still in the queue.
+    Refused,
+    /// Its effect is in the stock.
+    Applied,
+    /// Something newer already said otherwise; recorded, no effect.
+    Superseded,
+    /// Given up by the queue; waits for somebody.
+    DeadLettered,
+    /// Replaced by a corrected update.
+    Fixed,
+    /// Sent again from the dead letters.
+    Resent,
+    /// Closed by somebody, with a reason.
+    Discarded,
+}
+
+impl UpdateState {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Accepted,
+        Self::Published,
+        Self::Refused,
+        Self::Applied,
+        Self::Superseded,
+        Self::DeadLettered,
+        Self::Fixed,
+        Self::Resent,
+        Self::Discarded,
+    ];
+
+    /// The stored code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Published => "published",
+            Self::Refused => "refused",
+            Self::Applied => "applied",
+            Self::Superseded => "superseded",
+            Self::DeadLettered => "dead_lettered",
+            Self::Fixed => "fixed",
+            Self::Resent => "resent",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// Finds the state a code stands for.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// The word people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "Sending",
+            Self::Published => "Waiting",
+            Self::Refused => "Retrying",
+            Self::Applied => "Applied",
+            Self::Superseded => "Superseded",
+            Self::DeadLettered => "Needs attention",
+            Self::Fixed => "Replaced",
+            Self::Resent => "Sent again",
+            Self::Discarded => "Closed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(bean_type: &str) -> InventoryUpdate {
+        InventoryUpdate {
+            id: UpdateId::derive("test", "1"),
+            supplier: SupplierId(3),
+            bean_type: BeanType::parse(bean_type).unwrap(),
+            change: StockChange::Delivery(Bags::new(9).unwrap()),
+            occurred_at: None,
+            reference: None,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn a_derived_id_is_stable_and_depends_on_its_source() {
+        let id = UpdateId::derive("sns", "m-1");
+
+        assert_eq!(id, UpdateId::derive("sns", "m-1"));
+        assert_ne!(id, UpdateId::derive("sqs", "m-1"));
+        assert_ne!(id, UpdateId::derive("sns", "m-2"));
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_meaning() {
+        let update = delivery("Excelsa");
+
+        assert_eq!(update.fingerprint(), delivery("EXCELSA").fingerprint());
+        let mut note = update.clone();
+        note.note = Some("x".to_owned());
+        let mut reference = update.clone();
+        reference.reference = Some("x".to_owned());
+        assert_ne!(note.fingerprint(), update.fingerprint());
+        assert_ne!(note.fingerprint(), reference.fingerprint());
+    }
+
+    #[test]
+    fn a_message_group_is_one_per_supplier_and_bean_and_always_legal() {
+        let group = delivery("Excelsa").message_group();
+
+        assert_eq!(group, delivery("excelsa").message_group());
+        assert_ne!(group, delivery("Robusta").message_group());
+        let exotic = delivery(&"☕".repeat(100)).message_group();
+        assert!(exotic.len() <= 128 && exotic.is_ascii());
+    }
+
+    #[test]
+    fn codes_find_their_kinds_and_states_again() {
+        for kind in UpdateKind::ALL {
+            assert_eq!(UpdateKind::from_code(kind.code()), Some(kind));
+        }
+        for state in UpdateState::ALL {
+            assert_eq!(UpdateState::from_code(state.code()), Some(state));
+        }
+    }
+}

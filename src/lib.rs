@@ -1,0 +1,6 @@
+//! Beanstock.
+
+pub mod catalogue;
+pub mod clock;
+pub mod db;
+pub mod domain;
