@@ -22,4 +22,4 @@ pub mod updates;
 pub use error::{DbError, DbResult, Trouble};
 pub use migrate::{MigrateError, migrate};
 pub use pool::{Pool, PoolSettings, connect, ping};
-pub use transaction::Transaction;
+pub use transaction::{Transaction, probe_writer};

@@ -124,8 +124,29 @@ struct NextAttemptRow {
     published_at: Option<DateTime<Utc>>,
 }
 
-/// Sets when messages are due again and counts the attempt. Messages that were finished in the
-/// meantime are gone and stay so.
+/// Keeps messages from other relays until `until`, and counts the attempt.
+pub async fn lease_messages(
+    conn: &mut MySqlConnection,
+    ids: &[UpdateId],
+    until: DateTime<Utc>,
+) -> DbResult<()> {
+    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS taken
+        STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) ON o.update_id = UNHEX(taken.id)
+        SET o.next_attempt_at = ?, o.attempts = o.attempts + 1
+        "#,
+        json(&ids),
+        until
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Sets when messages are due again. Messages that were finished in the meantime are gone and
+/// stay so.
 pub async fn set_next_attempts(
     conn: &mut MySqlConnection,
     attempts: &[NextAttempt],
@@ -148,7 +169,6 @@ pub async fn set_next_attempts(
         STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) ON o.update_id = UNHEX(new.id)
         SET
             o.next_attempt_at = new.due,
-            o.attempts = o.attempts + 1,
             o.published_at = COALESCE(new.sent, o.published_at)
         "#,
         json(&rows)

@@ -1,11 +1,12 @@
 //! A transaction that trusts no connection it could not finish on.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor as _, MySql, MySqlConnection};
 
-use super::{DbResult, Pool};
+use super::{DbError, DbResult, Pool, outbox};
 
 /// A database transaction.
 ///
@@ -70,4 +71,19 @@ impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut MySqlConnection {
         self.connection.as_mut().expect(OPEN)
     }
+}
+
+/// Asks for a row lock and gives it back: a server that is up but read-only, like the old writer
+/// after an Aurora failover, answers pings and refuses this.
+pub async fn probe_writer(pool: &Pool) -> DbResult<()> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let attempt = async {
+        let mut tx = Transaction::begin(pool).await?;
+        outbox::lock_claims(&mut tx).await?;
+        tx.rollback().await
+    };
+    // Cutting a transaction short closes its connection, so this is safe.
+    tokio::time::timeout(PATIENCE, attempt)
+        .await
+        .unwrap_or(Err(DbError::Query(sqlx::Error::PoolTimedOut)))
 }

@@ -12,10 +12,12 @@ mod suggest;
 mod update;
 
 pub use account::{EmailAddress, InvalidText, PhoneNumber, ShortText, SupplierId};
+pub(crate) use bean::parse_integer;
 pub use bean::{Bags, BeanId, BeanType, InvalidBags, InvalidBeanType, InvalidPrice, Price};
+pub(crate) use reason::quote;
 pub use reason::{Reason, Refusal};
 pub use stock::{Decision, MAX_STOCK, MovementKind, Stock, decide};
 pub use suggest::did_you_mean;
 pub use update::{
-    Fingerprint, InventoryUpdate, Origin, StockChange, UpdateId, UpdateKind, UpdateState,
+    Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateId, UpdateKind, UpdateState,
 };

@@ -1,6 +1,6 @@
 //! The stock rule: what an update does to a bean, decided without touching anything.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{InventoryUpdate, Reason, Refusal, StockChange};
 
@@ -81,6 +81,7 @@ pub fn decide(
     update: &InventoryUpdate,
     now: DateTime<Utc>,
 ) -> Result<Decision, Refusal> {
+    refuse_the_future(update, now)?;
     match update.change {
         StockChange::Count { bags, counted_at } => Ok(decide_count(stock, bags.get(), counted_at)),
         StockChange::OutOfStock => Ok(decide_out_of_stock(
@@ -93,6 +94,26 @@ pub fn decide(
         StockChange::Return(bags) => {
             decide_movement(stock, MovementKind::Return, -bags.get(), update, now)
         }
+    }
+}
+
+/// Clocks differ by minutes; a count from tomorrow would overrule everything until then.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+
+fn refuse_the_future(update: &InventoryUpdate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let moment = match update.change {
+        StockChange::Count { counted_at, .. } => Some(counted_at),
+        _ => update.occurred_at,
+    };
+    match moment.filter(|moment| *moment > now + CLOCK_TOLERANCE) {
+        Some(moment) => Err(Refusal::new(
+            Reason::Malformed,
+            format!(
+                "It is dated {}, which is in the future.",
+                moment.format("%Y-%m-%d %H:%M UTC")
+            ),
+        )),
+        None => Ok(()),
     }
 }
 
@@ -173,7 +194,6 @@ fn decide_movement(
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
@@ -271,6 +291,16 @@ mod tests {
 
         assert_eq!(quantity_after(&fresh), 40);
         assert!(matches!(stale, Decision::Superseded(_)));
+    }
+
+    #[test]
+    fn nothing_may_be_dated_in_the_future() {
+        let mut early = update(StockChange::Delivery(bags(1)));
+        early.occurred_at = Some(at(60));
+
+        let refusal = decide(&stock(5), &early, at(0)).unwrap_err();
+
+        assert_eq!(refusal.reason, Reason::Malformed);
     }
 
     #[test]

@@ -130,6 +130,42 @@ pub struct InventoryUpdate {
     pub note: Option<String>,
 }
 
+/// What a message claims, as far as it could be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// The supplier it names.
+    pub supplier: Option<i64>,
+    /// The bean it names.
+    pub bean_type: Option<String>,
+    /// What it does.
+    pub kind: Option<UpdateKind>,
+    /// How many bags.
+    pub quantity: Option<i64>,
+    /// The sender's reference.
+    pub reference: Option<String>,
+    /// The sender's note.
+    pub note: Option<String>,
+    /// When it happened, or when the bags were counted.
+    pub occurred_at: Option<DateTime<Utc>>,
+}
+
+impl From<&InventoryUpdate> for Claim {
+    fn from(update: &InventoryUpdate) -> Self {
+        Self {
+            supplier: Some(update.supplier.0),
+            bean_type: Some(update.bean_type.as_str().to_owned()),
+            kind: Some(update.change.kind()),
+            quantity: Some(update.change.bags()),
+            reference: update.reference.clone(),
+            note: update.note.clone(),
+            occurred_at: match update.change {
+                StockChange::Count { counted_at, .. } => Some(counted_at),
+                _ => update.occurred_at,
+            },
+        }
+    }
+}
+
 /// SHA-256 over what an update means. Two messages with one id but different fingerprints conflict.
 pub type Fingerprint = [u8; 32];
 

@@ -1,0 +1,253 @@
+//! The composition root: builds the parts from the settings and runs them until the end.
+//!
+//! The only place, beside provisioning, that names AWS clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::MessagingSettings;
+use crate::db::Pool;
+use crate::dead_letters::Collector;
+use crate::messaging::ServiceError;
+use crate::messaging::sns::SnsPublisher;
+use crate::messaging::sqs::SqsQueue;
+use crate::outbox::Relay;
+use crate::poller::{Poller, PollerSettings};
+use crate::shutdown::Shutdown;
+use crate::web;
+
+/// The parts of the program, which may run together or each alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Part {
+    /// The website.
+    Web,
+    /// Applies what the queue delivers.
+    Poller,
+    /// Publishes what was accepted.
+    Relay,
+    /// Moves dead letters into the database.
+    Collector,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Web, Self::Poller, Self::Relay, Self::Collector];
+}
+
+/// What the parts share.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database.
+    pub pool: Pool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How and when to stop.
+    pub shutdown: Shutdown,
+    /// Told when this process accepts an update, so that its relay need not wait.
+    pub accepted: Arc<Notify>,
+}
+
+impl App {
+    /// Uses a database and the machine's clock.
+    pub fn new(pool: Pool, shutdown: Shutdown) -> Self {
+        Self {
+            pool,
+            clock: Arc::new(SystemClock),
+            shutdown,
+            accepted: Arc::default(),
+        }
+    }
+
+    /// Starts the website on the shutdown's tasks.
+    pub fn start_web(&self, listener: TcpListener) {
+        let state = web::AppState {
+            pool: self.pool.clone(),
+            clock: Arc::clone(&self.clock),
+            tasks: self.shutdown.tasks.clone(),
+        };
+        let stop = self.shutdown.soft.clone().cancelled_owned();
+        let shutdown = self.shutdown.clone();
+        self.shutdown.tasks.spawn(async move {
+            if let Err(error) = web::serve(listener, state, stop).await {
+                tracing::error!(%error, "the website stopped");
+                shutdown.soft.cancel();
+            }
+        });
+    }
+
+    /// Starts the chosen parts that work with the queue and the topic.
+    ///
+    /// # Errors
+    /// The queue cannot be asked for its redrive policy.
+    pub async fn start_messaging(
+        &self,
+        settings: &MessagingSettings,
+        aws: &SdkConfig,
+        parts: &[Part],
+    ) -> Result<()> {
+        if parts.contains(&Part::Relay) {
+            self.start_relay(settings, aws);
+        }
+        let Some(url) = settings.queue() else {
+            tracing::warn!("QUEUE_URL is not set, so nothing is polled");
+            return Ok(());
+        };
+        let sqs = sqs_client(aws, settings.wait());
+        let queue = SqsQueue::new(sqs.clone(), url.to_owned(), settings.visibility());
+        let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
+        if parts.contains(&Part::Collector) && settings.collect_dead_letters {
+            let arn = redrive.as_ref().map(|r| r.dead_letter_queue_arn.as_str());
+            self.start_collector(settings, sqs, arn).await?;
+        }
+        if parts.contains(&Part::Poller) {
+            let max_receive_count = redrive.map_or(0, |redrive| redrive.max_receive_count);
+            self.start_pollers(settings, queue, max_receive_count);
+        }
+        Ok(())
+    }
+
+    fn start_relay(&self, settings: &MessagingSettings, aws: &SdkConfig) {
+        let Some(topic) = settings.topic() else {
+            tracing::warn!("TOPIC_ARN is not set, so accepted updates are not published");
+            return;
+        };
+        let publisher = SnsPublisher::new(sns_client(aws), topic.to_owned());
+        let relay = Relay::new(
+            publisher,
+            self.pool.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.accepted),
+            self.shutdown.clone(),
+        );
+        self.shutdown.tasks.spawn(relay.run());
+    }
+
+    async fn start_collector(
+        &self,
+        settings: &MessagingSettings,
+        sqs: aws_sdk_sqs::Client,
+        arn: Option<&str>,
+    ) -> Result<()> {
+        let url = match (settings.dead_letter_queue(), arn) {
+            (Some(url), _) => url.to_owned(),
+            (None, Some(arn)) => queue_url(&sqs, arn).await?,
+            (None, None) => {
+                tracing::warn!("the queue has no dead-letter queue, so nothing is collected");
+                return Ok(());
+            }
+        };
+        let collector = Collector::new(
+            SqsQueue::new(sqs, url, settings.visibility()),
+            self.pool.clone(),
+            Arc::clone(&self.clock),
+            settings.wait(),
+            self.shutdown.clone(),
+        );
+        self.shutdown.tasks.spawn(collector.run());
+        Ok(())
+    }
+
+    fn start_pollers(&self, settings: &MessagingSettings, queue: SqsQueue, max_receive_count: u32) {
+        let poller = Poller::new(
+            queue,
+            self.pool.clone(),
+            Arc::clone(&self.clock),
+            PollerSettings {
+                pollers: settings.pollers.into(),
+                wait: settings.wait(),
+                visibility: settings.visibility(),
+                max_receive_count,
+            },
+            self.shutdown.clone(),
+        );
+        Arc::new(poller).start();
+    }
+}
+
+/// Finds the URL of the queue with this ARN.
+async fn queue_url(sqs: &aws_sdk_sqs::Client, arn: &str) -> Result<String> {
+    let name = arn.rsplit(':').next().unwrap_or(arn);
+    let found = sqs
+        .get_queue_url()
+        .queue_name(name)
+        .send()
+        .await
+        .with_context(|| format!("looking for the dead-letter queue {name}"))?;
+    found
+        .queue_url
+        .with_context(|| format!("SQS gave no URL for the dead-letter queue {name}"))
+}
+
+/// Asks again while the service does not answer: starting must not depend on who starts first.
+async fn ask_until_answered<T, F>(shutdown: &Shutdown, ask: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, ServiceError>>,
+{
+    let mut failures = 0;
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error @ ServiceError::Refused { .. }) => return Err(error.into()),
+            Err(error) => {
+                if failures == 0 {
+                    tracing::warn!(%error, "the queue does not answer yet; trying again");
+                }
+                failures += 1;
+                let delay = crate::poller::backoff::after_failed_receive(failures);
+                anyhow::ensure!(
+                    shutdown.sleep(delay).await,
+                    "stopped while waiting for the queue"
+                );
+            }
+        }
+    }
+}
+
+/// Reads credentials and region the way every AWS client does.
+pub async fn load_aws(settings: &MessagingSettings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = settings.region() {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(url) = settings.endpoint() {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+/// How long a call may take beyond what it is asked to wait. The SDK for Rust has no limit of its
+/// own but for connecting, so a long poll on a dead connection would hang for ever.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+
+fn timeouts(wait: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(wait + ATTEMPT_TIMEOUT)
+        .build()
+}
+
+/// An SQS client whose receives wait up to `wait`.
+pub fn sqs_client(aws: &SdkConfig, wait: Duration) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(aws)
+        .timeout_config(timeouts(wait))
+        .retry_config(RetryConfig::standard())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
+
+/// An SNS client.
+pub fn sns_client(aws: &SdkConfig) -> aws_sdk_sns::Client {
+    let config = aws_sdk_sns::config::Builder::from(aws)
+        .timeout_config(timeouts(Duration::ZERO))
+        .retry_config(RetryConfig::standard())
+        .build();
+    aws_sdk_sns::Client::from_conf(config)
+}

@@ -1,0 +1,244 @@
+//! The collector: moves what the queue gave up on into a table where people can work on it.
+//!
+//! SQS cannot search or edit messages and forgets them after fourteen days; the table can, and
+//! does not. A message is deleted from the dead-letter queue only after its row is committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::Clock;
+use crate::db::dead_letters::DeadLetter;
+use crate::db::inbox::End;
+use crate::db::updates::{Event, Record};
+use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
+use crate::domain::{Claim, Fingerprint, Reason, Refusal, UpdateId, UpdateState};
+use crate::inventory::conflict_id;
+use crate::messaging::{Delivery, ServiceError, UpdateQueue, wire};
+use crate::poller::{backoff, delivery};
+use crate::shutdown::Shutdown;
+
+/// Collects dead letters.
+#[derive(Debug)]
+pub struct Collector<Q> {
+    queue: Q,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    wait: Duration,
+    shutdown: Shutdown,
+}
+
+impl<Q: UpdateQueue> Collector<Q> {
+    /// Prepares a collector for a dead-letter queue; a receive waits up to `wait`.
+    pub fn new(
+        queue: Q,
+        pool: Pool,
+        clock: Arc<dyn Clock>,
+        wait: Duration,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            queue,
+            pool,
+            clock,
+            wait,
+            shutdown,
+        }
+    }
+
+    /// Collects until stopping begins.
+    pub async fn run(self) {
+        let mut failures = 0;
+        while !self.shutdown.soft.is_cancelled() {
+            match self.collect_once().await {
+                Ok(_) => failures = 0,
+                Err(error) => {
+                    if failures == 0 {
+                        let error = crate::telemetry::chain(&error);
+                        tracing::warn!(error, "cannot collect dead letters; trying again");
+                    }
+                    failures += 1;
+                    let delay = backoff::after_failed_receive(failures);
+                    self.shutdown.sleep(delay).await;
+                }
+            }
+        }
+    }
+
+    /// Receives up to ten dead letters and stores each; gives their number.
+    ///
+    /// # Errors
+    /// The queue or the database failed. What is not stored comes again.
+    pub async fn collect_once(&self) -> Result<usize, CollectError> {
+        let deliveries = tokio::select! {
+            deliveries = self.queue.receive(self.wait) => deliveries?,
+            () = self.shutdown.hard.cancelled() => return Ok(0),
+        };
+        for (position, letter) in deliveries.iter().enumerate() {
+            if let Err(error) = self.collect(letter).await {
+                let rest: Vec<&Delivery> = deliveries[position..].iter().collect();
+                delivery::postpone(&self.queue, &rest).await;
+                return Err(error.into());
+            }
+            delivery::delete(&self.queue, vec![&letter.receipt]).await;
+        }
+        Ok(deliveries.len())
+    }
+
+    async fn collect(&self, letter: &Delivery) -> DbResult<()> {
+        let mut tries = 0;
+        loop {
+            match store(&self.pool, self.clock.now(), letter).await {
+                // Another collector or a poller was at the same rows: look again.
+                Err(error)
+                    if tries < 5
+                        && matches!(error.trouble(), Trouble::Conflict | Trouble::Duplicate) =>
+                {
+                    tries += 1;
+                    tokio::time::sleep(backoff::before_probe(tries)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Why dead letters could not be collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(#[from] ServiceError),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// What a dead letter is about.
+struct Identity {
+    id: UpdateId,
+    fingerprint: Fingerprint,
+    claim: Claim,
+    /// Why it cannot even be read.
+    unreadable: Option<Refusal>,
+}
+
+impl Identity {
+    fn of(letter: &Delivery) -> Self {
+        match wire::decode(&letter.message_id, &letter.body) {
+            Ok(update) => Self {
+                id: update.id,
+                fingerprint: update.fingerprint(),
+                claim: Claim::from(&update),
+                unreadable: None,
+            },
+            Err(unreadable) => Self {
+                id: unreadable.id,
+                fingerprint: unreadable.fingerprint,
+                claim: unreadable.claim,
+                unreadable: Some(unreadable.refusal),
+            },
+        }
+    }
+}
+
+async fn store(pool: &Pool, now: DateTime<Utc>, letter: &Delivery) -> DbResult<()> {
+    let mut identity = Identity::of(letter);
+    let mut tx = Transaction::begin(pool).await?;
+    if db::dead_letters::is_collected(&mut tx, &letter.message_id).await? {
+        return tx.rollback().await;
+    }
+    let ended = db::inbox::find_ended(&mut tx, &[identity.id]).await?;
+    match ended.get(&identity.id) {
+        // A copy of an update that has had its end: nothing is lost with it.
+        Some(seen) if *seen == identity.fingerprint => {
+            db::inbox::count_repeats(&mut tx, &[identity.id]).await?;
+            return tx.commit().await;
+        }
+        Some(_) => identity.id = conflict_id(identity.id, &identity.fingerprint),
+        None => {}
+    }
+    let refusal = find_refusal(&mut tx, &identity, letter.receive_count).await?;
+    write(&mut tx, now, letter, identity, refusal).await?;
+    tx.commit().await
+}
+
+/// The reason recorded at the last attempt; failing that, what is wrong with the message itself.
+async fn find_refusal(
+    tx: &mut Transaction,
+    identity: &Identity,
+    receive_count: u32,
+) -> DbResult<Refusal> {
+    let recorded = db::dead_letters::find_last_refusal(tx, identity.id).await?;
+    let recorded = recorded.and_then(|row| {
+        let reason = Reason::from_code(&row.reason?)?;
+        Some(Refusal::new(reason, row.explanation.unwrap_or_default()))
+    });
+    Ok(recorded
+        .or_else(|| identity.unreadable.clone())
+        .unwrap_or_else(|| {
+            Refusal::new(
+                Reason::Unavailable,
+                format!(
+                    "The queue gave it up after {receive_count} receives without anybody \
+                     recording why. Send it again unchanged."
+                ),
+            )
+        }))
+}
+
+async fn write(
+    tx: &mut Transaction,
+    now: DateTime<Utc>,
+    letter: &Delivery,
+    identity: Identity,
+    refusal: Refusal,
+) -> DbResult<()> {
+    let id = identity.id;
+    let end = End {
+        id,
+        fingerprint: identity.fingerprint,
+        state: UpdateState::DeadLettered,
+    };
+    let record = Record {
+        id,
+        claim: identity.claim,
+        bean: None,
+        state: UpdateState::DeadLettered,
+        refusal: Some(refusal.clone()),
+        quantities: None,
+    };
+    let event = Event {
+        id,
+        state: UpdateState::DeadLettered,
+        refusal: Some(refusal.clone()),
+    };
+    let row = DeadLetter {
+        message_id: letter.message_id.clone(),
+        update: id,
+        body: letter.body.clone(),
+        attributes: attributes(letter),
+        receive_count: i32::try_from(letter.receive_count).unwrap_or(i32::MAX),
+        refusal,
+        sent_at: letter.sent_at,
+    };
+    db::inbox::insert_ends(tx, &[end], now).await?;
+    db::updates::record_updates(tx, &[record], now).await?;
+    db::updates::insert_events(tx, &[event], now).await?;
+    db::dead_letters::insert_dead_letter(tx, &row, now).await?;
+    db::outbox::delete_messages(tx, &[id]).await
+}
+
+fn attributes(letter: &Delivery) -> String {
+    let mut all: BTreeMap<&str, &str> = letter
+        .attributes
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    if let Some(group) = &letter.group {
+        all.insert("MessageGroupId", group);
+    }
+    serde_json::to_string(&all).expect("a map of texts always encodes")
+}

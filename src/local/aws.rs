@@ -1,0 +1,356 @@
+//! The embedded SNS and SQS: rustack's, on one port, speaking the real wire protocol.
+//!
+//! Any AWS client can use it; nothing in the rest of the program knows that it is not AWS. Composed
+//! here are the listener, the way from topic to queue, the journal, and an end to long polls when
+//! the program stops. Known gaps: one message of a FIFO group in each receive, no
+//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustack_sns_core::config::SnsConfig;
+use rustack_sns_core::handler::RustackSnsHandler;
+use rustack_sns_core::provider::RustackSns;
+use rustack_sns_core::publisher::{DeliveryError, SqsPublisher};
+use rustack_sns_http::dispatch::SnsHandler as _;
+use rustack_sqs_core::config::SqsConfig;
+use rustack_sqs_core::handler::RustackSqsHandler;
+use rustack_sqs_core::provider::RustackSqs;
+use rustack_sqs_http::dispatch::SqsHandler as _;
+use rustack_sqs_model::error::SqsError;
+use rustack_sqs_model::input::{
+    CreateQueueInput, DeleteMessageBatchInput, DeleteMessageInput, ReceiveMessageInput,
+    SendMessageBatchInput, SendMessageInput,
+};
+use rustack_sqs_model::operations::SqsOperation;
+use rustack_sqs_model::output::{ReceiveMessageOutput, SendMessageOutput};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::journal::{Journal, Sent};
+
+/// The region of the embedded resources.
+pub const REGION: &str = "us-east-1";
+
+/// The account of the embedded resources.
+pub const ACCOUNT: &str = "000000000000";
+
+/// A batch of ten messages of 1 MiB, with room for the encoding.
+const MAX_REQUEST_BYTES: usize = 16 << 20;
+
+/// The embedded SNS and SQS.
+#[derive(Debug)]
+pub struct LocalAws {
+    url: String,
+}
+
+#[derive(Clone)]
+struct Endpoint {
+    queues: Arc<Queues>,
+    sqs: Arc<RustackSqsHandler>,
+    sns: Arc<RustackSnsHandler>,
+}
+
+/// The queues, and what happens beside keeping messages.
+struct Queues {
+    provider: Arc<RustackSqs>,
+    journal: Option<Journal>,
+    stopping: CancellationToken,
+}
+
+impl LocalAws {
+    /// Serves on `listener` until `stopped`. From `stopping` on, long polls return at once.
+    ///
+    /// Messages are kept in `journal` over restarts; without one they end with the process.
+    pub fn start(
+        listener: TcpListener,
+        journal: Option<&std::path::Path>,
+        tasks: &TaskTracker,
+        stopping: CancellationToken,
+        stopped: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let journal = journal.map(Journal::open).transpose()?;
+        let provider = Arc::new(RustackSqs::new(SqsConfig {
+            skip_signature_validation: true,
+            default_region: REGION.to_owned(),
+            account_id: ACCOUNT.to_owned(),
+            host: address.ip().to_string(),
+            port: address.port(),
+        }));
+        let queues = Arc::new(Queues {
+            provider: Arc::clone(&provider),
+            journal,
+            stopping,
+        });
+        let topics = RustackSns::new(
+            SnsConfig {
+                skip_signature_validation: true,
+                default_region: REGION.to_owned(),
+                account_id: ACCOUNT.to_owned(),
+                host: address.ip().to_string(),
+                port: address.port(),
+            },
+            Arc::new(TopicToQueue(Arc::clone(&queues))),
+        );
+        let endpoint = Endpoint {
+            queues,
+            sqs: Arc::new(RustackSqsHandler::new(provider)),
+            sns: Arc::new(RustackSnsHandler::new(Arc::new(topics))),
+        };
+        let router = Router::new()
+            .fallback(answer)
+            .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+            .with_state(endpoint);
+        let server =
+            axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the embedded SNS and SQS stopped");
+            }
+        });
+        Ok(Self {
+            url: format!("http://{address}"),
+        })
+    }
+
+    /// The endpoint for AWS clients.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// SQS names its operation in a header, SNS in the form it is sent.
+async fn answer(State(endpoint): State<Endpoint>, headers: HeaderMap, body: Bytes) -> Response {
+    let request_id = Uuid::new_v4().to_string();
+    if !headers.contains_key("x-amz-target") {
+        return endpoint.answer_sns(body, &request_id).await;
+    }
+    match endpoint.answer_sqs(&headers, body, &request_id).await {
+        Ok(response) => response,
+        Err(error) => {
+            let response = rustack_sqs_http::response::error_to_response(&error, &request_id);
+            response.map(axum::body::Body::new).into_response()
+        }
+    }
+}
+
+impl Endpoint {
+    async fn answer_sns(&self, body: Bytes, request_id: &str) -> Response {
+        let parameters = rustack_sns_http::request::parse_form_params(&body);
+        let result = match rustack_sns_http::router::resolve_operation(&parameters) {
+            Ok(operation) => self.sns.handle_operation(operation, body).await,
+            Err(error) => Err(error),
+        };
+        result
+            .unwrap_or_else(|error| {
+                rustack_sns_http::response::error_to_response(&error, request_id)
+            })
+            .map(axum::body::Body::new)
+            .into_response()
+    }
+
+    async fn answer_sqs(
+        &self,
+        headers: &HeaderMap,
+        body: Bytes,
+        request_id: &str,
+    ) -> Result<Response, SqsError> {
+        let queues = &self.queues;
+        match rustack_sqs_http::router::resolve_operation(headers)? {
+            SqsOperation::SendMessage => json(&queues.send(parse(&body)?).await?, request_id),
+            SqsOperation::SendMessageBatch => {
+                json(&queues.send_batch(parse(&body)?).await?, request_id)
+            }
+            SqsOperation::ReceiveMessage => json(&queues.receive(parse(&body)?).await?, request_id),
+            SqsOperation::DeleteMessage => json(&queues.delete(parse(&body)?).await?, request_id),
+            SqsOperation::DeleteMessageBatch => {
+                json(&queues.delete_batch(parse(&body)?).await?, request_id)
+            }
+            SqsOperation::CreateQueue => json(&queues.create(parse(&body)?).await?, request_id),
+            operation => {
+                let response = self.sqs.handle_operation(operation, body).await?;
+                Ok(response.map(axum::body::Body::new).into_response())
+            }
+        }
+    }
+}
+
+impl Queues {
+    async fn send(&self, input: SendMessageInput) -> Result<SendMessageOutput, SqsError> {
+        let output = self.provider.send_message(input.clone()).await?;
+        self.note_sent(output.message_id.as_deref(), input);
+        Ok(output)
+    }
+
+    fn note_sent(&self, id: Option<&str>, input: SendMessageInput) {
+        if let (Some(journal), Some(id)) = (&self.journal, id) {
+            journal.sent(Sent {
+                queue: queue_name(&input.queue_url).to_owned(),
+                id: id.to_owned(),
+                input,
+            });
+        }
+    }
+
+    async fn send_batch(
+        &self,
+        input: SendMessageBatchInput,
+    ) -> Result<impl Serialize + use<>, SqsError> {
+        let output = self.provider.send_message_batch(input.clone()).await?;
+        for entry in input.entries {
+            let sent = output.successful.iter().find(|done| done.id == entry.id);
+            let id = sent.and_then(|done| serde_json::to_value(&done.message_id).ok());
+            self.note_sent(
+                id.as_ref().and_then(serde_json::Value::as_str),
+                SendMessageInput {
+                    queue_url: input.queue_url.clone(),
+                    message_body: entry.message_body,
+                    message_deduplication_id: entry.message_deduplication_id,
+                    message_group_id: entry.message_group_id,
+                    message_attributes: entry.message_attributes,
+                    ..SendMessageInput::default()
+                },
+            );
+        }
+        Ok(output)
+    }
+
+    async fn receive(&self, input: ReceiveMessageInput) -> Result<ReceiveMessageOutput, SqsError> {
+        let mut output = tokio::select! {
+            output = self.provider.receive_message(input) => output?,
+            () = self.stopping.cancelled() => ReceiveMessageOutput { messages: Vec::new() },
+        };
+        if let Some(journal) = &self.journal {
+            for message in &mut output.messages {
+                let first_id = message
+                    .message_id
+                    .as_deref()
+                    .and_then(|id| journal.first_id(id));
+                message.message_id = first_id.or(message.message_id.take());
+            }
+        }
+        Ok(output)
+    }
+
+    async fn delete(&self, input: DeleteMessageInput) -> Result<impl Serialize + use<>, SqsError> {
+        let receipt = input.receipt_handle.clone();
+        let output = self.provider.delete_message(input).await?;
+        self.note_deleted(&receipt);
+        Ok(output)
+    }
+
+    async fn delete_batch(
+        &self,
+        input: DeleteMessageBatchInput,
+    ) -> Result<impl Serialize + use<>, SqsError> {
+        let entries = input.entries.clone();
+        let output = self.provider.delete_message_batch(input).await?;
+        for done in &output.successful {
+            if let Some(entry) = entries.iter().find(|entry| entry.id == done.id) {
+                self.note_deleted(&entry.receipt_handle);
+            }
+        }
+        Ok(output)
+    }
+
+    /// A receipt handle of rustack is the base64 of `message id:time:nonce`.
+    fn note_deleted(&self, receipt: &str) {
+        let Some(journal) = &self.journal else {
+            return;
+        };
+        let decoded = STANDARD.decode(receipt).ok();
+        let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some((id, _)) = decoded.as_deref().and_then(|text| text.split_once(':')) {
+            journal.deleted(id);
+        }
+    }
+
+    /// Creates a queue and sends it what an earlier run left for it.
+    async fn create(&self, input: CreateQueueInput) -> Result<impl Serialize + use<>, SqsError> {
+        let name = input.queue_name.clone();
+        let output = self.provider.create_queue(input).await?;
+        if let (Some(journal), Some(url)) = (&self.journal, &output.queue_url) {
+            for mut sent in journal.take_waiting(&name) {
+                sent.input.queue_url.clone_from(url);
+                if sent.input.message_group_id.is_some() {
+                    sent.input.message_deduplication_id = Some(sent.id.clone());
+                }
+                match self.provider.send_message(sent.input).await {
+                    Ok(output) => journal.resent(sent.id, output.message_id.unwrap_or_default()),
+                    Err(error) => tracing::error!(%error, "a kept message could not be sent again"),
+                }
+            }
+        }
+        Ok(output)
+    }
+}
+
+/// What carries a topic's messages into its queues.
+struct TopicToQueue(Arc<Queues>);
+
+#[async_trait::async_trait]
+impl SqsPublisher for TopicToQueue {
+    fn validate(&self, queue_arn: &str) -> Result<(), DeliveryError> {
+        let known = self.0.provider.queue_url_for_arn(queue_arn);
+        known
+            .map(|_| ())
+            .map_err(|error| undeliverable(queue_arn, &error))
+    }
+
+    async fn send_message(
+        &self,
+        queue_arn: &str,
+        message_body: &str,
+        message_group_id: Option<&str>,
+        message_deduplication_id: Option<&str>,
+    ) -> Result<(), DeliveryError> {
+        let failed = |error| undeliverable(queue_arn, &error);
+        let input = SendMessageInput {
+            queue_url: self
+                .0
+                .provider
+                .queue_url_for_arn(queue_arn)
+                .map_err(failed)?,
+            message_body: message_body.to_owned(),
+            message_group_id: message_group_id.map(str::to_owned),
+            message_deduplication_id: message_deduplication_id.map(str::to_owned),
+            ..SendMessageInput::default()
+        };
+        self.0.send(input).await.map_err(failed)?;
+        Ok(())
+    }
+}
+
+fn undeliverable(queue_arn: &str, error: &SqsError) -> DeliveryError {
+    DeliveryError::SqsDeliveryFailed {
+        queue_arn: queue_arn.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn queue_name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, SqsError> {
+    serde_json::from_slice(body)
+        .map_err(|error| SqsError::invalid_parameter_value(format!("unreadable request: {error}")))
+}
+
+fn json(output: &impl Serialize, request_id: &str) -> Result<Response, SqsError> {
+    let json = serde_json::to_vec(output)
+        .map_err(|error| SqsError::internal_error(format!("unwritable answer: {error}")))?;
+    let response = rustack_sqs_http::response::json_response(json, request_id);
+    Ok(response.map(axum::body::Body::new).into_response())
+}

@@ -1,0 +1,255 @@
+//! Keeps the messages of the embedded queues over a restart, also one by `kill -9`.
+//!
+//! The embedded endpoint holds its queues in memory. Every message that is sent and every one that
+//! is deleted is appended to a file; on the next start, what was sent and not deleted is sent again
+//! as soon as its queue exists. Such a message keeps the id under which it was first known, because
+//! the inbox knows messages without an update id by it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use rustack_sqs_model::input::SendMessageInput;
+use serde::{Deserialize, Serialize};
+
+/// A file without live messages is emptied once it is this long.
+const EMPTY_ABOVE_BYTES: u64 = 1 << 20;
+
+/// SQS answers a repeat of a message with the first one's id for five minutes, also after that was
+/// deleted; such a repeat must not come back to life. This many ids are more than five minutes' worth.
+const REMEMBERED_DELETES: usize = 100_000;
+
+/// A message that was sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Sent {
+    /// The queue's name.
+    pub(super) queue: String,
+    /// The id it got when it was first sent.
+    pub(super) id: String,
+    /// What was sent.
+    pub(super) input: SendMessageInput,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Sent(Box<Sent>),
+    Deleted(String),
+}
+
+/// The journal file.
+#[derive(Debug)]
+pub(super) struct Journal {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    live: HashSet<String>,
+    deleted: HashSet<String>,
+    deleted_in_order: VecDeque<String>,
+    /// From an earlier run, waiting for their queues.
+    waiting: HashMap<String, Vec<Sent>>,
+    /// The ids under which messages of an earlier run are known now → their first ids.
+    first_ids: HashMap<String, String>,
+}
+
+impl Journal {
+    /// Opens the journal and takes up what an earlier run left in it.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let left = read(path).with_context(|| format!("reading {}", path.display()))?;
+        let file = rewrite(path, &left).with_context(|| format!("writing {}", path.display()))?;
+        let mut waiting: HashMap<String, Vec<Sent>> = HashMap::new();
+        let live = left.iter().map(|sent| sent.id.clone()).collect();
+        for sent in left {
+            waiting.entry(sent.queue.clone()).or_default().push(sent);
+        }
+        Ok(Self {
+            state: Mutex::new(State {
+                file,
+                live,
+                deleted: HashSet::new(),
+                deleted_in_order: VecDeque::new(),
+                waiting,
+                first_ids: HashMap::new(),
+            }),
+        })
+    }
+
+    /// Notes a message that was sent.
+    pub(super) fn sent(&self, sent: Sent) {
+        let mut state = self.lock();
+        if state.deleted.contains(&sent.id) || !state.live.insert(sent.id.clone()) {
+            return;
+        }
+        state.append(&Line::Sent(Box::new(sent)));
+    }
+
+    /// Notes a message that was deleted; `id` is the one under which it is known now.
+    pub(super) fn deleted(&self, id: &str) {
+        let mut state = self.lock();
+        let first_id = state.first_ids.remove(id).unwrap_or_else(|| id.to_owned());
+        if !state.live.remove(&first_id) {
+            return;
+        }
+        state.append(&Line::Deleted(first_id.clone()));
+        state.remember_deleted(first_id);
+        state.empty_if_done();
+    }
+
+    /// Takes the messages of an earlier run that wait for this queue.
+    pub(super) fn take_waiting(&self, queue: &str) -> Vec<Sent> {
+        self.lock().waiting.remove(queue).unwrap_or_default()
+    }
+
+    /// Notes that a message of an earlier run is known by a new id now.
+    pub(super) fn resent(&self, first_id: String, id: String) {
+        self.lock().first_ids.insert(id, first_id);
+    }
+
+    /// The id under which a message was first known.
+    pub(super) fn first_id(&self, id: &str) -> Option<String> {
+        self.lock().first_ids.get(id).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn append(&mut self, line: &Line) {
+        let mut text = serde_json::to_string(line).expect("lines always encode");
+        text.push('\n');
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            tracing::error!(%error, "the queue's journal cannot be written; a restart may lose messages");
+        }
+    }
+
+    fn remember_deleted(&mut self, id: String) {
+        self.deleted.insert(id.clone());
+        self.deleted_in_order.push_back(id);
+        if self.deleted_in_order.len() > REMEMBERED_DELETES
+            && let Some(oldest) = self.deleted_in_order.pop_front()
+        {
+            self.deleted.remove(&oldest);
+        }
+    }
+
+    fn empty_if_done(&mut self) {
+        let long = |file: &File| {
+            file.metadata()
+                .is_ok_and(|meta| meta.len() > EMPTY_ABOVE_BYTES)
+        };
+        if self.live.is_empty() && long(&self.file) {
+            // If it fails, the file stays as it is, which is right too.
+            drop(self.file.set_len(0));
+        }
+    }
+}
+
+/// Reads what was sent and not deleted, in order. A line that was cut short by a crash is left out.
+fn read(path: &Path) -> Result<Vec<Sent>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let mut sent: Vec<Sent> = Vec::new();
+    let mut deleted = HashSet::new();
+    for line in BufReader::new(File::open(path)?).lines() {
+        match serde_json::from_str(&line?) {
+            Ok(Line::Sent(message)) => sent.push(*message),
+            Ok(Line::Deleted(id)) => {
+                deleted.insert(id);
+            }
+            Err(_) => tracing::warn!("left out a line of the queue's journal that was cut short"),
+        }
+    }
+    sent.retain(|message| !deleted.contains(&message.id));
+    Ok(sent)
+}
+
+/// Writes the live messages to a new file, puts it in the old one's place and opens it.
+fn rewrite(path: &Path, sent: &[Sent]) -> Result<File> {
+    let mut new: PathBuf = path.to_owned();
+    new.set_extension("new");
+    let mut file = File::create(&new)?;
+    for message in sent {
+        serde_json::to_writer(&mut file, &Line::Sent(Box::new(message.clone())))?;
+        file.write_all(b"\n")?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    Ok(OpenOptions::new().append(true).open(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(id: &str) -> Sent {
+        Sent {
+            queue: "q".to_owned(),
+            id: id.to_owned(),
+            input: SendMessageInput {
+                message_body: format!("body of {id}"),
+                ..SendMessageInput::default()
+            },
+        }
+    }
+
+    fn left(journal: &Journal) -> Vec<String> {
+        journal
+            .take_waiting("q")
+            .into_iter()
+            .map(|sent| sent.id)
+            .collect()
+    }
+
+    #[test]
+    fn what_was_sent_and_not_deleted_is_there_after_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path).unwrap();
+        for id in ["a", "b", "c"] {
+            journal.sent(sent(id));
+        }
+        journal.deleted("b");
+        // As `kill -9` in the middle of a line leaves it.
+        journal.lock().file.write_all(b"{\"sent\":{\"que").unwrap();
+
+        let next = Journal::open(&path).unwrap();
+
+        assert_eq!(left(&next), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_message_keeps_its_first_id_over_restarts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        Journal::open(&path).unwrap().sent(sent("a"));
+        let second = Journal::open(&path).unwrap();
+        second.resent("a".to_owned(), "a2".to_owned());
+
+        assert_eq!(second.first_id("a2").as_deref(), Some("a"));
+        second.deleted("a2");
+
+        assert!(left(&Journal::open(&path).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_swallowed_repeat_of_a_deleted_message_stays_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path).unwrap();
+        journal.sent(sent("a"));
+        journal.deleted("a");
+
+        journal.sent(sent("a"));
+
+        assert!(left(&Journal::open(&path).unwrap()).is_empty());
+    }
+}

@@ -1,0 +1,201 @@
+//! Everything on one machine: a private database, the embedded SNS and SQS, and all parts.
+//!
+//! The code that runs is the one that runs on AWS: the same SDK talks to a real socket.
+
+pub mod aws;
+pub mod database;
+pub mod demo;
+mod journal;
+
+use std::fs::{File, TryLockError};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::Credentials;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{self, App, Part};
+use crate::config::{MessagingSettings, WebSettings};
+use crate::db::{self, MigrateError, PoolSettings};
+use crate::provision::{self, Names, Provisioned};
+use crate::shutdown::Shutdown;
+use aws::LocalAws;
+use database::{Durability, PrivateDatabase};
+
+/// Settings of local mode.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LocalSettings {
+    /// Port of the embedded SNS and SQS, on 127.0.0.1.
+    #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
+    pub local_aws_port: u16,
+    /// Folder for the database and the queues' messages.
+    #[arg(long = "data", env = "BEANSTOCK_DATA", default_value = "./.beanstock")]
+    pub beanstock_data: PathBuf,
+    #[command(flatten)]
+    pub web: WebSettings,
+    #[command(flatten)]
+    pub names: Names,
+    #[command(flatten)]
+    pub messaging: MessagingSettings,
+}
+
+/// Parts get this long to finish; the database needs its time after them, and all of it has ten
+/// seconds.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs everything until SIGTERM or Ctrl-C.
+pub async fn run(settings: LocalSettings) -> Result<()> {
+    let web = listen(settings.web.port(), "PORT").await?;
+    let aws = listen(settings.local_aws_port, "LOCAL_AWS_PORT").await?;
+    let folder = &settings.beanstock_data;
+    let _only_here = lock(folder)?;
+    let database = PrivateDatabase::start(&folder.join("database"), Durability::Full).await?;
+    let shutdown = Shutdown::default();
+    let result = run_with(&settings, &database, web, aws, &shutdown).await;
+    shutdown.finish(GRACE).await;
+    database.stop().await?;
+    result
+}
+
+async fn run_with(
+    settings: &LocalSettings,
+    database: &PrivateDatabase,
+    web: TcpListener,
+    aws: TcpListener,
+    shutdown: &Shutdown,
+) -> Result<()> {
+    let pool = db::connect(&PoolSettings {
+        options: database.options(),
+        max_connections: 32,
+        acquire_timeout: Duration::from_secs(5),
+    });
+    db::migrate(&pool).await.map_err(newer_data)?;
+    // The endpoint outlives the parts that talk to it.
+    let endpoint_tasks = TaskTracker::new();
+    let endpoint_stopped = CancellationToken::new();
+    let endpoint = LocalAws::start(
+        aws,
+        Some(&settings.beanstock_data.join("messages.jsonl")),
+        &endpoint_tasks,
+        shutdown.soft.clone(),
+        endpoint_stopped.clone(),
+    )?;
+    let sdk = sdk_config(endpoint.url()).await;
+    let provisioned = provision_at(&sdk, &settings.names).await?;
+    let app = App::new(pool.clone(), shutdown.clone());
+    if demo::fill_if_empty(&pool, &*app.clock).await? {
+        tracing::info!("filled the empty database with the demonstration data");
+    }
+    let mut messaging = settings.messaging.clone();
+    messaging.set_resources(&provisioned);
+    app.start_messaging(&messaging, &sdk, &Part::ALL).await?;
+    let website = format!("http://{}", web.local_addr()?);
+    app.start_web(web);
+    announce(
+        &website,
+        endpoint.url(),
+        &provisioned,
+        &settings.beanstock_data,
+    );
+    shutdown.requested().await?;
+    tracing::info!("stopping");
+    shutdown.finish(GRACE).await;
+    pool.close().await;
+    endpoint_stopped.cancel();
+    endpoint_tasks.close();
+    let _slow_clients_are_cut_off =
+        tokio::time::timeout(Duration::from_millis(500), endpoint_tasks.wait()).await;
+    Ok(())
+}
+
+/// Listens on this machine only.
+async fn listen(port: u16, setting: &str) -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .with_context(|| {
+            format!("cannot listen on 127.0.0.1:{port}; set {setting} to a port that is free")
+        })
+}
+
+/// Makes sure that no other instance uses the folder. The lock ends with the process.
+fn lock(folder: &Path) -> Result<File> {
+    let unwritable = || format!("cannot write to {} (BEANSTOCK_DATA)", folder.display());
+    std::fs::create_dir_all(folder).with_context(unwritable)?;
+    let file = File::create(folder.join("lock")).with_context(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another `beanstock local` is using {}; stop it, or set BEANSTOCK_DATA to another folder",
+            folder.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(unwritable),
+    }
+}
+
+fn newer_data(error: MigrateError) -> anyhow::Error {
+    match error {
+        MigrateError::NewerSchema(_) => anyhow::anyhow!(
+            "the data folder was last used by a newer version of beanstock; start that version, or \
+             set BEANSTOCK_DATA to another folder"
+        ),
+        error => error.into(),
+    }
+}
+
+/// An SDK configuration for the embedded endpoint, with the credentials everybody uses for such.
+pub async fn sdk_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "beanstock-local");
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static(aws::REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(credentials)
+        .load()
+        .await
+}
+
+/// Creates queues, topic and subscription at an endpoint.
+pub async fn provision_at(sdk: &SdkConfig, names: &Names) -> Result<Provisioned> {
+    let sqs = app::sqs_client(sdk, Duration::ZERO);
+    let sns = app::sns_client(sdk);
+    provision::provision(&sqs, &sns, names).await
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "this is what the command is asked to tell"
+)]
+fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &Path) {
+    let topic = &provisioned.topic_arn;
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    println!(
+        "
+  Beanstock is ready.
+
+    Website        {website}
+    SNS and SQS    {endpoint}   (credentials test/test, region {region})
+    Queue          {queue}
+    Data           {folder}
+
+  Publish an update with any AWS client, for example:
+
+    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region} \\
+    aws --endpoint-url {endpoint} sns publish \\
+      --topic-arn {topic} \\
+      --message-group-id bean_message_group --subject 'New bean delivery' --message '3:Excelsa:9'
+
+  or with beanstock itself:
+
+    echo '3:Excelsa:9' | beanstock publish --local
+
+  Ctrl-C stops everything.
+",
+        region = aws::REGION,
+        queue = provisioned.queue_url,
+        folder = folder.display(),
+    );
+}

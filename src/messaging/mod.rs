@@ -1,0 +1,186 @@
+//! Queues and topics, as the rest of the program sees them. No AWS types in the signatures.
+
+pub mod sns;
+pub mod sqs;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// The most messages in one receive, delete, visibility change or publish (SQS and SNS quota).
+pub const MAX_BATCH: usize = 10;
+
+/// A message that was received and is invisible to others until its visibility timeout ends.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// What the queue calls the message; stable over redeliveries.
+    pub message_id: String,
+    /// What to delete or release this delivery with.
+    pub receipt: String,
+    /// The message, hostile like all of it.
+    pub body: String,
+    /// The message group, on a FIFO queue.
+    pub group: Option<String>,
+    /// How often the message has been received, this time included.
+    pub receive_count: u32,
+    /// When the queue got it.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// System and message attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// An entry of a batch call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedEntry {
+    /// Its place in the batch that was sent.
+    pub position: usize,
+    /// Whether the same entry may succeed later; an expired receipt never does.
+    pub retryable: bool,
+}
+
+/// Why a call to a queue or topic failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The network, a throttle or a fault of the service: try again later.
+    #[error("{service} did not answer: {detail}")]
+    Unreachable {
+        /// `SQS` or `SNS`.
+        service: &'static str,
+        /// What was heard.
+        detail: String,
+    },
+    /// The resource is gone or forbidden: somebody has to act.
+    #[error("{service} refused: {detail}")]
+    Refused {
+        /// `SQS` or `SNS`.
+        service: &'static str,
+        /// What was heard.
+        detail: String,
+    },
+}
+
+/// A queue of updates.
+pub trait UpdateQueue: Send + Sync + 'static {
+    /// Receives up to ten messages, waiting up to `wait` for the first.
+    ///
+    /// Dropping the future may leave messages invisible until their timeout ends.
+    fn receive(
+        &self,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Delivery>, ServiceError>> + Send;
+
+    /// Deletes up to ten messages; tells those it could not.
+    fn delete(
+        &self,
+        receipts: &[&str],
+    ) -> impl Future<Output = Result<Vec<FailedEntry>, ServiceError>> + Send;
+
+    /// Sets when up to ten messages become visible again, counted from now; zero releases them.
+    fn change_visibility(
+        &self,
+        entries: &[(&str, Duration)],
+    ) -> impl Future<Output = Result<Vec<FailedEntry>, ServiceError>> + Send;
+}
+
+/// A message to be published.
+#[derive(Debug, Clone, Default)]
+pub struct Publication {
+    /// The message.
+    pub body: String,
+    /// The subject, if it has one.
+    pub subject: Option<&'static str>,
+    /// The message group; ignored by standard topics.
+    pub group: String,
+    /// The deduplication id. Without one a FIFO topic deduplicates by content, and then two honest
+    /// deliveries of the same amount within five minutes are one.
+    pub deduplication_id: Option<String>,
+    /// String attributes.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// A topic of updates.
+pub trait UpdatePublisher: Send + Sync + 'static {
+    /// Publishes up to ten messages; tells those it could not.
+    fn publish(
+        &self,
+        batch: &[Publication],
+    ) -> impl Future<Output = Result<Vec<FailedEntry>, ServiceError>> + Send;
+}
+
+/// What SQS and SNS answer when waiting cannot help: the resource is gone or the door is shut.
+///
+/// From the error lists of the two API references and their common errors.
+const REFUSALS: [&str; 14] = [
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "InvalidAddress",
+    "InvalidSecurity",
+    "UnsupportedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotFound",
+    "NotFoundException",
+    "KmsAccessDenied",
+    "KmsDisabled",
+    "KmsNotFound",
+    "InvalidClientTokenId",
+];
+
+/// Sorts a failed call by what helps. The detail names the whole chain of causes, but no bodies.
+fn service_error(
+    service: &'static str,
+    code: Option<&str>,
+    error: &(dyn std::error::Error + 'static),
+) -> ServiceError {
+    let mut detail = code.map(str::to_owned).unwrap_or_default();
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if !detail.is_empty() {
+            detail.push_str(": ");
+        }
+        detail.push_str(&error.to_string());
+        cause = error.source();
+    }
+    if code.is_some_and(|code| REFUSALS.contains(&code)) {
+        ServiceError::Refused { service, detail }
+    } else {
+        ServiceError::Unreachable { service, detail }
+    }
+}
+
+/// Lists the entries of a batch that are not among the successful ones; one that is in neither of
+/// the answer's lists has failed too. `failed` gives ids and whether the sender is at fault.
+fn failed_entries(sent: usize, successful: &[&str], failed: &[(&str, bool)]) -> Vec<FailedEntry> {
+    (0..sent)
+        .map(|position| (position, position.to_string()))
+        .filter(|(_, id)| !successful.contains(&id.as_str()))
+        .map(|(position, id)| FailedEntry {
+            position,
+            retryable: failed
+                .iter()
+                .find(|(failed, _)| *failed == id)
+                .is_none_or(|(_, sender_fault)| !sender_fault),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_missing_from_both_lists_has_failed_too() {
+        let entries = failed_entries(4, &["0"], &[("1", true), ("2", false)]);
+
+        assert_eq!(
+            entries,
+            [(1, false), (2, true), (3, true)].map(|(position, retryable)| FailedEntry {
+                position,
+                retryable
+            })
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! SNS as an [`UpdatePublisher`].
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+
+use super::sqs::is_fifo;
+use super::{FailedEntry, MAX_BATCH, Publication, ServiceError, UpdatePublisher, failed_entries};
+
+const SNS: &str = "SNS";
+
+/// One SNS topic.
+#[derive(Debug, Clone)]
+pub struct SnsPublisher {
+    client: Client,
+    topic_arn: String,
+}
+
+impl SnsPublisher {
+    /// Publishes to the topic.
+    pub fn new(client: Client, topic_arn: String) -> Self {
+        Self { client, topic_arn }
+    }
+
+    fn entry(&self, position: usize, publication: &Publication) -> PublishBatchRequestEntry {
+        let mut entry = PublishBatchRequestEntry::builder()
+            .id(position.to_string())
+            .message(&publication.body)
+            .set_subject(publication.subject.map(str::to_owned));
+        for (name, value) in &publication.attributes {
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .expect("the type is set");
+            entry = entry.message_attributes(*name, value);
+        }
+        if is_fifo(&self.topic_arn) {
+            entry = entry
+                .message_group_id(&publication.group)
+                .set_message_deduplication_id(publication.deduplication_id.clone());
+        }
+        entry.build().expect("id and message are set")
+    }
+}
+
+impl UpdatePublisher for SnsPublisher {
+    /// Ten of our messages are at most 80 KiB, a third of what SNS takes in one batch (256 KiB).
+    async fn publish(&self, batch: &[Publication]) -> Result<Vec<FailedEntry>, ServiceError> {
+        debug_assert!(batch.len() <= MAX_BATCH, "SNS takes ten at a time");
+        let entries = batch
+            .iter()
+            .enumerate()
+            .map(|(position, publication)| self.entry(position, publication))
+            .collect();
+        let answer = self
+            .client
+            .publish_batch()
+            .topic_arn(&self.topic_arn)
+            .set_publish_batch_request_entries(Some(entries))
+            .send()
+            .await
+            .map_err(service_error)?;
+        let done: Vec<&str> = answer
+            .successful()
+            .iter()
+            .filter_map(|entry| entry.id.as_deref())
+            .collect();
+        let faults: Vec<(&str, bool)> = answer
+            .failed()
+            .iter()
+            .map(|entry| (entry.id.as_str(), entry.sender_fault))
+            .collect();
+        Ok(failed_entries(batch.len(), &done, &faults))
+    }
+}
+
+fn service_error<E, R>(error: SdkError<E, R>) -> ServiceError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    super::service_error(SNS, error.as_service_error().and_then(|e| e.code()), &error)
+}

@@ -1,0 +1,218 @@
+//! The relay: publishes what was accepted, until it is seen finished.
+//!
+//! A message is leased in a short transaction, published outside of any, and then marked. If the
+//! relay dies in between, the lease runs out and the message is published again; if the message
+//! gets lost on its way, it is due again after ten minutes. Both are harmless, because its update
+//! counts once. It leaves the outbox when its update is at its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::db::outbox::{NextAttempt, OutboxMessage};
+use crate::db::updates::Event;
+use crate::db::{self, DbResult, Pool, Transaction};
+use crate::domain::UpdateState;
+use crate::messaging::{MAX_BATCH, Publication, ServiceError, UpdatePublisher, wire};
+use crate::poller::backoff;
+use crate::shutdown::Shutdown;
+
+/// How many messages are leased at once: five batches.
+const LEASED_AT_ONCE: i64 = 50;
+
+/// How long a relay has to publish what it leased; longer than all of the SDK's attempts.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// Published but not finished for this long: published again. Twice the five minutes in which
+/// SNS and SQS would swallow the repeat; doubled every time, up to 64-fold.
+const PUBLISH_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// How often the outbox is looked at when nobody says that there is something in it.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Publishes the outbox.
+#[derive(Debug)]
+pub struct Relay<P> {
+    publisher: P,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    /// Told when this process has accepted an update.
+    accepted: Arc<Notify>,
+}
+
+/// What one round of a relay came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relayed {
+    /// Now on the topic.
+    pub published: usize,
+    /// Refused by the topic or not answered; tried again later.
+    pub failed: usize,
+}
+
+impl<P: UpdatePublisher> Relay<P> {
+    /// Prepares a relay.
+    pub fn new(
+        publisher: P,
+        pool: Pool,
+        clock: Arc<dyn Clock>,
+        accepted: Arc<Notify>,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            publisher,
+            pool,
+            clock,
+            shutdown,
+            accepted,
+        }
+    }
+
+    /// Publishes until stopping begins.
+    pub async fn run(self) {
+        let mut failures = 0;
+        while !self.shutdown.soft.is_cancelled() {
+            match self.relay_once().await {
+                Ok(Relayed {
+                    failed: 0,
+                    published,
+                }) => {
+                    failures = 0;
+                    if published == 0 {
+                        self.rest(IDLE).await;
+                    }
+                }
+                Ok(_) => self.rest(IDLE).await,
+                Err(error) => {
+                    if failures == 0 {
+                        let error = crate::telemetry::chain(&error);
+                        tracing::warn!(error, "the outbox cannot be read; trying again");
+                    }
+                    failures += 1;
+                    self.shutdown.sleep(backoff::before_probe(failures)).await;
+                }
+            }
+        }
+    }
+
+    async fn rest(&self, longest: Duration) {
+        tokio::select! {
+            () = self.accepted.notified() => {}
+            _slept = self.shutdown.sleep(longest) => {}
+        }
+    }
+
+    /// Publishes what is due, up to fifty messages.
+    ///
+    /// # Errors
+    /// The database failed. What was published meanwhile is published again later.
+    pub async fn relay_once(&self) -> DbResult<Relayed> {
+        let messages = self.lease().await?;
+        let mut relayed = Relayed::default();
+        for batch in messages.chunks(MAX_BATCH) {
+            let failed = self.publish(batch).await;
+            relayed.failed += failed.len();
+            relayed.published += batch.len() - failed.len();
+            self.mark(batch, &failed).await?;
+        }
+        Ok(relayed)
+    }
+
+    async fn lease(&self) -> DbResult<Vec<OutboxMessage>> {
+        let now = self.clock.now();
+        let mut tx = Transaction::begin(&self.pool).await?;
+        db::outbox::lock_claims(&mut tx).await?;
+        let messages = db::outbox::list_due(&mut tx, now, LEASED_AT_ONCE).await?;
+        if messages.is_empty() {
+            tx.rollback().await?;
+            return Ok(messages);
+        }
+        let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+        db::outbox::lease_messages(&mut tx, &ids, now + LEASE).await?;
+        tx.commit().await?;
+        Ok(messages)
+    }
+
+    /// Publishes a batch and gives the positions of those that are not on the topic.
+    async fn publish(&self, batch: &[OutboxMessage]) -> Vec<usize> {
+        let publications: Vec<Publication> = batch
+            .iter()
+            .map(|message| {
+                let (group, body) = (message.group.clone(), message.body.clone());
+                wire::publication(message.id, group, message.kind, body)
+            })
+            .collect();
+        match self.publisher.publish(&publications).await {
+            Ok(failed) => failed.into_iter().map(|entry| entry.position).collect(),
+            Err(error) => {
+                log_failure(batch, &error);
+                (0..batch.len()).collect()
+            }
+        }
+    }
+
+    async fn mark(&self, batch: &[OutboxMessage], failed: &[usize]) -> DbResult<()> {
+        let now = self.clock.now();
+        let attempts: Vec<NextAttempt> = batch
+            .iter()
+            .enumerate()
+            .map(|(position, message)| {
+                let published = !failed.contains(&position);
+                NextAttempt {
+                    id: message.id,
+                    at: now
+                        + if published {
+                            again_after(message)
+                        } else {
+                            retry_after(message)
+                        },
+                    published_at: published.then_some(now),
+                }
+            })
+            .collect();
+        let published: Vec<_> = attempts
+            .iter()
+            .filter(|attempt| attempt.published_at.is_some())
+            .map(|attempt| attempt.id)
+            .collect();
+        let events: Vec<Event> = published
+            .iter()
+            .map(|id| Event {
+                id: *id,
+                state: UpdateState::Published,
+                refusal: None,
+            })
+            .collect();
+        let mut tx = Transaction::begin(&self.pool).await?;
+        // Updates before their outbox rows, in id order: the order in which pollers lock them too.
+        db::updates::set_published(&mut tx, &published).await?;
+        db::updates::insert_events(&mut tx, &events, now).await?;
+        db::outbox::set_next_attempts(&mut tx, &attempts).await?;
+        tx.commit().await
+    }
+}
+
+fn doublings(message: &OutboxMessage) -> i32 {
+    1 << message.attempts.clamp(0, 6)
+}
+
+fn again_after(message: &OutboxMessage) -> TimeDelta {
+    PUBLISH_AGAIN_AFTER * doublings(message)
+}
+
+/// Up to 1 s, 2 s … 64 s, at least half a second.
+fn retry_after(message: &OutboxMessage) -> TimeDelta {
+    let most = u32::try_from(doublings(message)).unwrap_or(1);
+    let jitter = backoff::full_jitter(0, Duration::from_secs(most.into()), Duration::from_secs(64));
+    TimeDelta::from_std(Duration::from_millis(500) + jitter).unwrap_or(LEASE)
+}
+
+fn log_failure(batch: &[OutboxMessage], error: &ServiceError) {
+    // Once for a message's first failure; its state tells the rest.
+    if batch.iter().any(|message| message.attempts == 0) {
+        tracing::warn!(%error, messages = batch.len(), "could not publish; trying again");
+    }
+}

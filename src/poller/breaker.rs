@@ -1,0 +1,72 @@
+//! Keeps pollers from receiving while the database is away.
+//!
+//! Every receive counts towards the limit after which a message is dead-lettered. If pollers went
+//! on receiving during an outage, good messages would use that limit up.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
+
+use super::backoff;
+use crate::db::{self, Pool};
+use crate::shutdown::Shutdown;
+
+/// Shared by the pollers of a process: closed while the database works, open while it does not.
+#[derive(Debug, Clone)]
+pub struct Breaker {
+    pool: Pool,
+    open: watch::Sender<bool>,
+    /// Only one poller asks; the others wait for its answer.
+    probing: Arc<Mutex<()>>,
+}
+
+impl Breaker {
+    /// Starts closed.
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            pool,
+            open: watch::Sender::new(false),
+            probing: Arc::default(),
+        }
+    }
+
+    /// Whether the database is believed to be away.
+    pub fn is_open(&self) -> bool {
+        *self.open.borrow()
+    }
+
+    /// Opens it, after the database failed.
+    pub fn open(&self, error: &(dyn std::error::Error + 'static)) {
+        if !self.open.send_replace(true) {
+            tracing::warn!(
+                error = crate::telemetry::chain(error),
+                "the database is away; receiving stops until it is back"
+            );
+        }
+    }
+
+    /// Waits until the database works again. Returns false if stopping begins first.
+    pub async fn closed(&self, shutdown: &Shutdown) -> bool {
+        let mut failures = 0;
+        while self.is_open() {
+            let _one_probe = tokio::select! {
+                guard = self.probing.lock() => guard,
+                () = shutdown.soft.cancelled() => return false,
+            };
+            if !self.is_open() {
+                break;
+            }
+            if !shutdown.sleep(backoff::before_probe(failures)).await {
+                return false;
+            }
+            match db::probe_writer(&self.pool).await {
+                Ok(()) => {
+                    self.open.send_replace(false);
+                    tracing::info!("the database is back; receiving goes on");
+                }
+                Err(_) => failures += 1,
+            }
+        }
+        true
+    }
+}

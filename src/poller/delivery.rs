@@ -1,0 +1,130 @@
+//! What each outcome does to its message: delete it, release it, or make it wait.
+
+use std::time::Duration;
+
+use super::backoff;
+use crate::inventory::Outcome;
+use crate::messaging::{Delivery, FailedEntry, ServiceError, UpdateQueue};
+
+/// A failed delete is tried again after these delays; then redelivery has to do, harmlessly.
+const DELETE_RETRIES: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];
+
+/// How many messages of a batch came to what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub received: usize,
+    /// Their effect is in the stock.
+    pub applied: usize,
+    /// Their update had its end before.
+    pub duplicates: usize,
+    /// A newer count says otherwise.
+    pub superseded: usize,
+    /// They can never be applied as they are.
+    pub refused: usize,
+    /// They were given back to be received again.
+    pub released: usize,
+}
+
+impl Tally {
+    /// Counts the outcomes of a batch.
+    pub fn of(outcomes: &[Outcome]) -> Self {
+        let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|o| wanted(o)).count();
+        Self {
+            received: outcomes.len(),
+            applied: count(|o| matches!(o, Outcome::Applied)),
+            duplicates: count(|o| matches!(o, Outcome::Duplicate)),
+            superseded: count(|o| matches!(o, Outcome::Superseded)),
+            refused: count(|o| matches!(o, Outcome::Refused(_))),
+            released: count(|o| matches!(o, Outcome::Unstarted)),
+        }
+    }
+}
+
+/// Carries out what the outcomes mean, after they are committed.
+///
+/// A refused message is released at once, so that the redrive policy moves it on without waiting
+/// for timeouts; the ones behind it follow only then, so that nobody receives them before it.
+pub async fn settle<Q: UpdateQueue>(queue: &Q, deliveries: &[Delivery], outcomes: &[Outcome]) {
+    let pick = |wanted: fn(&Outcome) -> bool| -> Vec<&Delivery> {
+        let pairs = deliveries.iter().zip(outcomes);
+        pairs.filter(|(_, o)| wanted(o)).map(|(d, _)| d).collect()
+    };
+    let done = pick(|o| {
+        matches!(
+            o,
+            Outcome::Applied | Outcome::Duplicate | Outcome::Superseded
+        )
+    });
+    delete(queue, done.iter().map(|d| d.receipt.as_str()).collect()).await;
+    release(queue, &pick(|o| matches!(o, Outcome::Refused(_)))).await;
+    release(queue, &pick(|o| matches!(o, Outcome::Unstarted))).await;
+}
+
+/// Deletes messages whose end is committed. Failed entries are tried again, and only those;
+/// deleting twice is harmless, and so is the redelivery of one that could not be deleted.
+pub async fn delete<Q: UpdateQueue>(queue: &Q, mut receipts: Vec<&str>) {
+    let mut delays = DELETE_RETRIES.into_iter();
+    while !receipts.is_empty() {
+        let result = queue.delete(&receipts).await;
+        receipts = match &result {
+            Ok(failed) => retryable(&receipts, failed),
+            Err(ServiceError::Unreachable { .. }) => receipts,
+            Err(ServiceError::Refused { .. }) => Vec::new(),
+        };
+        let Some(delay) = delays.next() else {
+            tracing::warn!(
+                messages = receipts.len(),
+                "applied messages could not be deleted; they will come again and change nothing"
+            );
+            return;
+        };
+        if !receipts.is_empty() {
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+/// Keeps the entries worth another try. An expired receipt is not: its message comes again.
+fn retryable<'a>(receipts: &[&'a str], failed: &[FailedEntry]) -> Vec<&'a str> {
+    failed
+        .iter()
+        .filter(|entry| entry.retryable)
+        .filter_map(|entry| receipts.get(entry.position).copied())
+        .collect()
+}
+
+/// Makes messages visible again at once.
+pub async fn release<Q: UpdateQueue>(queue: &Q, deliveries: &[&Delivery]) {
+    hand_back(queue, deliveries, |_| Duration::ZERO).await;
+}
+
+/// Makes messages visible again after a jittered delay that grows with their receives.
+pub async fn postpone<Q: UpdateQueue>(queue: &Q, deliveries: &[&Delivery]) {
+    hand_back(queue, deliveries, |delivery| {
+        backoff::before_redelivery(delivery.receive_count)
+    })
+    .await;
+}
+
+async fn hand_back<Q: UpdateQueue>(
+    queue: &Q,
+    deliveries: &[&Delivery],
+    delay: impl Fn(&Delivery) -> Duration,
+) {
+    if deliveries.is_empty() {
+        return;
+    }
+    let entries: Vec<(&str, Duration)> = deliveries
+        .iter()
+        .map(|delivery| (delivery.receipt.as_str(), delay(delivery)))
+        .collect();
+    if let Err(error) = queue.change_visibility(&entries).await {
+        // They come back by themselves when their visibility timeout ends.
+        tracing::debug!(%error, messages = entries.len(), "could not release messages");
+    }
+}

@@ -1,0 +1,203 @@
+//! The poller: receives messages, has them applied, and only then deletes them.
+//!
+//! Any number of pollers may share a queue and a database, in one process and in many. A poller
+//! works on one batch at a time, so it never holds messages that age while they wait.
+
+pub mod backoff;
+mod breaker;
+pub mod delivery;
+mod lease;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+pub use breaker::Breaker;
+pub use delivery::Tally;
+
+use crate::clock::Clock;
+use crate::db::Pool;
+use crate::inventory::{ApplyError, Incoming, Outcome, apply_batch};
+use crate::messaging::{Delivery, MAX_BATCH, ServiceError, UpdateQueue, wire};
+use crate::shutdown::Shutdown;
+
+/// How to poll.
+#[derive(Debug, Clone, Copy)]
+pub struct PollerSettings {
+    /// How many pollers to run when there is much to do; one runs when there is not.
+    pub pollers: usize,
+    /// How long a receive waits for the first message.
+    pub wait: Duration,
+    /// How long received messages are invisible to others.
+    pub visibility: Duration,
+    /// After how many receives the queue gives a message up; 0 if it never does.
+    pub max_receive_count: u32,
+}
+
+/// Applies what a queue delivers.
+#[derive(Debug)]
+pub struct Poller<Q> {
+    queue: Q,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    breaker: Breaker,
+    settings: PollerSettings,
+    shutdown: Shutdown,
+    /// Wakes another poller when one finds more than it can carry.
+    busy: Notify,
+}
+
+impl<Q: UpdateQueue> Poller<Q> {
+    /// Prepares a poller.
+    pub fn new(
+        queue: Q,
+        pool: Pool,
+        clock: Arc<dyn Clock>,
+        settings: PollerSettings,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            queue,
+            breaker: Breaker::new(pool.clone()),
+            pool,
+            clock,
+            settings,
+            shutdown,
+            busy: Notify::new(),
+        }
+    }
+
+    /// Starts the pollers on the shutdown's tasks; they run until it begins.
+    pub fn start(self: &Arc<Self>) {
+        for number in 0..self.settings.pollers.max(1) {
+            let poller = Arc::clone(self);
+            let tasks = self.shutdown.tasks.clone();
+            self.shutdown.tasks.spawn(async move {
+                // A panic is a bug in one message's handling: the message comes again, and this
+                // poller goes on.
+                while tasks.spawn(Arc::clone(&poller).run(number)).await.is_err() {
+                    tracing::error!(poller = number, "a poller panicked and starts again");
+                    poller.shutdown.sleep(Duration::from_secs(1)).await;
+                }
+            });
+        }
+    }
+
+    /// Polls until stopping begins. Poller 0 always polls; the others rest until one comes back
+    /// with a full batch, and again when they find nothing.
+    async fn run(self: Arc<Self>, number: usize) {
+        let mut failures = 0;
+        let mut resting = number > 0;
+        while self.may_receive(resting).await {
+            match self.poll_once().await {
+                Ok(tally) => {
+                    if std::mem::take(&mut failures) > 0 {
+                        tracing::info!(poller = number, "the queue answers again");
+                    }
+                    if tally.received == MAX_BATCH {
+                        self.busy.notify_one();
+                    }
+                    resting = number > 0 && tally.received == 0;
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        tracing::warn!(poller = number, %error, "cannot receive; trying again");
+                    }
+                    failures += 1;
+                    self.shutdown
+                        .sleep(backoff::after_failed_receive(failures))
+                        .await;
+                }
+            }
+        }
+    }
+
+    async fn may_receive(&self, resting: bool) -> bool {
+        if resting {
+            tokio::select! {
+                () = self.busy.notified() => {}
+                () = self.shutdown.soft.cancelled() => return false,
+            }
+        }
+        self.breaker.closed(&self.shutdown).await && !self.shutdown.soft.is_cancelled()
+    }
+
+    /// Receives one batch and brings every message of it to its outcome.
+    ///
+    /// # Errors
+    /// Only the receive can fail; what happens to messages in hand is in the tally.
+    pub async fn poll_once(&self) -> Result<Tally, ServiceError> {
+        // A long poll that is dropped may leave messages invisible behind it, so stopping waits
+        // for it, unless it is told to be hard.
+        let deliveries = tokio::select! {
+            deliveries = self.queue.receive(self.settings.wait) => deliveries?,
+            () = self.shutdown.hard.cancelled() => return Ok(Tally::default()),
+        };
+        if deliveries.is_empty() {
+            return Ok(Tally::default());
+        }
+        let work = self.apply(&deliveries);
+        let outcomes = lease::keep(&self.queue, &deliveries, self.settings.visibility, work).await;
+        let Some(outcomes) = outcomes else {
+            delivery::postpone(&self.queue, &deliveries.iter().collect::<Vec<_>>()).await;
+            return Ok(Tally {
+                received: deliveries.len(),
+                released: deliveries.len(),
+                ..Tally::default()
+            });
+        };
+        log_refusals(&deliveries, &outcomes);
+        delivery::settle(&self.queue, &deliveries, &outcomes).await;
+        Ok(Tally::of(&outcomes))
+    }
+
+    /// Applies a batch; while the database is away, holds it and waits.
+    ///
+    /// Gives up (`None`) when stopping begins or, if every message can afford another receive,
+    /// when it has waited for a visibility timeout: another process may have better luck.
+    async fn apply(&self, deliveries: &[Delivery]) -> Option<Vec<Outcome>> {
+        let incoming: Vec<Incoming> = deliveries.iter().map(|d| self.read(d)).collect();
+        let most_receives = deliveries.iter().map(|d| d.receive_count).max();
+        let limit = self.settings.max_receive_count;
+        let can_afford_another = limit == 0 || most_receives.is_some_and(|n| n + 1 < limit);
+        let since = Instant::now();
+        loop {
+            let error = match apply_batch(&self.pool, &*self.clock, &incoming).await {
+                Ok(outcomes) => return Some(outcomes),
+                Err(error) => error,
+            };
+            match &error {
+                ApplyError::Unavailable(_) => self.breaker.open(&error),
+                ApplyError::Timeout => tracing::warn!(%error, "a batch was not applied"),
+            }
+            let patient = !can_afford_another || since.elapsed() < self.settings.visibility;
+            if !patient || !self.breaker.closed(&self.shutdown).await {
+                return None;
+            }
+        }
+    }
+
+    fn read(&self, delivery: &Delivery) -> Incoming {
+        let limit = self.settings.max_receive_count;
+        Incoming {
+            content: wire::decode(&delivery.message_id, &delivery.body),
+            group: delivery.group.clone(),
+            last_attempt: limit > 0 && delivery.receive_count >= limit,
+        }
+    }
+}
+
+fn log_refusals(deliveries: &[Delivery], outcomes: &[Outcome]) {
+    for (delivery, outcome) in deliveries.iter().zip(outcomes) {
+        if let Outcome::Refused(refusal) = outcome {
+            tracing::info!(
+                queue.message_id = delivery.message_id,
+                queue.receive_count = delivery.receive_count,
+                reason = refusal.reason.code(),
+                "refused an update"
+            );
+        }
+    }
+}

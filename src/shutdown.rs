@@ -1,0 +1,57 @@
+//! Stopping in two steps: first no new work, then no more waiting.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Tells every part of the program when to stop, and waits until it has.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// Cancelled first: begin nothing new, finish what was begun.
+    pub soft: CancellationToken,
+    /// Cancelled when the grace period is over: stop waiting for others.
+    pub hard: CancellationToken,
+    /// Counts the tasks that are to be waited for.
+    pub tasks: TaskTracker,
+}
+
+impl Shutdown {
+    /// Waits for SIGTERM or Ctrl-C, or until a part of the program asks for the end.
+    pub async fn requested(&self) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = self.soft.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    /// Stops everything: softly for `grace`, then hard. Returns when all tasks have ended, or a
+    /// second after the hard stop.
+    pub async fn finish(&self, grace: Duration) {
+        self.soft.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
+            return;
+        }
+        self.hard.cancel();
+        if tokio::time::timeout(Duration::from_secs(1), self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some work did not stop in time; it will be done again after a restart");
+        }
+    }
+
+    /// Sleeps, unless stopping begins. Says whether it slept to the end.
+    pub async fn sleep(&self, duration: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => true,
+            () = self.soft.cancelled() => false,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `beanstock status`: how much there is to do, and since when.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::db::{self, DbResult, Pool};
+use crate::messaging::sqs::Depth;
+
+/// The state of the whole system.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Updates that were ever accepted or first seen in the queue.
+    pub accepted: i64,
+    /// Updates whose effect is in the stock.
+    pub applied: i64,
+    /// Updates that a newer count had overtaken.
+    pub superseded: i64,
+    /// Updates that have not had their end yet.
+    pub waiting: i64,
+    /// Seconds since the oldest of those was accepted.
+    pub oldest_waiting_seconds: Option<i64>,
+    /// When that was.
+    pub oldest_waiting_since: Option<String>,
+    /// Dead letters that wait for somebody.
+    pub dead_letters: i64,
+    /// What the queue says; absent if none is set or it does not answer.
+    pub queue: Option<QueueStatus>,
+    /// What the dead-letter queue says.
+    pub dead_letter_queue: Option<QueueStatus>,
+}
+
+/// What SQS says about a queue; it calls these numbers approximate.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct QueueStatus {
+    /// Messages ready to be received.
+    pub visible: i64,
+    /// Messages received and not deleted yet.
+    pub in_flight: i64,
+}
+
+impl From<Depth> for QueueStatus {
+    fn from(depth: Depth) -> Self {
+        Self {
+            visible: depth.visible,
+            in_flight: depth.in_flight,
+        }
+    }
+}
+
+/// Reads the database's part of the status.
+pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
+    let mut conn = pool.acquire().await?;
+    let counts = db::updates::count_updates(&mut conn).await?;
+    let oldest = counts.oldest_waiting;
+    Ok(Status {
+        accepted: counts.accepted,
+        applied: counts.applied,
+        superseded: counts.superseded,
+        waiting: counts.waiting,
+        oldest_waiting_seconds: oldest.map(|since| (now - since).num_seconds()),
+        oldest_waiting_since: oldest.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        dead_letters: db::dead_letters::count_open(&mut conn).await?,
+        queue: None,
+        dead_letter_queue: None,
+    })
+}
