@@ -32,6 +32,7 @@ use crate::status::{QueueStatus, Status, read_status};
 #[derive(Debug, Parser)]
 #[command(name = "beanstock", version)]
 pub struct Cli {
+    /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
     #[command(subcommand)]

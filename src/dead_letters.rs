@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::db::dead_letters::DeadLetter;
+use crate::db::dead_letters::{DeadLetter, LastRefusal};
 use crate::db::inbox::End;
 use crate::db::updates::{Event, Record};
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
@@ -160,33 +160,40 @@ async fn store(pool: &Pool, now: DateTime<Utc>, letter: &Delivery) -> DbResult<(
         Some(_) => identity.id = conflict_id(identity.id, &identity.fingerprint),
         None => {}
     }
-    let refusal = find_refusal(&mut tx, &identity, letter.receive_count).await?;
-    write(&mut tx, now, letter, identity, refusal).await?;
+    let recorded = db::dead_letters::find_last_refusal(&mut tx, identity.id).await?;
+    let given_up = GivenUp::new(recorded, &identity, letter.receive_count);
+    write(&mut tx, now, letter, identity, given_up).await?;
     tx.commit().await
 }
 
-/// The reason recorded at the last attempt; failing that, what is wrong with the message itself.
-async fn find_refusal(
-    tx: &mut Transaction,
-    identity: &Identity,
-    receive_count: u32,
-) -> DbResult<Refusal> {
-    let recorded = db::dead_letters::find_last_refusal(tx, identity.id).await?;
-    let recorded = recorded.and_then(|row| {
-        let reason = Reason::from_code(&row.reason?)?;
-        Some(Refusal::new(reason, row.explanation.unwrap_or_default()))
-    });
-    Ok(recorded
-        .or_else(|| identity.unreadable.clone())
-        .unwrap_or_else(|| {
+/// Why and when the queue gave a message up.
+struct GivenUp {
+    refusal: Refusal,
+    receive_count: i32,
+}
+
+impl GivenUp {
+    /// The reason recorded at the last attempt; failing that, what is wrong with the message
+    /// itself. Queues count anew or go on counting after a move, so our own count goes first.
+    fn new(recorded: Option<LastRefusal>, identity: &Identity, received: u32) -> Self {
+        let attempts = recorded.as_ref().map(|row| row.attempts);
+        let refusal = recorded.and_then(|row| {
+            let reason = Reason::from_code(&row.reason?)?;
+            Some(Refusal::new(reason, row.explanation.unwrap_or_default()))
+        });
+        let unexplained = || {
             Refusal::new(
                 Reason::Unavailable,
-                format!(
-                    "The queue gave it up after {receive_count} receives without anybody \
-                     recording why. Send it again unchanged."
-                ),
+                "The queue gave it up without anybody recording why. Send it again unchanged.",
             )
-        }))
+        };
+        Self {
+            refusal: refusal
+                .or_else(|| identity.unreadable.clone())
+                .unwrap_or_else(unexplained),
+            receive_count: attempts.unwrap_or_else(|| i32::try_from(received).unwrap_or(i32::MAX)),
+        }
+    }
 }
 
 async fn write(
@@ -194,8 +201,9 @@ async fn write(
     now: DateTime<Utc>,
     letter: &Delivery,
     identity: Identity,
-    refusal: Refusal,
+    given_up: GivenUp,
 ) -> DbResult<()> {
+    let refusal = given_up.refusal;
     let id = identity.id;
     let end = End {
         id,
@@ -220,7 +228,7 @@ async fn write(
         update: id,
         body: letter.body.clone(),
         attributes: attributes(letter),
-        receive_count: i32::try_from(letter.receive_count).unwrap_or(i32::MAX),
+        receive_count: given_up.receive_count,
         refusal,
         sent_at: letter.sent_at,
     };

@@ -67,12 +67,15 @@ pub async fn insert_dead_letter(
     Ok(())
 }
 
-/// The last refusal written down for an update, if there is one.
+/// The last refusal written down for an update.
+#[derive(Debug)]
 pub struct LastRefusal {
     /// The code of a reason.
     pub reason: Option<String>,
     /// The sentence.
     pub explanation: Option<String>,
+    /// How many refusals there were.
+    pub attempts: i32,
 }
 
 /// Finds why an update was last refused.
@@ -83,11 +86,9 @@ pub async fn find_last_refusal(
     let row = sqlx::query_as!(
         LastRefusal,
         r#"
-        SELECT reason, explanation
-        FROM update_events
-        WHERE update_id = ? AND event = 'refused'
-        ORDER BY id DESC
-        LIMIT 1
+        SELECT reason, explanation, attempts
+        FROM inventory_updates
+        WHERE id = ? AND state = 'refused'
         "#,
         id.0
     )

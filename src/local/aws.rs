@@ -5,7 +5,9 @@
 //! the program stops. Known gaps: one message of a FIFO group in each receive, no
 //! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -25,14 +27,16 @@ use rustack_sqs_core::provider::RustackSqs;
 use rustack_sqs_http::dispatch::SqsHandler as _;
 use rustack_sqs_model::error::SqsError;
 use rustack_sqs_model::input::{
-    CreateQueueInput, DeleteMessageBatchInput, DeleteMessageInput, ReceiveMessageInput,
-    SendMessageBatchInput, SendMessageInput,
+    CreateQueueInput, DeleteMessageBatchInput, DeleteMessageInput, GetQueueAttributesInput,
+    ReceiveMessageInput, SendMessageBatchInput, SendMessageInput,
 };
 use rustack_sqs_model::operations::SqsOperation;
 use rustack_sqs_model::output::{ReceiveMessageOutput, SendMessageOutput};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -44,6 +48,10 @@ pub const REGION: &str = "us-east-1";
 
 /// The account of the embedded resources.
 pub const ACCOUNT: &str = "000000000000";
+
+/// How often a long poll looks for what nobody tells it: a visibility timeout that ended, or a
+/// message behind one that moved to the dead-letter queue.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A batch of ten messages of 1 MiB, with room for the encoding.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
@@ -65,6 +73,8 @@ struct Endpoint {
 struct Queues {
     provider: Arc<RustackSqs>,
     journal: Option<Journal>,
+    /// Told when something happened that may make a message visible.
+    changed: Notify,
     stopping: CancellationToken,
 }
 
@@ -91,6 +101,7 @@ impl LocalAws {
         let queues = Arc::new(Queues {
             provider: Arc::clone(&provider),
             journal,
+            changed: Notify::new(),
             stopping,
         });
         let topics = RustackSns::new(
@@ -167,12 +178,27 @@ impl Endpoint {
         request_id: &str,
     ) -> Result<Response, SqsError> {
         let queues = &self.queues;
-        match rustack_sqs_http::router::resolve_operation(headers)? {
+        let operation = rustack_sqs_http::router::resolve_operation(headers)?;
+        if operation == SqsOperation::ReceiveMessage {
+            return json(&queues.receive(parse(&body)?).await?, request_id);
+        }
+        let response = self.change_sqs(operation, body, request_id).await;
+        queues.changed.notify_waiters();
+        response
+    }
+
+    async fn change_sqs(
+        &self,
+        operation: SqsOperation,
+        body: Bytes,
+        request_id: &str,
+    ) -> Result<Response, SqsError> {
+        let queues = &self.queues;
+        match operation {
             SqsOperation::SendMessage => json(&queues.send(parse(&body)?).await?, request_id),
             SqsOperation::SendMessageBatch => {
                 json(&queues.send_batch(parse(&body)?).await?, request_id)
             }
-            SqsOperation::ReceiveMessage => json(&queues.receive(parse(&body)?).await?, request_id),
             SqsOperation::DeleteMessage => json(&queues.delete(parse(&body)?).await?, request_id),
             SqsOperation::DeleteMessageBatch => {
                 json(&queues.delete_batch(parse(&body)?).await?, request_id)
@@ -190,6 +216,7 @@ impl Queues {
     async fn send(&self, input: SendMessageInput) -> Result<SendMessageOutput, SqsError> {
         let output = self.provider.send_message(input.clone()).await?;
         self.note_sent(output.message_id.as_deref(), input);
+        self.changed.notify_waiters();
         Ok(output)
     }
 
@@ -226,10 +253,30 @@ impl Queues {
         Ok(output)
     }
 
-    async fn receive(&self, input: ReceiveMessageInput) -> Result<ReceiveMessageOutput, SqsError> {
-        let mut output = tokio::select! {
-            output = self.provider.receive_message(input) => output?,
-            () = self.stopping.cancelled() => ReceiveMessageOutput { messages: Vec::new() },
+    /// Waits as long as asked for the first message, but asks rustack without waiting: its own
+    /// long poll overlooks the messages behind one that has just moved to the dead-letter queue.
+    async fn receive(
+        &self,
+        mut input: ReceiveMessageInput,
+    ) -> Result<ReceiveMessageOutput, SqsError> {
+        let wait = match input.wait_time_seconds.replace(0) {
+            Some(seconds) => seconds,
+            None => self.default_wait(&input.queue_url).await?,
+        };
+        let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
+        let deadline = Instant::now() + wait;
+        let mut output = loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let output = self.provider.receive_message(input.clone()).await?;
+            if !output.messages.is_empty() || Instant::now() >= deadline {
+                break output;
+            }
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = self.stopping.cancelled() => break output,
+            }
         };
         if let Some(journal) = &self.journal {
             for message in &mut output.messages {
@@ -262,6 +309,20 @@ impl Queues {
             }
         }
         Ok(output)
+    }
+
+    async fn default_wait(&self, queue_url: &str) -> Result<i32, SqsError> {
+        let name = "ReceiveMessageWaitTimeSeconds";
+        let input = GetQueueAttributesInput {
+            queue_url: queue_url.to_owned(),
+            attribute_names: vec![name.to_owned()],
+        };
+        let output = self.provider.get_queue_attributes(input).await?;
+        let wait = output
+            .attributes
+            .get(name)
+            .and_then(|wait| wait.parse().ok());
+        Ok(wait.unwrap_or(0))
     }
 
     /// A receipt handle of rustack is the base64 of `message id:time:nonce`.

@@ -161,8 +161,7 @@ impl PrivateDatabase {
 fn signal(pid: Option<u32>, signal: Signal) {
     let pid = pid.and_then(|pid| i32::try_from(pid).ok());
     if let Some(pid) = pid.and_then(Pid::from_raw) {
-        // It fails if the process has ended, which is as good.
-        drop(kill_process(pid, signal));
+        let _gone_is_as_good = kill_process(pid, signal);
     }
 }
 
@@ -224,7 +223,7 @@ async fn end_left_over(folder: &Path) -> Result<()> {
     let deadline = Instant::now() + STOP_LIMIT;
     let mut how = Signal::TERM;
     while is_ours() && test_kill_process(pid).is_ok() {
-        drop(kill_process(pid, how));
+        let _gone_is_as_good = kill_process(pid, how);
         if Instant::now() > deadline {
             how = Signal::KILL;
         }

@@ -36,10 +36,13 @@ pub struct LocalSettings {
     /// Folder for the database and the queues' messages.
     #[arg(long = "data", env = "BEANSTOCK_DATA", default_value = "./.beanstock")]
     pub beanstock_data: PathBuf,
+    /// The website.
     #[command(flatten)]
     pub web: WebSettings,
+    /// The names of queues and topic.
     #[command(flatten)]
     pub names: Names,
+    /// How to poll.
     #[command(flatten)]
     pub messaging: MessagingSettings,
 }

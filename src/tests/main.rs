@@ -1,0 +1,8 @@
+//! The stories: what users and operators get, on a real database and real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+
+mod support;
+
+mod duplicates;
+mod lab;

@@ -1,0 +1,271 @@
+//! A whole Beanstock, as the stories see it.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::types::MessageAttributeValue;
+use beanstock::app;
+use beanstock::audit::audit;
+use beanstock::clock::{Clock, SystemClock};
+use beanstock::db::{self, Pool};
+use beanstock::dead_letters::Collector;
+use beanstock::domain::{BeanId, InventoryUpdate, Origin};
+use beanstock::inventory::accept_update;
+use beanstock::local::aws::LocalAws;
+use beanstock::local::{self, demo};
+use beanstock::messaging::sns::SnsPublisher;
+use beanstock::messaging::sqs::{Depth, SqsQueue};
+use beanstock::outbox::Relay;
+use beanstock::poller::{Poller, PollerSettings};
+use beanstock::provision::{Names, Provisioned};
+use beanstock::shutdown::Shutdown;
+use sqlx::mysql::MySqlConnectOptions;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use super::server;
+
+/// The two kinds of queues and topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Fifo,
+    Standard,
+}
+
+impl Kind {
+    pub(crate) fn names(self) -> Names {
+        let suffix = if self == Self::Fifo { ".fifo" } else { "" };
+        Names {
+            queue_name: format!("updated_beans{suffix}"),
+            dead_letter_queue_name: format!("DeadLetterQueue{suffix}"),
+            topic_name: format!("updated_beans_sns{suffix}"),
+            max_receive_count: 5,
+        }
+    }
+}
+
+/// A database with the lab's data, queues and topic behind a real socket, and the parts that work
+/// on them, one step at a time.
+pub(crate) struct TestApp {
+    pub(crate) database: MySqlConnectOptions,
+    pub(crate) pool: Pool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sdk: SdkConfig,
+    pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) resources: Provisioned,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) kind: Kind,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.shutdown.soft.cancel();
+        self.shutdown.hard.cancel();
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let database = server::new_database().await;
+        Self::start_on(database, kind).await
+    }
+
+    pub(crate) async fn start_on(database: MySqlConnectOptions, kind: Kind) -> Self {
+        let pool = server::pool(database.clone(), 12);
+        db::migrate(&pool).await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        demo::fill_if_empty(&pool, &*clock).await.unwrap();
+        let shutdown = Shutdown::default();
+        let endpoint = endpoint(&shutdown).await;
+        let sdk = local::sdk_config(endpoint.url()).await;
+        let resources = local::provision_at(&sdk, &kind.names()).await.unwrap();
+        Self {
+            database,
+            pool,
+            clock,
+            sns: app::sns_client(&sdk),
+            sqs: app::sqs_client(&sdk, Duration::from_secs(1)),
+            sdk,
+            resources,
+            shutdown,
+            kind,
+        }
+    }
+
+    /// Publishes a line to the topic as the lab's script does.
+    pub(crate) async fn publish_line(&self, line: &str) {
+        let mut request = self
+            .sns
+            .publish()
+            .topic_arn(&self.resources.topic_arn)
+            .subject("New bean delivery")
+            .message(line);
+        if self.kind == Kind::Fifo {
+            request = request.message_group_id("bean_message_group");
+        }
+        if line.ends_with(":0") {
+            let alert = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value("out_of_stock")
+                .build()
+                .unwrap();
+            request = request.message_attributes("inventory_alert", alert);
+        }
+        request.send().await.unwrap();
+    }
+
+    /// Sends a message straight to the queue, in a group of its own.
+    pub(crate) async fn send_raw(&self, body: &str, group: &str) {
+        let mut request = self
+            .sqs
+            .send_message()
+            .queue_url(&self.resources.queue_url)
+            .message_body(body);
+        if self.kind == Kind::Fifo {
+            request = request
+                .message_group_id(group)
+                .message_deduplication_id(uuid::Uuid::now_v7().to_string());
+        }
+        request.send().await.unwrap();
+    }
+
+    /// Accepts an update as the website does.
+    pub(crate) async fn accept(&self, update: &InventoryUpdate) {
+        accept_update(&self.pool, &*self.clock, update, Origin::Web)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn queue(&self) -> SqsQueue {
+        self.queue_at(&self.resources.queue_url)
+    }
+
+    pub(crate) fn dead_letter_queue(&self) -> SqsQueue {
+        self.queue_at(&self.resources.dead_letter_queue_url)
+    }
+
+    fn queue_at(&self, url: &str) -> SqsQueue {
+        SqsQueue::new(self.sqs.clone(), url.to_owned(), Duration::from_secs(30))
+    }
+
+    pub(crate) fn poller(&self) -> Arc<Poller<SqsQueue>> {
+        self.poller_waiting(Duration::ZERO)
+    }
+
+    pub(crate) fn poller_waiting(&self, wait: Duration) -> Arc<Poller<SqsQueue>> {
+        Arc::new(Poller::new(
+            self.queue(),
+            self.pool.clone(),
+            Arc::clone(&self.clock),
+            PollerSettings {
+                pollers: 2,
+                wait,
+                visibility: Duration::from_secs(30),
+                max_receive_count: 5,
+            },
+            self.shutdown.clone(),
+        ))
+    }
+
+    pub(crate) fn collector(&self) -> Collector<SqsQueue> {
+        Collector::new(
+            self.dead_letter_queue(),
+            self.pool.clone(),
+            Arc::clone(&self.clock),
+            Duration::ZERO,
+            self.shutdown.clone(),
+        )
+    }
+
+    pub(crate) fn relay(&self) -> Relay<SnsPublisher> {
+        self.relay_at(Arc::clone(&self.clock))
+    }
+
+    pub(crate) fn relay_at(&self, clock: Arc<dyn Clock>) -> Relay<SnsPublisher> {
+        Relay::new(
+            SnsPublisher::new(self.sns.clone(), self.resources.topic_arn.clone()),
+            self.pool.clone(),
+            clock,
+            Arc::default(),
+            self.shutdown.clone(),
+        )
+    }
+
+    /// Relays, polls and collects until nothing is left in the outbox's reach or in a queue.
+    pub(crate) async fn drain(&self) {
+        let (relay, poller, collector) = (self.relay(), self.poller(), self.collector());
+        loop {
+            let relayed = relay.relay_once().await.unwrap();
+            let polled = poller.poll_once().await.unwrap();
+            let collected = collector.collect_once().await.unwrap();
+            let idle = relayed.published == 0 && polled.received == 0 && collected == 0;
+            if idle && self.queued().await == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Messages in the queue and the dead-letter queue, in flight or not.
+    pub(crate) async fn queued(&self) -> i64 {
+        let all = |depth: Depth| depth.visible + depth.in_flight;
+        let queue = self.queue().depth().await.unwrap();
+        let dead_letters = self.dead_letter_queue().depth().await.unwrap();
+        all(queue) + all(dead_letters)
+    }
+
+    pub(crate) async fn stock_of(&self, bean: i64) -> i64 {
+        let mut conn = self.pool.acquire().await.unwrap();
+        let found = db::beans::find_bean(&mut conn, BeanId(bean)).await.unwrap();
+        found.unwrap().quantity
+    }
+
+    pub(crate) async fn total_stock(&self) -> i64 {
+        let mut conn = self.pool.acquire().await.unwrap();
+        let beans = db::beans::list_beans(&mut conn).await.unwrap();
+        beans.iter().map(|bean| bean.quantity).sum()
+    }
+
+    /// Open dead letters as (reason, explanation, receives), in the order of their bodies.
+    pub(crate) async fn dead_letters(&self) -> Vec<(String, String, i32)> {
+        let mut conn = self.pool.acquire().await.unwrap();
+        let mut letters = db::dead_letters::list_open(&mut conn, 1_000).await.unwrap();
+        letters.sort_by(|a, b| a.explanation.cmp(&b.explanation));
+        letters
+            .into_iter()
+            .map(|letter| (letter.reason, letter.explanation, letter.receive_count))
+            .collect()
+    }
+
+    /// Fails unless the books are right.
+    #[track_caller]
+    pub(crate) fn assert_audit_is_clean(&self) -> impl Future<Output = ()> {
+        let pool = self.pool.clone();
+        let caller = std::panic::Location::caller();
+        async move {
+            let broken: Vec<String> = audit(&pool)
+                .await
+                .unwrap()
+                .into_iter()
+                .filter(|finding| !finding.broken_by.is_empty())
+                .map(|finding| format!("{}: {:?}", finding.invariant, finding.broken_by))
+                .collect();
+            assert!(broken.is_empty(), "{broken:#?} at {caller}");
+        }
+    }
+}
+
+/// The embedded SNS and SQS on a free port, without a journal.
+pub(crate) async fn endpoint(shutdown: &Shutdown) -> LocalAws {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    LocalAws::start(
+        listener,
+        None,
+        &TaskTracker::new(),
+        shutdown.soft.clone(),
+        shutdown.hard.clone(),
+    )
+    .unwrap()
+}

@@ -1,0 +1,6 @@
+//! What the stories are told with.
+
+pub(crate) mod app;
+pub(crate) mod server;
+
+pub(crate) use app::{Kind, TestApp};

@@ -1,0 +1,76 @@
+//! One database server for all tests of a run, and a database of its own for each.
+//!
+//! `DATABASE_URL` names a server to use; without it a private one is started, which ends with the
+//! test process.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use beanstock::db::{self, Pool, PoolSettings};
+use beanstock::local::database::{Durability, PrivateDatabase};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use uuid::Uuid;
+
+/// Makes an empty database and gives the way to it.
+pub(crate) async fn new_database() -> MySqlConnectOptions {
+    let server = server();
+    let name = format!("beanstock_test_{}", Uuid::now_v7().simple());
+    let mut connection = server.connect().await.unwrap();
+    let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
+    connection.execute(AssertSqlSafe(create)).await.unwrap();
+    server.clone().database(&name)
+}
+
+/// A pool as the program makes it.
+pub(crate) fn pool(options: MySqlConnectOptions, max_connections: u32) -> Pool {
+    db::connect(&PoolSettings {
+        options,
+        max_connections,
+        acquire_timeout: Duration::from_secs(20),
+    })
+}
+
+fn server() -> &'static MySqlConnectOptions {
+    static SERVER: OnceLock<MySqlConnectOptions> = OnceLock::new();
+    SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
+        Ok(url) => MySqlConnectOptions::from_str(&url).unwrap(),
+        Err(_) => start_server(),
+    })
+}
+
+/// Starts a server on a thread that stays, because the server ends with the thread it came from.
+fn start_server() -> MySqlConnectOptions {
+    let (started, options) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let folder = run_folder();
+            let database = PrivateDatabase::start(&folder, Durability::Fast)
+                .await
+                .unwrap();
+            started.send(database.server_options()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    options.recv().unwrap()
+}
+
+/// A folder for this run; those of runs that have ended are removed.
+fn run_folder() -> PathBuf {
+    let runs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("databases");
+    std::fs::create_dir_all(&runs).unwrap();
+    for run in std::fs::read_dir(&runs).unwrap().flatten() {
+        let process = Path::new("/proc").join(run.file_name());
+        if !process.exists() {
+            // Another run may be removing it too.
+            std::fs::remove_dir_all(run.path()).ok();
+        }
+    }
+    runs.join(std::process::id().to_string())
+}
