@@ -5,4 +5,6 @@
 mod support;
 
 mod duplicates;
+mod faults;
 mod lab;
+mod poller;

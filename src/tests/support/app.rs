@@ -95,6 +95,22 @@ impl TestApp {
         }
     }
 
+    /// The same app with its queue and topic at another endpoint.
+    pub(crate) async fn at(self, endpoint: &LocalAws) -> Self {
+        let sdk = local::sdk_config(endpoint.url()).await;
+        Self {
+            database: self.database.clone(),
+            pool: self.pool.clone(),
+            clock: Arc::clone(&self.clock),
+            sns: app::sns_client(&sdk),
+            sqs: app::sqs_client(&sdk, Duration::from_secs(1)),
+            resources: local::provision_at(&sdk, &self.kind.names()).await.unwrap(),
+            sdk,
+            shutdown: Shutdown::default(),
+            kind: self.kind,
+        }
+    }
+
     /// Publishes a line to the topic as the lab's script does.
     pub(crate) async fn publish_line(&self, line: &str) {
         let mut request = self

@@ -1,6 +1,8 @@
 //! What the stories are told with.
 
 pub(crate) mod app;
+pub(crate) mod fake_queue;
+pub(crate) mod process;
 pub(crate) mod server;
 
 pub(crate) use app::{Kind, TestApp};

@@ -1,0 +1,222 @@
+//! What the poller does to messages, with a queue that fails on purpose and a real database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use beanstock::poller::{Poller, PollerSettings, Tally};
+use beanstock::shutdown::Shutdown;
+
+use crate::support::fake_queue::{Call, FakeQueue};
+use crate::support::{Kind, TestApp};
+
+const SETTINGS: PollerSettings = PollerSettings {
+    pollers: 1,
+    wait: Duration::ZERO,
+    visibility: Duration::from_secs(30),
+    max_receive_count: 5,
+};
+
+async fn poller_on(queue: &FakeQueue) -> (TestApp, Arc<Poller<FakeQueue>>) {
+    let app = TestApp::start(Kind::Fifo).await;
+    let poller = poller_with(&app, queue, Shutdown::default());
+    (app, poller)
+}
+
+fn poller_with(app: &TestApp, queue: &FakeQueue, shutdown: Shutdown) -> Arc<Poller<FakeQueue>> {
+    let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
+    Arc::new(Poller::new(queue.clone(), pool, clock, SETTINGS, shutdown))
+}
+
+#[tokio::test]
+async fn ten_updates_take_one_receive_and_one_delete() {
+    let queue = FakeQueue::new(5);
+    let (app, poller) = poller_on(&queue).await;
+    for group in 0..10 {
+        queue.push(&format!("g{group}"), "3:Excelsa:1");
+    }
+
+    let tally = poller.poll_once().await.unwrap();
+
+    assert_eq!(tally.applied, 10);
+    assert_eq!(
+        (queue.receives(), queue.calls().len(), queue.left()),
+        (1, 1, 0)
+    );
+    assert_eq!(app.stock_of(5).await, 210);
+}
+
+#[tokio::test]
+async fn only_the_failed_entries_of_a_delete_are_tried_again() {
+    let queue = FakeQueue::new(5);
+    let (app, poller) = poller_on(&queue).await;
+    for group in ["a", "b", "c"] {
+        queue.push(group, "3:Excelsa:1");
+    }
+    queue.fail_next_delete(&[(1, true)]);
+
+    poller.poll_once().await.unwrap();
+
+    let sizes: Vec<usize> = queue
+        .calls()
+        .iter()
+        .map(|call| match call {
+            Call::Delete(receipts) => receipts.len(),
+            Call::Visibility(_) => panic!("nothing is to be released"),
+        })
+        .collect();
+    assert_eq!(sizes, [3, 1]);
+    assert_eq!((queue.left(), app.stock_of(5).await), (0, 203));
+}
+
+#[tokio::test]
+async fn an_expired_receipt_is_left_to_redelivery_and_the_update_counts_once() {
+    let queue = FakeQueue::new(5);
+    let (app, poller) = poller_on(&queue).await;
+    queue.push("a", "3:Excelsa:1");
+    queue.fail_next_delete(&[(0, false)]);
+
+    poller.poll_once().await.unwrap();
+    queue.expire();
+    let again = poller.poll_once().await.unwrap();
+
+    assert_eq!(again.duplicates, 1);
+    assert_eq!((queue.left(), app.stock_of(5).await), (0, 201));
+}
+
+#[tokio::test]
+async fn a_refused_message_is_released_before_the_ones_behind_it_and_they_wait() {
+    let queue = FakeQueue::new(5);
+    let (app, poller) = poller_on(&queue).await;
+    queue.push("lab", "3:Excelsa:1");
+    queue.push("lab", "777:Excelsa:1");
+    queue.push("lab", "3:Excelsa:1");
+    queue.push("other", "6:Arabica:1");
+
+    let tally = poller.poll_once().await.unwrap();
+
+    let expected = Tally {
+        received: 4,
+        applied: 2,
+        refused: 1,
+        released: 1,
+        ..Tally::default()
+    };
+    assert_eq!(tally, expected);
+    let released: Vec<usize> = queue
+        .calls()
+        .iter()
+        .filter_map(|call| match call {
+            Call::Visibility(entries) => Some(entries.len()),
+            Call::Delete(_) => None,
+        })
+        .collect();
+    assert_eq!(
+        released,
+        [1, 1],
+        "the refused one alone, then those behind it"
+    );
+    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (201, 301));
+}
+
+/// SQS counts a receive for every message of the batch, also for those that only waited.
+#[tokio::test]
+async fn good_messages_behind_a_bad_one_are_not_dead_lettered_with_it() {
+    let queue = FakeQueue::new(5);
+    let (app, poller) = poller_on(&queue).await;
+    queue.push("lab", "777:Excelsa:1");
+    for _ in 0..4 {
+        queue.push("lab", "3:Excelsa:1");
+    }
+
+    while queue.left() > 0 {
+        poller.poll_once().await.unwrap();
+    }
+
+    assert_eq!(queue.state_of_dead(), ["777:Excelsa:1"]);
+    assert_eq!(app.stock_of(5).await, 204);
+}
+
+#[tokio::test]
+async fn a_bad_message_at_any_place_of_a_batch_spoils_no_other() {
+    for place in 0..10 {
+        let queue = FakeQueue::new(5);
+        let (app, poller) = poller_on(&queue).await;
+        for message in 0..10 {
+            let bad = if message == place {
+                "3:Excelsa:many"
+            } else {
+                "3:Excelsa:1"
+            };
+            queue.push(&format!("g{message}"), bad);
+        }
+
+        let tally = poller.poll_once().await.unwrap();
+
+        assert_eq!((tally.applied, tally.refused), (9, 1), "place {place}");
+        assert_eq!(app.stock_of(5).await, 209);
+    }
+}
+
+#[tokio::test]
+async fn failed_receives_do_not_stop_the_loop() {
+    let queue = FakeQueue::new(5);
+    let app = TestApp::start(Kind::Fifo).await;
+    let shutdown = Shutdown::default();
+    queue.push("a", "3:Excelsa:1");
+    queue.fail_next_receives(2);
+
+    poller_with(&app, &queue, shutdown.clone()).start();
+    crate::support::process::until("the update is applied", || async {
+        app.stock_of(5).await == 201
+    })
+    .await;
+
+    shutdown.finish(Duration::from_secs(5)).await;
+    assert_eq!(queue.left(), 0);
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_is_in_hand_and_receives_nothing_more() {
+    let queue = FakeQueue::new(5);
+    let app = TestApp::start(Kind::Fifo).await;
+    let shutdown = Shutdown::default();
+    poller_with(&app, &queue, shutdown.clone()).start();
+    crate::support::process::until("the poller polls", || async { queue.receives() > 0 }).await;
+
+    shutdown.finish(Duration::from_secs(5)).await;
+    let receives = queue.receives();
+    queue.push("a", "3:Excelsa:1");
+    tokio::task::yield_now().await;
+
+    assert_eq!(queue.receives(), receives);
+    assert_eq!(app.stock_of(5).await, 200);
+}
+
+#[tokio::test]
+async fn messages_are_kept_invisible_while_a_batch_waits_for_a_lock() {
+    let queue = FakeQueue::new(5);
+    let app = TestApp::start(Kind::Fifo).await;
+    let settings = PollerSettings {
+        visibility: Duration::from_millis(100),
+        ..SETTINGS
+    };
+    let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
+    let poller = Poller::new(queue.clone(), pool, clock, settings, Shutdown::default());
+    queue.push("a", "3:Excelsa:1");
+    let mut holder = beanstock::db::Transaction::begin(&app.pool).await.unwrap();
+    let excelsa = beanstock::domain::BeanId(5);
+    beanstock::db::beans::lock_beans(&mut holder, &[excelsa])
+        .await
+        .unwrap();
+
+    let polling = tokio::task::spawn(async move { poller.poll_once().await.unwrap() });
+    crate::support::process::until("visibility was extended twice", || async {
+        queue.calls().len() >= 2
+    })
+    .await;
+    holder.rollback().await.unwrap();
+
+    assert_eq!(polling.await.unwrap().applied, 1);
+    let last = queue.calls().pop();
+    assert!(matches!(last, Some(Call::Delete(_))), "{last:?}");
+}

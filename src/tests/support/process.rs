@@ -1,0 +1,120 @@
+//! The real program, as a process that can be killed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::ConnectOptions as _;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+
+use super::TestApp;
+
+/// Longer than anything here takes, so that a failing test ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running `beanstock`.
+pub(crate) struct Program {
+    child: Child,
+}
+
+/// What a `beanstock` that has ended said.
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Program {
+    /// Starts the program without anything from this process's environment but the way to others.
+    pub(crate) fn start(args: &[&str], settings: &BTreeMap<&str, String>) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_beanstock"))
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .envs(settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) async fn terminate(self) -> Said {
+        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+        self.end().await
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn end(mut self) -> Said {
+        let (mut out, mut err) = (String::new(), String::new());
+        let mut stdout = self.child.stdout.take().unwrap();
+        let mut stderr = self.child.stderr.take().unwrap();
+        let all = async {
+            let status = self.child.wait();
+            let read_out = stdout.read_to_string(&mut out);
+            let read_err = stderr.read_to_string(&mut err);
+            tokio::join!(status, read_out, read_err).0.unwrap()
+        };
+        let status = tokio::time::timeout(PATIENCE, all).await.unwrap();
+        Said { status, out, err }
+    }
+}
+
+/// The settings with which a program works on an app's database, queue and topic.
+pub(crate) fn settings_for(app: &TestApp) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("DATABASE_URL", app.database.to_url_lossy().to_string()),
+        (
+            "AWS_ENDPOINT_URL",
+            app.sdk.endpoint_url().unwrap().to_owned(),
+        ),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ("QUEUE_URL", app.resources.queue_url.clone()),
+        ("TOPIC_ARN", app.resources.topic_arn.clone()),
+        ("PORT", "0".to_owned()),
+        ("VISIBILITY_TIMEOUT_IN_SEC", "5".to_owned()),
+        ("LONG_POLL_WAIT_IN_SEC", "1".to_owned()),
+        ("RUST_LOG", "warn".to_owned()),
+    ])
+}
+
+/// Waits for a condition, looking often.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        "still not: {what}"
+    );
+}
+
+/// A port nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Says whether the process whose id is in this file is still there.
+pub(crate) fn is_running(pid_file: &Path) -> bool {
+    let pid = std::fs::read_to_string(pid_file).unwrap_or_default();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    // A zombie has ended; only its parent has not asked yet.
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
