@@ -48,7 +48,7 @@ pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
     let mut migrations = sqlx::migrate!();
     migrations
         .set_locking(false)
-        .run(&mut *connection)
+        .run_direct(None, &mut *connection, false)
         .await
         .map_err(|error| match error {
             SqlxMigrateError::VersionMissing(version) => MigrateError::NewerSchema(version),

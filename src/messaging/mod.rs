@@ -112,7 +112,7 @@ pub trait UpdatePublisher: Send + Sync + 'static {
 /// What SQS and SNS answer when waiting cannot help: the resource is gone or the door is shut.
 ///
 /// From the error lists of the two API references and their common errors.
-const REFUSALS: [&str; 14] = [
+const REFUSALS: [&str; 15] = [
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
     "InvalidAddress",
@@ -123,6 +123,7 @@ const REFUSALS: [&str; 14] = [
     "AuthorizationError",
     "NotFound",
     "NotFoundException",
+    "InvalidParameter",
     "KmsAccessDenied",
     "KmsDisabled",
     "KmsNotFound",

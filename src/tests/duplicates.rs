@@ -1,22 +1,11 @@
 //! An update counts once, however often and wherever it arrives.
 
-use beanstock::domain::{Bags, BeanType, InventoryUpdate, StockChange, SupplierId, UpdateId};
+use beanstock::domain::UpdateId;
 use beanstock::messaging::wire;
 use serde_json::json;
 
+use crate::support::app::delivery;
 use crate::support::{Kind, TestApp};
-
-fn delivery(id: UpdateId, bags: i64) -> InventoryUpdate {
-    InventoryUpdate {
-        id,
-        supplier: SupplierId(3),
-        bean_type: BeanType::parse("Excelsa").unwrap(),
-        change: StockChange::Delivery(Bags::new(bags).unwrap()),
-        occurred_at: None,
-        reference: None,
-        note: None,
-    }
-}
 
 async fn fifty_deliveries_to_four_pollers_count_once(kind: Kind) {
     let app = TestApp::start(kind).await;

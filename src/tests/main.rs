@@ -4,7 +4,12 @@
 
 mod support;
 
+mod audit;
 mod duplicates;
 mod faults;
 mod lab;
+mod local_mode;
 mod poller;
+mod provision;
+mod publish;
+mod traps;

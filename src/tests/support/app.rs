@@ -11,7 +11,9 @@ use beanstock::audit::audit;
 use beanstock::clock::{Clock, SystemClock};
 use beanstock::db::{self, Pool};
 use beanstock::dead_letters::Collector;
-use beanstock::domain::{BeanId, InventoryUpdate, Origin};
+use beanstock::domain::{
+    Bags, BeanId, BeanType, InventoryUpdate, Origin, StockChange, SupplierId, UpdateId,
+};
 use beanstock::inventory::accept_update;
 use beanstock::local::aws::LocalAws;
 use beanstock::local::{self, demo};
@@ -284,4 +286,17 @@ pub(crate) async fn endpoint(shutdown: &Shutdown) -> LocalAws {
         shutdown.hard.clone(),
     )
     .unwrap()
+}
+
+/// A delivery of Excelsa by supplier 3, which is bean 5.
+pub(crate) fn delivery(id: UpdateId, bags: i64) -> InventoryUpdate {
+    InventoryUpdate {
+        id,
+        supplier: SupplierId(3),
+        bean_type: BeanType::parse("Excelsa").unwrap(),
+        change: StockChange::Delivery(Bags::new(bags).unwrap()),
+        occurred_at: None,
+        reference: None,
+        note: None,
+    }
 }

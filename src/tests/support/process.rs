@@ -94,9 +94,18 @@ pub(crate) fn settings_for(app: &TestApp) -> BTreeMap<&'static str, String> {
 
 /// Waits for a condition, looking often.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    until_looking_every(Duration::from_millis(50), what, condition).await;
+}
+
+/// Waits for a condition, looking as often as is told.
+pub(crate) async fn until_looking_every<F: Future<Output = bool>>(
+    pause: Duration,
+    what: &str,
+    condition: impl Fn() -> F,
+) {
     let waiting = async {
         while !condition().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(pause).await;
         }
     };
     assert!(
@@ -114,6 +123,9 @@ pub(crate) fn free_port() -> u16 {
 /// Says whether the process whose id is in this file is still there.
 pub(crate) fn is_running(pid_file: &Path) -> bool {
     let pid = std::fs::read_to_string(pid_file).unwrap_or_default();
+    if pid.trim().is_empty() {
+        return false;
+    }
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
     // A zombie has ended; only its parent has not asked yet.
     stat.is_ok_and(|stat| !stat.contains(") Z "))

@@ -29,7 +29,7 @@ pub(crate) fn pool(options: MySqlConnectOptions, max_connections: u32) -> Pool {
     db::connect(&PoolSettings {
         options,
         max_connections,
-        acquire_timeout: Duration::from_secs(20),
+        acquire_timeout: Duration::from_secs(5),
     })
 }
 

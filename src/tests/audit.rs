@@ -1,0 +1,174 @@
+//! The audit finds every kind of wrong book-keeping, and nothing in right books.
+
+use beanstock::audit::audit;
+use beanstock::domain::UpdateId;
+use sqlx::Executor as _;
+
+use crate::support::process::{Program, settings_for};
+use crate::support::{Kind, TestApp};
+
+/// An app with an applied, an out-of-stock, a superseded-by-nothing and a dead-lettered update.
+async fn books() -> TestApp {
+    let app = TestApp::start(Kind::Fifo).await;
+    for line in ["3:Excelsa:9", "6:Arabica:0", "777:Arabica:1"] {
+        app.publish_line(line).await;
+    }
+    app.drain().await;
+    app.assert_audit_is_clean().await;
+    app
+}
+
+/// Breaks the books and gives the invariants that are found broken.
+async fn broken_by(tampering: &[&'static str]) -> Vec<&'static str> {
+    let app = books().await;
+    let mut conn = app.pool.acquire().await.unwrap();
+    conn.execute("SET SESSION foreign_key_checks = 0")
+        .await
+        .unwrap();
+    for statement in tampering {
+        conn.execute(*statement).await.unwrap();
+    }
+    conn.execute("SET SESSION foreign_key_checks = 1")
+        .await
+        .unwrap();
+    drop(conn);
+    let findings = audit(&app.pool).await.unwrap();
+    findings
+        .into_iter()
+        .filter(|finding| !finding.broken_by.is_empty())
+        .map(|finding| finding.invariant)
+        .collect()
+}
+
+#[tokio::test]
+async fn stock_that_no_movement_explains_is_found() {
+    let found = broken_by(&["UPDATE beans SET quantity = quantity + 1 WHERE id = 5"]).await;
+
+    assert_eq!(found, ["stock is the sum of its movements"]);
+}
+
+#[tokio::test]
+async fn two_wrong_movements_that_cancel_out_are_found() {
+    let found = broken_by(&[
+        "UPDATE stock_movements SET change_by = change_by + 1 WHERE bean_id = 5 AND sequence = 1",
+        "UPDATE stock_movements SET change_by = change_by - 1 WHERE bean_id = 5 AND sequence = 2",
+    ])
+    .await;
+
+    assert!(
+        found.contains(&"movements follow from one another"),
+        "{found:?}"
+    );
+    assert!(
+        !found.contains(&"stock is the sum of its movements"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_movement_is_found() {
+    let found =
+        broken_by(&["DELETE FROM stock_movements WHERE bean_id = 5 AND sequence = 2"]).await;
+
+    assert!(
+        found.contains(&"every bean points to its newest movement"),
+        "{found:?}"
+    );
+    assert!(
+        found.contains(&"what was applied was booked once, and nothing else was"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_end_that_the_inbox_does_not_know_is_found() {
+    let found = broken_by(&["DELETE FROM inbox WHERE outcome = 'dead_lettered'"]).await;
+
+    assert_eq!(found, ["an update has exactly one end"]);
+}
+
+#[tokio::test]
+async fn an_inbox_row_without_its_update_is_found() {
+    let found = broken_by(&[
+        "INSERT INTO inbox VALUES (REPEAT('x', 16), REPEAT('y', 32), 'applied', 0, NOW(6))",
+    ])
+    .await;
+
+    assert_eq!(found, ["every end belongs to an update"]);
+}
+
+#[tokio::test]
+async fn a_movement_that_says_something_else_than_its_update_is_found() {
+    let found = broken_by(&[
+        "UPDATE inventory_updates SET quantity = 8 WHERE state = 'applied' \
+                             AND kind = 'delivery'",
+    ])
+    .await;
+
+    assert_eq!(found, ["a movement says what its update said"]);
+}
+
+#[tokio::test]
+async fn an_accepted_update_that_nothing_will_publish_is_found() {
+    let found = broken_by(&[
+        "INSERT INTO inventory_updates (id, origin, state, accepted_at) \
+         VALUES (REPEAT('x', 16), 'web', 'accepted', NOW(6))",
+    ])
+    .await;
+
+    assert_eq!(found, ["nothing accepted is lost"]);
+}
+
+#[tokio::test]
+async fn a_dead_lettered_update_without_its_letter_is_found() {
+    let found = broken_by(&["DELETE FROM dead_letters"]).await;
+
+    assert_eq!(found, ["every dead-lettered update can be looked into"]);
+}
+
+#[tokio::test]
+async fn the_command_exits_with_1_and_names_the_row() {
+    let app = books().await;
+    let settings = settings_for(&app);
+    let clean = Program::start(&["audit"], &settings).end().await;
+    let mut conn = app.pool.acquire().await.unwrap();
+    conn.execute("UPDATE beans SET quantity = 7 WHERE id = 5")
+        .await
+        .unwrap();
+
+    let broken = Program::start(&["audit"], &settings).end().await;
+    let json = Program::start(&["audit", "--json"], &settings).end().await;
+
+    assert_eq!(clean.status.code(), Some(0), "{}{}", clean.out, clean.err);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(
+        broken.out.contains("bean 5 has 7 bags, movements say 209"),
+        "{}",
+        broken.out
+    );
+    let findings: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(
+        findings[0]["broken_by"][0],
+        "bean 5 has 7 bags, movements say 209"
+    );
+}
+
+#[tokio::test]
+async fn status_tells_what_waits_and_what_is_dead() {
+    let app = books().await;
+    app.send_raw("3:Excelsa:1", "a").await;
+    app.accept(&crate::support::app::delivery(UpdateId::generate(), 1))
+        .await;
+
+    let json = Program::start(&["status", "--json"], &settings_for(&app))
+        .end()
+        .await;
+
+    let status: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(status["accepted"], 4);
+    assert_eq!(status["applied"], 2);
+    assert_eq!(status["waiting"], 1);
+    assert_eq!(status["dead_letters"], 1);
+    assert_eq!(status["queue"]["visible"], 1);
+    assert!(status["oldest_waiting_seconds"].as_i64().is_some());
+}

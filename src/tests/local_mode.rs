@@ -1,0 +1,266 @@
+//! `beanstock local`: everything with one command, and nothing left behind.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use beanstock::local;
+use beanstock::messaging::sqs::SqsQueue;
+use beanstock::{app, db};
+use sqlx::Executor as _;
+use sqlx::mysql::MySqlConnectOptions;
+use tokio::time::Instant;
+
+use crate::support::process::{Program, Said, free_port, is_running, until};
+use crate::support::server;
+
+struct Place {
+    web: u16,
+    aws: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            web: free_port(),
+            aws: free_port(),
+            folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+        }
+    }
+
+    fn settings(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("PORT", self.web.to_string()),
+            ("LOCAL_AWS_PORT", self.aws.to_string()),
+            ("BEANSTOCK_DATA", self.data().display().to_string()),
+        ])
+    }
+
+    fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn start(&self) -> Program {
+        Program::start(&["local"], &self.settings())
+    }
+
+    async fn start_ready(&self) -> Program {
+        let program = self.start();
+        until("ready", || async { is_ready(self.web).await }).await;
+        program
+    }
+
+    async fn publish(&self, line: &str) -> Said {
+        let file = self.folder.path().join("lines.txt");
+        std::fs::write(&file, line).unwrap();
+        let file = file.display().to_string();
+        Program::start(&["publish", "--local", &file], &self.settings())
+            .end()
+            .await
+    }
+
+    fn database(&self) -> db::Pool {
+        let socket = self.data().join("database").join("socket");
+        let options = MySqlConnectOptions::new().socket(socket).username("root");
+        server::pool(options.database("beanstock"), 2)
+    }
+
+    async fn stock_of(&self, bean: i64) -> i64 {
+        let pool = self.database();
+        let mut conn = pool.acquire().await.unwrap();
+        let bean = db::beans::find_bean(&mut conn, beanstock::domain::BeanId(bean)).await;
+        bean.unwrap().unwrap().quantity
+    }
+
+    fn database_pid(&self) -> std::path::PathBuf {
+        self.data().join("database").join("pid")
+    }
+
+    async fn sqs(&self) -> aws_sdk_sqs::Client {
+        let sdk = local::sdk_config(&format!("http://127.0.0.1:{}", self.aws)).await;
+        app::sqs_client(&sdk, Duration::ZERO)
+    }
+}
+
+async fn is_ready(port: u16) -> bool {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else {
+        return false;
+    };
+    let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    if stream.write_all(request.as_bytes()).await.is_err() {
+        return false;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.is_ok() && answer.starts_with("HTTP/1.1 200")
+}
+
+#[tokio::test]
+async fn a_first_start_brings_everything_and_sigterm_takes_it_away() {
+    let place = Place::new();
+    let program = place.start_ready().await;
+
+    let said = place.publish("3:Excelsa:9").await;
+    assert_eq!(said.out.trim(), "1 published, 0 refused.", "{}", said.err);
+    until("the update is applied", || async {
+        place.stock_of(5).await == 209
+    })
+    .await;
+    let pid_file = std::fs::read_to_string(place.database_pid()).unwrap();
+    let kept = place.folder.path().join("kept-pid");
+    std::fs::write(&kept, pid_file).unwrap();
+
+    let since = Instant::now();
+    let said = program.terminate().await;
+
+    assert!(said.status.success(), "{}", said.err);
+    assert!(since.elapsed() < Duration::from_secs(10));
+    assert!(!is_running(&kept), "the database server ended too");
+    assert!(said.out.contains("Beanstock is ready."), "{}", said.out);
+    assert!(
+        said.out
+            .contains(&format!("http://127.0.0.1:{}", place.web))
+    );
+    assert!(said.out.contains("sns publish"), "an example to paste");
+}
+
+#[tokio::test]
+async fn data_and_queued_messages_survive_kill_9() {
+    let place = Place::new();
+    let program = place.start_ready().await;
+    place.publish("3:Excelsa:9").await;
+    until("the update is applied", || async {
+        place.stock_of(5).await == 209
+    })
+    .await;
+    let sqs = place.sqs().await;
+    let other = sqs.create_queue().queue_name("other").send().await.unwrap();
+    let url = other.queue_url().unwrap();
+    let sent = sqs
+        .send_message()
+        .queue_url(url)
+        .message_body("kept")
+        .send()
+        .await
+        .unwrap();
+    let kept = place.folder.path().join("kept-pid");
+    std::fs::copy(place.database_pid(), &kept).unwrap();
+
+    program.kill().await;
+    until("the database server has ended too", || async {
+        !is_running(&kept)
+    })
+    .await;
+    let since = Instant::now();
+    let program = place.start_ready().await;
+    let started = since.elapsed();
+
+    assert!(started < Duration::from_secs(5), "{started:?}");
+    assert_eq!(place.stock_of(5).await, 209);
+    sqs.create_queue().queue_name("other").send().await.unwrap();
+    let answer = sqs.receive_message().queue_url(url).send().await.unwrap();
+    let message = &answer.messages()[0];
+    assert_eq!(message.body(), Some("kept"));
+    assert_eq!(message.message_id(), sent.message_id(), "it keeps its id");
+    assert!(program.terminate().await.status.success());
+}
+
+#[tokio::test]
+async fn the_queue_is_there_for_any_aws_client() {
+    let place = Place::new();
+    let program = place.start_ready().await;
+
+    let url = format!(
+        "http://127.0.0.1:{}/000000000000/updated_beans.fifo",
+        place.aws
+    );
+    let queue = SqsQueue::new(place.sqs().await, url, Duration::from_secs(30));
+
+    assert_eq!(queue.redrive().await.unwrap().unwrap().max_receive_count, 5);
+    program.terminate().await;
+}
+
+fn assert_one_sentence(said: &Said, setting: &str) {
+    assert_eq!(said.status.code(), Some(1), "{}{}", said.out, said.err);
+    let errors: Vec<&str> = said
+        .err
+        .lines()
+        .filter(|line| line.contains("ERROR"))
+        .collect();
+    assert_eq!(errors.len(), 1, "{}", said.err);
+    assert!(errors[0].contains(setting), "{}", said.err);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_told_with_its_setting_and_nothing_stays() {
+    let place = Place::new();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", place.aws)).unwrap();
+
+    let said = place.start().end().await;
+
+    assert_one_sentence(&said, "LOCAL_AWS_PORT");
+    assert!(!is_running(&place.database_pid()));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_told_with_its_setting() {
+    let mut settings = Place::new().settings();
+    settings.insert("BEANSTOCK_DATA", "/proc/nowhere".to_owned());
+
+    let said = Program::start(&["local"], &settings).end().await;
+
+    assert_one_sentence(&said, "BEANSTOCK_DATA");
+}
+
+#[tokio::test]
+async fn a_second_instance_on_the_same_folder_is_refused() {
+    let place = Place::new();
+    let first = place.start_ready().await;
+    let mut settings = place.settings();
+    settings.insert("PORT", "0".to_owned());
+    settings.insert("LOCAL_AWS_PORT", "0".to_owned());
+
+    let said = Program::start(&["local"], &settings).end().await;
+
+    assert_one_sentence(&said, "BEANSTOCK_DATA");
+    assert!(is_ready(place.web).await, "the first one goes on");
+    first.terminate().await;
+}
+
+#[tokio::test]
+async fn data_of_a_newer_version_is_left_alone_and_told() {
+    let place = Place::new();
+    let program = place.start_ready().await;
+    place
+        .database()
+        .execute(
+            "INSERT INTO _sqlx_migrations \
+             (version, description, success, checksum, execution_time) \
+             VALUES (99991231000000, 'from the future', TRUE, '', 0)",
+        )
+        .await
+        .unwrap();
+    program.terminate().await;
+
+    let said = place.start().end().await;
+
+    assert_one_sentence(&said, "BEANSTOCK_DATA");
+    assert!(said.err.contains("newer version"), "{}", said.err);
+    assert!(!is_running(&place.database_pid()));
+}
+
+#[tokio::test]
+async fn a_folder_deep_down_still_works() {
+    let place = Place::new();
+    let deep: String = std::iter::repeat_n("a-rather-long-folder-name/", 5).collect();
+    let mut settings = place.settings();
+    let data = place.folder.path().join(deep);
+    settings.insert("BEANSTOCK_DATA", data.display().to_string());
+
+    let program = Program::start(&["local"], &settings);
+    until("ready", || async { is_ready(place.web).await }).await;
+
+    assert!(Path::new(&data).join("database/data").is_dir());
+    program.terminate().await;
+}

@@ -1,0 +1,232 @@
+//! Traps that were measured before this was built. Each test fails without its cure.
+
+use std::time::Duration;
+
+use beanstock::app;
+use beanstock::catalogue::{CatalogueError, change_supplier};
+use beanstock::db::suppliers::SupplierTexts;
+use beanstock::db::{self, Transaction};
+use beanstock::domain::SupplierId;
+use beanstock::local::database::{Durability, PrivateDatabase};
+use sqlx::{ConnectOptions as _, Executor as _};
+
+use crate::support::process::until_looking_every;
+use crate::support::{Kind, TestApp, server};
+
+const TEXTS: SupplierTexts<'_> = SupplierTexts {
+    name: "Bean Bros",
+    address: "1 Road",
+    city: "Town",
+    state: "State",
+    email: "a@b",
+    phone: "555-555-0100",
+};
+
+/// sqlx 0.9 gives a connection back inside its transaction when `begin` is cancelled; without the
+/// pool's hook the next borrower's write is seen by nobody.
+#[tokio::test]
+async fn a_connection_given_back_inside_a_transaction_does_not_swallow_the_next_write() {
+    let options = server::new_database().await;
+    let pool = server::pool(options.clone(), 1);
+    db::migrate(&pool).await.unwrap();
+    let mut cancelled = pool.acquire().await.unwrap();
+    cancelled.execute("BEGIN").await.unwrap();
+    drop(cancelled);
+
+    let mut next = pool.acquire().await.unwrap();
+    let now = chrono::DateTime::UNIX_EPOCH;
+    db::suppliers::insert_supplier(&mut next, TEXTS, now)
+        .await
+        .unwrap();
+
+    let mut witness = options.connect().await.unwrap();
+    let seen = db::suppliers::list_suppliers(&mut witness).await.unwrap();
+    assert_eq!(seen.len(), 1);
+}
+
+/// A transaction that is dropped half-way must not leave its connection to anybody.
+#[tokio::test]
+async fn a_dropped_transaction_is_rolled_back_and_its_connection_closed() {
+    let options = server::new_database().await;
+    let pool = server::pool(options, 1);
+    db::migrate(&pool).await.unwrap();
+    let now = chrono::DateTime::UNIX_EPOCH;
+
+    let mut dropped = Transaction::begin(&pool).await.unwrap();
+    let first = connection_id(&mut dropped).await;
+    db::suppliers::insert_supplier(&mut dropped, TEXTS, now)
+        .await
+        .unwrap();
+    drop(dropped);
+
+    let mut next = Transaction::begin(&pool).await.unwrap();
+    assert_ne!(connection_id(&mut next).await, first);
+    assert!(
+        db::suppliers::list_suppliers(&mut next)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn connection_id(conn: &mut sqlx::MySqlConnection) -> u64 {
+    sqlx::query_scalar::<_, u64>("SELECT CONNECTION_ID()")
+        .fetch_one(conn)
+        .await
+        .unwrap()
+}
+
+/// sqlx's own lock does nothing on MariaDB; ten instances would migrate at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_instances_that_start_together_migrate_once() {
+    let options = server::new_database().await;
+    let instances: Vec<_> = (0..10)
+        .map(|_| {
+            let pool = server::pool(options.clone(), 1);
+            tokio::task::spawn(async move { db::migrate(&pool).await })
+        })
+        .collect();
+
+    for instance in instances {
+        instance.await.unwrap().unwrap();
+    }
+}
+
+/// sqlx sets FOUND_ROWS, so an edit that changes nothing still counts one row.
+#[tokio::test]
+async fn saving_a_form_without_changes_is_not_mistaken_for_a_missing_row() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
+    let save = async |id| change_supplier(&app.pool, &clock, SupplierId(id), TEXTS).await;
+
+    save(1).await.unwrap();
+    save(1).await.unwrap();
+    let missing = save(99).await.unwrap_err();
+
+    assert!(matches!(missing, CatalogueError::NotFound));
+}
+
+/// After an Aurora failover, connections to the old writer answer pings and refuse writes (1290).
+#[tokio::test]
+async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let database = PrivateDatabase::start(folder.path(), Durability::Fast)
+        .await
+        .unwrap();
+    let mut admin = database.options().connect().await.unwrap();
+    // Root may write to a read-only server; the application must not.
+    admin.execute("CREATE USER app").await.unwrap();
+    admin
+        .execute("GRANT ALL ON beanstock.* TO app")
+        .await
+        .unwrap();
+    let pool = server::pool(database.options().username("app"), 1);
+    db::migrate(&pool).await.unwrap();
+    let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
+    let add = async || beanstock::catalogue::add_supplier(&pool, &clock, TEXTS).await;
+    add().await.unwrap();
+    let before = connection_id(&mut pool.acquire().await.unwrap()).await;
+
+    admin.execute("SET GLOBAL read_only = 1").await.unwrap();
+    let refused = add().await;
+    let probe = db::probe_writer(&pool).await;
+    admin.execute("SET GLOBAL read_only = 0").await.unwrap();
+
+    assert!(refused.is_err(), "the server was read-only");
+    assert!(
+        probe.is_err(),
+        "a probe must notice, though the server answers"
+    );
+    add().await.unwrap();
+    assert_ne!(
+        connection_id(&mut pool.acquire().await.unwrap()).await,
+        before
+    );
+    database.stop().await.unwrap();
+}
+
+/// After 1213 the server has rolled back everything; what follows would run outside of any
+/// transaction. The whole batch has to be done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
+    let app = TestApp::start(Kind::Fifo).await;
+    // A heavy transaction, which the server will not choose as the victim, holds bean 10 …
+    let mut other = Transaction::begin(&app.pool).await.unwrap();
+    for supplier in 0..200 {
+        let now = chrono::DateTime::from_timestamp(supplier, 0).unwrap();
+        db::suppliers::insert_supplier(&mut other, TEXTS, now)
+            .await
+            .unwrap();
+    }
+    let (excelsa, arabica) = (beanstock::domain::BeanId(5), beanstock::domain::BeanId(10));
+    db::beans::lock_beans(&mut other, &[arabica]).await.unwrap();
+    app.send_raw("3:Excelsa:9", "a").await;
+    app.send_raw("6:Arabica:6", "b").await;
+
+    // … the batch locks bean 5 and waits for bean 10 …
+    let poller = app.poller();
+    let polling = tokio::task::spawn(async move { poller.poll_once().await.unwrap() });
+    // The server refreshes this list only if nobody has read it for 100 ms.
+    let pause = Duration::from_millis(150);
+    until_looking_every(pause, "the batch waits for the lock", || async {
+        let mut conn = app.pool.acquire().await.unwrap();
+        let waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx \
+                       WHERE trx_state = 'LOCK WAIT'";
+        sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+            > 0
+    })
+    .await;
+    // … and now the heavy one wants bean 5.
+    db::beans::lock_beans(&mut other, &[excelsa]).await.unwrap();
+    other.rollback().await.unwrap();
+
+    assert_eq!(polling.await.unwrap().applied, 2);
+    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (209, 306));
+    app.assert_audit_is_clean().await;
+}
+
+/// The SDK for Rust has no timeout for an attempt: a long poll on a dead connection would hang.
+#[tokio::test]
+async fn no_call_to_aws_can_hang_and_none_is_cut_short_while_it_waits() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let wait = Duration::from_secs(20);
+
+    let sqs = app::sqs_client(&app.sdk, wait);
+    let sns = app::sns_client(&app.sdk);
+
+    let sqs = sqs
+        .config()
+        .timeout_config()
+        .unwrap()
+        .operation_attempt_timeout();
+    let sns = sns
+        .config()
+        .timeout_config()
+        .unwrap()
+        .operation_attempt_timeout();
+    assert!(
+        sqs.is_some_and(|timeout| timeout > wait && timeout < wait * 2),
+        "{sqs:?}"
+    );
+    assert!(sns.is_some_and(|timeout| timeout < wait), "{sns:?}");
+}
+
+/// What the strict mode is for: a text that is too long must fail and not be cut.
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_not_cut() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut conn = app.pool.acquire().await.unwrap();
+    let texts = SupplierTexts {
+        name: &"x".repeat(300),
+        ..TEXTS
+    };
+
+    let error = db::suppliers::insert_supplier(&mut conn, texts, chrono::DateTime::UNIX_EPOCH)
+        .await
+        .unwrap_err();
+
+    assert_eq!(error.trouble(), db::Trouble::BadData);
+}
