@@ -95,23 +95,15 @@ async fn save(
     form: &BeanForm,
     from: i64,
 ) -> Result<Result<(), Refused>, WebError> {
-    let typed = match form.parse() {
-        Ok(typed) => typed,
+    let (typed, reason) = match form.parse_change(from) {
+        Ok(parsed) => parsed,
         Err(mistakes) => return Ok(Err(Refused::Mistakes(mistakes))),
     };
-    let reason = match form.reason() {
-        Ok(reason) => Some(reason),
-        Err(mistakes) if typed.quantity != from => return Ok(Err(Refused::Mistakes(mistakes))),
-        Err(_) => None,
-    };
-    let correction = reason
-        .as_ref()
-        .filter(|_| typed.quantity != from)
-        .map(|reason| Correction {
-            from,
-            to: typed.quantity,
-            reason: reason.as_str(),
-        });
+    let correction = reason.as_ref().map(|reason| Correction {
+        from,
+        to: typed.quantity,
+        reason: reason.as_str(),
+    });
     let changed =
         catalogue::change_bean(&state.pool, &*state.clock, id, typed.texts(), correction).await;
     match changed {

@@ -118,12 +118,26 @@ impl BeanForm {
         parse_stock(&self.quantity_was).ok()
     }
 
-    /// Why the stock changes, in somebody's words.
-    pub(super) fn reason(&self) -> Result<ShortText<500>, Mistakes> {
-        ShortText::parse(&self.quantity_reason).map_err(|error| {
-            let enter = "Say why the number of bags changes";
-            Mistakes::one("quantity_reason", text_sentence("Reason", enter, error))
-        })
+    /// Reads a change of a bean whose stock was `from`: another number of bags needs a reason.
+    pub(super) fn parse_change(
+        &self,
+        from: i64,
+    ) -> Result<(TypedBean, Option<ShortText<500>>), Mistakes> {
+        let parsed = self.parse();
+        if parse_stock(&self.quantity).is_ok_and(|to| to == from) {
+            return parsed.map(|typed| (typed, None));
+        }
+        let reason = ShortText::parse(&self.quantity_reason)
+            .map_err(|error| text_sentence("Reason", "Say why the number of bags changes", error));
+        match (parsed, reason) {
+            (Ok(typed), Ok(reason)) => Ok((typed, Some(reason))),
+            (Ok(_), Err(sentence)) => Err(Mistakes::one("quantity_reason", sentence)),
+            (Err(mut mistakes), Err(sentence)) if mistakes.of("quantity").is_none() => {
+                mistakes.add("quantity_reason", sentence);
+                Err(mistakes)
+            }
+            (Err(mistakes), _) => Err(mistakes),
+        }
     }
 }
 
@@ -307,12 +321,30 @@ mod tests {
     }
 
     #[test]
-    fn a_correction_wants_a_reason() {
-        let mistakes = form().reason().unwrap_err();
+    fn only_another_number_of_bags_wants_a_reason() {
+        let mut form = form();
 
+        let (_, kept) = form.parse_change(1_000).unwrap();
+        let unexplained = form.parse_change(999).unwrap_err();
+        form.quantity_reason = "Found one".to_owned();
+        let (_, explained) = form.parse_change(999).unwrap();
+
+        assert_eq!(kept, None);
         assert_eq!(
-            mistakes.of("quantity_reason"),
+            unexplained.of("quantity_reason"),
             Some("Say why the number of bags changes")
         );
+        assert_eq!(explained.unwrap().as_str(), "Found one");
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let mut form = form();
+        form.price = "cheap".to_owned();
+
+        let mistakes = form.parse_change(999).unwrap_err();
+
+        let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
+        assert_eq!(fields, ["price", "quantity_reason"]);
     }
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::page::grouped;
 use super::wording::bags;
 use crate::db::movements::MovementLine;
+use crate::domain::MAX_STOCK;
 
 const WIDTH: i64 = 1_000;
 const HEIGHT: i64 = 400;
@@ -80,17 +81,17 @@ fn summary(start: i64, end: i64, low: i64, high: i64) -> String {
     )
 }
 
-/// The next of 2, 4, 10, 20, 40, 100 … that is not below a level, so that its half is whole.
+/// The next round number that is not below a level, and whose half is whole.
 fn round_up(level: i64) -> i64 {
-    let mut decade = 1;
-    loop {
-        for step in [2, 4, 6, 8, 10] {
-            if step * decade >= level {
-                return step * decade;
-            }
-        }
-        decade *= 10;
-    }
+    const SMALL: [i64; 4] = [2, 4, 6, 8];
+    const STEPS: [i64; 10] = [10, 12, 14, 16, 20, 30, 40, 50, 60, 80];
+    let decades = (0..9).map(|power| 10_i64.pow(power));
+    let large = decades.flat_map(|decade| STEPS.map(|step| step * decade));
+    SMALL
+        .into_iter()
+        .chain(large)
+        .find(|top| *top >= level)
+        .unwrap_or(MAX_STOCK)
 }
 
 #[cfg(test)]
@@ -144,7 +145,14 @@ mod tests {
 
     #[test]
     fn the_top_is_a_round_number() {
-        for (level, top) in [(0, 2), (3, 4), (209, 400), (1_000, 1_000), (1_006, 2_000)] {
+        for (level, top) in [
+            (0, 2),
+            (3, 4),
+            (209, 300),
+            (1_000, 1_000),
+            (1_288, 1_400),
+            (MAX_STOCK, MAX_STOCK),
+        ] {
             assert_eq!(round_up(level), top);
         }
     }

@@ -104,7 +104,10 @@ pub(super) fn grouped(number: i64) -> String {
 }
 
 /// The filters of our templates.
-#[expect(unreachable_pub, reason = "the macro makes public items of private ones")]
+#[expect(
+    unreachable_pub,
+    reason = "the macro makes public items of private ones"
+)]
 pub(super) mod filters {
     use std::borrow::Borrow;
 
