@@ -72,11 +72,9 @@ impl BeanForm {
     /// Reads the fields.
     pub(super) fn parse(&self) -> Result<TypedBean, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let supplier = self.supplier_id.trim().parse().map(SupplierId);
-        let supplier = mistakes.check(
-            "supplier_id",
-            supplier.map_err(|_| "Choose a supplier".to_owned()),
-        );
+        let supplier = self.supplier_id.trim().parse().ok().map(SupplierId);
+        let supplier = supplier.ok_or_else(|| "Choose a supplier".to_owned());
+        let supplier = mistakes.check("supplier_id", supplier);
         let bean_type = BeanType::parse(&self.bean_type)
             .map_err(|error| text_sentence("Type", "Enter a type, like Arabica", error.0));
         let bean_type = mistakes.check("type", bean_type);

@@ -22,6 +22,8 @@ mod shared_read;
 mod state;
 mod supplier_form;
 mod suppliers;
+#[cfg(test)]
+mod tests;
 mod updates;
 mod wording;
 
@@ -44,7 +46,12 @@ pub use self::state::AppState;
 
 /// The whole site, with everything that goes around its pages.
 pub fn router(state: AppState) -> Router {
-    let pages = pages()
+    around(pages(), state)
+}
+
+/// Puts around pages what every request goes through. The last layer is the first to be reached.
+fn around(pages: Router<AppState>, state: AppState) -> Router {
+    let pages = pages
         .layer(DefaultBodyLimit::max(form::MAX_FORM_BYTES))
         .layer(CsrfLayer::new().with_rejection_response(refuse_cross_site))
         .layer(CatchPanicLayer::custom(panicked))

@@ -106,7 +106,10 @@ pub(super) fn grouped(number: i64) -> String {
 /// The filters of our templates.
 #[expect(
     unreachable_pub,
-    reason = "the macro makes public items of private ones"
+    clippy::inline_always,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "what the macro makes of these functions"
 )]
 pub(super) mod filters {
     use std::borrow::Borrow;

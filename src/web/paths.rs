@@ -105,7 +105,8 @@ impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Id<T> {
         let missing = || WebError::NotFound(T::MISSING);
         let params = RawPathParams::from_request_parts(parts, state)
             .await
-            .map_err(|_| missing())?;
+            .ok()
+            .ok_or_else(missing)?;
         let segment = params.iter().next().map_or("", |(_, segment)| segment);
         T::from_segment(segment).map(Self).ok_or_else(missing)
     }
