@@ -121,8 +121,7 @@ fn mistake(error: CatalogueError) -> Result<Mistakes, WebError> {
             "type",
             "This supplier already has a bean of that type on the list",
         )),
-        CatalogueError::NotFound => Err(WebError::NotFound(Missing::Bean)),
-        error => Err(error.into()),
+        error => Err(WebError::refused(error, Missing::Bean)),
     }
 }
 
@@ -174,8 +173,7 @@ async fn remove_bean(
 ) -> Result<Response, WebError> {
     match catalogue::remove_bean(&state.pool, &*state.clock, id).await {
         Ok(()) => Ok(Redirect::to(&Notice::BeanRemoved.on(paths::BEANS)).into_response()),
-        Err(CatalogueError::NotFound) => Err(WebError::NotFound(Missing::Bean)),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(WebError::refused(error, Missing::Bean)),
     }
 }
 

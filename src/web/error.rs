@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::headers;
 use super::page::HTML;
+use crate::catalogue::CatalogueError;
 use crate::db::{DbError, Trouble};
 
 /// A thing that an address may name.
@@ -60,6 +61,9 @@ pub enum WebError {
     /// The form is larger than any honest one.
     #[error("the form is too large")]
     TooLarge,
+    /// The form did not arrive in time.
+    #[error("the form did not arrive in time")]
+    TooSlow,
     /// Another site sent the form.
     #[error("the form was sent by another site")]
     CrossSite,
@@ -77,12 +81,22 @@ impl WebError {
         Self::Internal(Arc::new(source))
     }
 
+    /// The error for a change that was refused in a way its form cannot show.
+    pub(super) fn refused(error: CatalogueError, missing: Missing) -> Self {
+        match error {
+            CatalogueError::NotFound => Self::NotFound(missing),
+            CatalogueError::Db(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -119,6 +133,10 @@ impl WebError {
             Self::TooLarge => (
                 "That is too much to take in",
                 "Nothing was saved. A form can carry 64 KiB; go back and shorten what you typed.",
+            ),
+            Self::TooSlow => (
+                "That form took too long to arrive",
+                "Nothing was saved. Go back and send it again, on a better connection if you can.",
             ),
             Self::CrossSite => (
                 "That form came from another site",

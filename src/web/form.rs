@@ -1,16 +1,22 @@
 //! What all forms share: how they are read, and how their fields and mistakes are shown.
 
+use std::time::Duration;
+
 use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::error::WebError;
 use crate::domain::InvalidText;
 
 /// The most bytes a form may have; the longest honest one has about 10,000.
 pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
+
+/// How long a form may take to arrive; 64 KiB need no more on the slowest phone.
+const TIME_TO_ARRIVE: Duration = Duration::from_secs(20);
 
 /// A posted form. What cannot be read at all gets a page of ours.
 pub(super) struct Form<T>(pub(super) T);
@@ -23,9 +29,11 @@ where
     type Rejection = WebError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
-        match axum::Form::from_request(request, state).await {
-            Ok(axum::Form(form)) => Ok(Self(form)),
-            Err(rejection) => Err(unreadable(rejection)),
+        let arrival = axum::Form::from_request(request, state);
+        match timeout(TIME_TO_ARRIVE, arrival).await {
+            Ok(Ok(axum::Form(form))) => Ok(Self(form)),
+            Ok(Err(rejection)) => Err(unreadable(rejection)),
+            Err(_) => Err(WebError::TooSlow),
         }
     }
 }

@@ -61,7 +61,9 @@ async fn create_supplier(
         Ok(typed) => typed,
         Err(mistakes) => return Ok(refuse(None, &form, mistakes)),
     };
-    catalogue::add_supplier(&state.pool, &*state.clock, typed.texts()).await?;
+    catalogue::add_supplier(&state.pool, &*state.clock, typed.texts())
+        .await
+        .map_err(refused)?;
     Ok(Redirect::to(&Notice::SupplierAdded.on(paths::SUPPLIERS)).into_response())
 }
 
@@ -86,7 +88,9 @@ async fn change_supplier(
         Ok(typed) => typed,
         Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
     };
-    catalogue::change_supplier(&state.pool, &*state.clock, id, typed.texts()).await?;
+    catalogue::change_supplier(&state.pool, &*state.clock, id, typed.texts())
+        .await
+        .map_err(refused)?;
     Ok(Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response())
 }
 
@@ -119,7 +123,7 @@ async fn remove_supplier(
         Err(CatalogueError::HasBeans(_)) => {
             ask_about_removal(&state, id, StatusCode::CONFLICT).await
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(refused(error)),
     }
 }
 
@@ -143,15 +147,6 @@ async fn find(state: &AppState, id: SupplierId) -> Result<Supplier, WebError> {
         .ok_or(WebError::NotFound(Missing::Supplier))
 }
 
-/// What is left once a handler has dealt with the refusals its form can show.
-impl From<CatalogueError> for WebError {
-    fn from(error: CatalogueError) -> Self {
-        match error {
-            CatalogueError::NotFound | CatalogueError::UnknownSupplier => {
-                Self::NotFound(Missing::Supplier)
-            }
-            CatalogueError::Db(error) => error.into(),
-            error => Self::internal(error),
-        }
-    }
+fn refused(error: CatalogueError) -> WebError {
+    WebError::refused(error, Missing::Supplier)
 }
