@@ -15,11 +15,16 @@ use crate::db::updates::UpdateCounts;
 /// Enough to see what is going on; the rest is a page of its own.
 const LAST_UPDATES: i64 = 8;
 
+/// As many beans as can be compared by eye; the rest are on their own page.
+const BARS: usize = 40;
+
 #[derive(Template)]
 #[template(path = "home.html")]
 pub(super) struct HomePage {
     now: DateTime<Utc>,
-    beans: Vec<BeanRow>,
+    beans: usize,
+    /// Those with the most bags.
+    bars: Vec<BeanRow>,
     suppliers: usize,
     bags: i64,
     at_zero: Vec<BeanRow>,
@@ -31,7 +36,10 @@ pub(super) struct HomePage {
 
 impl HomePage {
     fn is_calm(&self) -> bool {
-        self.at_zero.is_empty() && self.flagged.is_empty() && self.dead_letters == 0
+        self.beans > 0
+            && self.at_zero.is_empty()
+            && self.flagged.is_empty()
+            && self.dead_letters == 0
     }
 }
 
@@ -54,9 +62,10 @@ pub(super) async fn show_home(State(state): State<AppState>) -> Result<Page<Home
         now: state.clock.now(),
         suppliers: suppliers.len(),
         bags: rows.iter().map(|row| row.bean.quantity).sum(),
+        beans: rows.len(),
         at_zero,
         flagged,
-        beans: rows,
+        bars: rows.into_iter().take(BARS).collect(),
         counts,
         dead_letters,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
