@@ -1,5 +1,7 @@
 //! How a page becomes a response, and how values look on it.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use axum::http::StatusCode;
 use axum::http::Uri;
@@ -103,6 +105,20 @@ pub(super) fn grouped(number: i64) -> String {
     text
 }
 
+/// Makes a link of an email address; what could end the address and add a header is encoded.
+fn mailto(address: &str) -> String {
+    let mut link = "mailto:".to_owned();
+    for byte in address.bytes() {
+        if byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte) {
+            link.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ok = write!(link, "%{byte:02X}");
+        }
+    }
+    link
+}
+
 /// The filters of our templates.
 #[expect(
     unreachable_pub,
@@ -129,6 +145,12 @@ pub(super) mod filters {
         let number = *number.borrow();
         let plus = if number > 0 { "+" } else { "" };
         Ok(format!("{plus}{}", super::grouped(number)))
+    }
+
+    /// `info@example.com` → `mailto:info@example.com`.
+    #[askama::filter_fn]
+    pub(crate) fn mailto(address: &str, _: &dyn Values) -> askama::Result<String> {
+        Ok(super::mailto(address))
     }
 
     /// The moment as people read it, to the second.
@@ -182,6 +204,12 @@ mod tests {
             text,
             "2026-11-22T10:42:07.000000Z 22 Nov 2026, 10:42:07 UTC +1,009"
         );
+    }
+
+    #[test]
+    fn an_email_link_cannot_carry_more_than_its_address() {
+        assert_eq!(mailto("a.b+c@d.com"), "mailto:a.b+c@d.com");
+        assert_eq!(mailto("a?bcc=é@d"), "mailto:a%3Fbcc%3D%C3%A9@d");
     }
 
     #[test]
