@@ -53,7 +53,12 @@ pub struct App {
     pub shutdown: Shutdown,
     /// Told when this process accepts an update, so that its relay need not wait.
     pub accepted: Arc<Notify>,
+    /// What `/readyz` waits for.
+    pub readiness: web::Readiness,
 }
+
+/// The name under which [`App::start_messaging`] reports to `/readyz`.
+const QUEUE: &str = "queue";
 
 impl App {
     /// Uses a database and the machine's clock.
@@ -63,16 +68,25 @@ impl App {
             clock: Arc::new(SystemClock),
             shutdown,
             accepted: Arc::default(),
+            readiness: web::Readiness::default(),
+        }
+    }
+
+    /// Makes `/readyz` wait for the chosen parts.
+    pub fn expect(&self, parts: &[Part]) {
+        if parts.iter().any(|part| *part != Part::Web) {
+            self.readiness.expect(QUEUE);
         }
     }
 
     /// Starts the website on the shutdown's tasks.
     pub fn start_web(&self, listener: TcpListener) {
-        let state = web::AppState {
-            pool: self.pool.clone(),
-            clock: Arc::clone(&self.clock),
-            tasks: self.shutdown.tasks.clone(),
-        };
+        let state = web::AppState::new(
+            self.pool.clone(),
+            Arc::clone(&self.clock),
+            self.readiness.clone(),
+            self.shutdown.tasks.clone(),
+        );
         let stop = self.shutdown.soft.clone().cancelled_owned();
         let shutdown = self.shutdown.clone();
         self.shutdown.tasks.spawn(async move {
@@ -98,6 +112,7 @@ impl App {
         }
         let Some(url) = settings.queue() else {
             tracing::warn!("QUEUE_URL is not set, so nothing is polled");
+            self.readiness.set(QUEUE, true);
             return Ok(());
         };
         let sqs = sqs_client(aws, settings.wait());
@@ -111,6 +126,7 @@ impl App {
             let max_receive_count = redrive.map_or(0, |redrive| redrive.max_receive_count);
             self.start_pollers(settings, queue, max_receive_count);
         }
+        self.readiness.set(QUEUE, true);
         Ok(())
     }
 

@@ -163,6 +163,7 @@ async fn serve(settings: Serve) -> Result<ExitCode> {
     let pool = db::connect(&settings.database.pool()?);
     let shutdown = Shutdown::default();
     let app = App::new(pool.clone(), shutdown.clone());
+    app.expect(&parts);
     if parts.contains(&Part::Web) {
         let port = settings.web.port();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))

@@ -1,4 +1,21 @@
-//! Beanstock.
+//! Beanstock keeps a café's coffee-bean inventory right through messaging.
+//!
+//! # The path of an update
+//!
+//! An update is **accepted** with its outbox row ([`inventory::accept_update`]), the **relay**
+//! publishes it to the topic ([`outbox`]), the topic puts it into the queue, a **poller** receives
+//! it ([`poller`]), it is **decoded** ([`messaging::wire`]) and **applied** in one transaction with
+//! its inbox row, its stock movement and its timeline ([`inventory::apply_batch`]), and only then
+//! is its message **deleted**. What can never be applied is released until the queue gives it up;
+//! the **collector** then moves it into a table where people can work on it ([`dead_letters`]).
+//! Messages that others publish straight to the topic take the same path from there on.
+//!
+//! # Who may use whom
+//!
+//! `main → cli → app → { web, poller, outbox, dead_letters } → { inventory, catalogue, messaging,
+//! db } → domain`. [`domain`] does no I/O; SQL lives in [`db`] alone; AWS types stay inside
+//! `messaging::{sns, sqs}`, [`app`], [`provision`] and [`local`]; axum stays inside [`web`] and
+//! [`local`]. A test reads the imports and holds this line.
 
 pub mod app;
 pub mod audit;

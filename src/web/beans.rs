@@ -1,0 +1,86 @@
+//! The list of beans, as a page and for the café's public site.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+
+use super::error::WebError;
+use super::page::{HTML, Notice, Page, filters};
+use super::state::AppState;
+use super::{bean_page, legacy_json, paths};
+use crate::db;
+use crate::db::beans::Bean;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route(paths::BEANS, get(list_beans))
+        .route(paths::BEAN, get(bean_page::show_bean))
+        .route(paths::BEANS_JSON, get(legacy_json::list_beans_json))
+}
+
+/// A bean, and how its stock compares with the others'.
+#[derive(Debug, Clone)]
+pub(super) struct BeanRow {
+    pub(super) bean: Arc<Bean>,
+    /// Its stock in thousandths of the largest.
+    pub(super) share: i64,
+}
+
+impl BeanRow {
+    /// Compares beans with each other.
+    pub(super) fn list(beans: Vec<Bean>) -> Vec<Self> {
+        let most = beans
+            .iter()
+            .map(|bean| bean.quantity)
+            .max()
+            .unwrap_or(0)
+            .max(1);
+        let row = |bean: Bean| Self {
+            share: bean.quantity * 1_000 / most,
+            bean: Arc::new(bean),
+        };
+        beans.into_iter().map(row).collect()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "beans/list.html")]
+struct BeansPage {
+    notice: Option<Notice>,
+    rows: Vec<BeanRow>,
+}
+
+/// Lists the beans; the plain page is shared by those who ask for it at the same time.
+async fn list_beans(State(state): State<AppState>, uri: Uri) -> Result<Response, WebError> {
+    let notice = Notice::in_uri(&uri);
+    if notice.is_some() {
+        return Ok(Page::ok(read_page(&state, notice).await?).into_response());
+    }
+    let html = state
+        .shared
+        .beans
+        .get(async || render_page(&state).await)
+        .await?;
+    Ok(([(CONTENT_TYPE, HTML)], html).into_response())
+}
+
+async fn render_page(state: &AppState) -> Result<Bytes, WebError> {
+    let page = read_page(state, None).await?;
+    Ok(page.render().map_err(WebError::internal)?.into())
+}
+
+async fn read_page(state: &AppState, notice: Option<Notice>) -> Result<BeansPage, WebError> {
+    let mut conn = state.connection().await?;
+    let beans = db::beans::list_beans(&mut conn).await?;
+    Ok(BeansPage {
+        notice,
+        rows: BeanRow::list(beans),
+    })
+}

@@ -1,0 +1,182 @@
+//! What all forms share: how they are read, and how their fields and mistakes are shown.
+
+use std::time::Duration;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::error::WebError;
+use crate::domain::InvalidText;
+
+/// The most bytes a form may have; the longest honest one has about 10,000.
+pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
+
+/// How long a form may take to arrive; 64 KiB need no more on the slowest phone.
+const TIME_TO_ARRIVE: Duration = Duration::from_secs(20);
+
+/// A posted form. What cannot be read at all gets a page of ours.
+pub(super) struct Form<T>(pub(super) T);
+
+impl<S, T> FromRequest<S> for Form<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
+        let arrival = axum::Form::from_request(request, state);
+        match timeout(TIME_TO_ARRIVE, arrival).await {
+            Ok(Ok(axum::Form(form))) => Ok(Self(form)),
+            Ok(Err(rejection)) => Err(unreadable(rejection)),
+            Err(_) => Err(WebError::TooSlow),
+        }
+    }
+}
+
+fn unreadable(rejection: FormRejection) -> WebError {
+    if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+        WebError::TooLarge
+    } else {
+        WebError::BadForm
+    }
+}
+
+/// A mistake in a form: the field's name, and the sentence shown at the field and in the summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub(super) field: &'static str,
+    pub(super) sentence: String,
+}
+
+/// The mistakes of a form, in the order of its fields.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// A single mistake.
+    pub(super) fn one(field: &'static str, sentence: impl Into<String>) -> Self {
+        let mut mistakes = Self::default();
+        mistakes.add(field, sentence);
+        mistakes
+    }
+
+    /// Adds a mistake.
+    pub(super) fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
+        self.0.push(Mistake {
+            field,
+            sentence: sentence.into(),
+        });
+    }
+
+    /// Keeps the value, or notes the mistake.
+    pub(super) fn check<T>(&mut self, field: &'static str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|sentence| self.add(field, sentence)).ok()
+    }
+
+    /// All of them, for the summary.
+    pub(super) fn all(&self) -> &[Mistake] {
+        &self.0
+    }
+
+    /// Whether the form is right.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is wrong with one field.
+    pub(super) fn of(&self, field: &str) -> Option<&str> {
+        let mistake = self.0.iter().find(|mistake| mistake.field == field)?;
+        Some(&mistake.sentence)
+    }
+}
+
+/// Puts a refused text into words: `enter` when it is missing, otherwise what is wrong with it.
+pub(super) fn text_sentence(label: &str, enter: &str, error: InvalidText) -> String {
+    match error {
+        InvalidText::Empty => enter.to_owned(),
+        InvalidText::NotAnEmailAddress => "Enter an email address like name@example.com".to_owned(),
+        InvalidText::NotAPhoneNumber => {
+            "Enter a phone number like 555-555-0100 or +44 20 7946 0000".to_owned()
+        }
+        error => format!("{label} {error}"),
+    }
+}
+
+/// A field to type into, as the template shows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TextField {
+    /// Its name, which is its id too.
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// A sentence of help; empty for none.
+    pub(super) hint: &'static str,
+    pub(super) value: String,
+    pub(super) error: Option<String>,
+    /// `text`, `email` or `tel`; empty for a text of several lines.
+    pub(super) kind: &'static str,
+    pub(super) inputmode: &'static str,
+    pub(super) autocomplete: &'static str,
+    /// The class of its width.
+    pub(super) width: &'static str,
+    /// The id of a list of suggestions; empty for none.
+    pub(super) suggestions: &'static str,
+}
+
+impl TextField {
+    /// A line of text that holds what was typed and says what is wrong with it.
+    pub(super) fn new(
+        name: &'static str,
+        label: &'static str,
+        value: &str,
+        mistakes: &Mistakes,
+    ) -> Self {
+        Self {
+            name,
+            label,
+            value: value.to_owned(),
+            error: mistakes.of(name).map(str::to_owned),
+            kind: "text",
+            autocomplete: "off",
+            ..Self::default()
+        }
+    }
+
+    /// The ids of what describes the field; empty for nothing.
+    pub(super) fn described_by(&self) -> String {
+        let hint = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));
+        let error = self.error.is_some().then(|| format!("{}-error", self.name));
+        hint.into_iter().chain(error).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_described_by_its_hint_and_its_mistake() {
+        let mistakes = Mistakes::one("price", "Enter a price");
+        let mut field = TextField::new("price", "Price", "", &mistakes);
+        assert_eq!(field.described_by(), "price-error");
+
+        field.hint = "In dollars";
+
+        assert_eq!(field.described_by(), "price-hint price-error");
+    }
+
+    #[test]
+    fn a_missing_text_is_asked_for_and_a_wrong_one_described() {
+        let sentence = |error| text_sentence("City", "Enter a city", error);
+
+        assert_eq!(sentence(InvalidText::Empty), "Enter a city");
+        assert_eq!(
+            sentence(InvalidText::TooLong(255)),
+            "City must be 255 characters or less"
+        );
+    }
+}

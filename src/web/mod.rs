@@ -1,0 +1,135 @@
+//! The website: pages for staff, and the addresses the lab's programs know.
+//!
+//! Everything is rendered here and works without JavaScript. Handlers read with `db` functions and
+//! change things through [`crate::catalogue`]; they begin no transactions themselves.
+
+mod assets;
+mod bean_changes;
+mod bean_form;
+mod bean_page;
+mod beans;
+mod chart;
+mod dead_letters;
+mod error;
+mod form;
+mod headers;
+mod health;
+mod home;
+mod legacy_json;
+mod page;
+mod paths;
+mod shared_read;
+mod state;
+mod supplier_form;
+mod suppliers;
+#[cfg(test)]
+mod tests;
+mod updates;
+mod wording;
+
+use std::future::Future;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+use tower_http::normalize_path::NormalizePath;
+
+pub use self::error::{Missing, WebError};
+pub use self::health::Readiness;
+pub use self::state::AppState;
+
+/// The whole site, with everything that goes around its pages.
+pub fn router(state: AppState) -> Router {
+    around(pages(), state)
+}
+
+/// Puts around pages what every request goes through. The last layer is the first to be reached.
+fn around(pages: Router<AppState>, state: AppState) -> Router {
+    let pages = pages
+        .layer(DefaultBodyLimit::max(form::MAX_FORM_BYTES))
+        .layer(CsrfLayer::new().with_rejection_response(refuse_cross_site))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(error::finish))
+        .with_state(state.clone());
+    // Addresses are tidied before they are routed, so the tidying wraps the router of the pages.
+    Router::new()
+        .fallback_service(NormalizePath::trim_trailing_slash(pages))
+        .layer(from_fn_with_state(state, see_through))
+}
+
+/// Serves the site until `stop` resolves and the requests in hand are answered.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    // Answers are written in one piece; waiting to fill a packet only delays them.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "connection keeps its delay");
+        }
+    });
+    axum::serve(listener, router(state))
+        .with_graceful_shutdown(stop)
+        .await
+}
+
+fn pages() -> Router<AppState> {
+    Router::new()
+        .route(paths::HOME, get(home::show_home))
+        .merge(beans::router())
+        .merge(bean_changes::router())
+        .merge(suppliers::router())
+        .route(paths::UPDATES, get(updates::list_updates))
+        .route(paths::UPDATE, get(updates::show_update))
+        .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
+        .route(paths::HEALTHZ, get(health::show_alive))
+        .route(paths::READYZ, get(health::show_ready))
+        .route(paths::FAVICON, get(assets::show_favicon))
+        .route(paths::STATIC, get(assets::show_asset))
+        .fallback(async || WebError::NotFound(Missing::Page))
+        .method_not_allowed_fallback(async || WebError::MethodNotAllowed)
+}
+
+/// Carries a request through to its end, even if its visitor goes away in the middle.
+///
+/// The server drops what it runs for a connection that closes. A database future must not be
+/// dropped (a transaction could stay open on a pooled connection), so it runs on a task of its own.
+async fn see_through(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    match state.tasks.spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn refuse_cross_site(_: ProtectionError) -> Response {
+    WebError::CrossSite.into_response()
+}
+
+/// A panic in a handler.
+#[derive(Debug, thiserror::Error)]
+#[error("panic: {0}")]
+struct Panicked(String);
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature is the layer's"
+)]
+fn panicked(payload: Box<dyn std::any::Any + Send>) -> Response {
+    let text = match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "unknown".to_owned(),
+    };
+    WebError::internal(Panicked(text)).into_response()
+}

@@ -1,0 +1,127 @@
+//! Every address of the site, once: patterns for the route table, and builders for links.
+//!
+//! Builders take ids by value or by reference, since templates hand in references.
+
+use std::borrow::Borrow;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use uuid::Uuid;
+
+use super::error::{Missing, WebError};
+use crate::domain::{BeanId, SupplierId, UpdateId};
+
+pub(super) const HOME: &str = "/";
+pub(super) const BEANS: &str = "/beans";
+pub(super) const BEAN: &str = "/beans/{id}";
+pub(super) const BEAN_ADD: &str = "/bean-add";
+pub(super) const BEAN_UPDATE: &str = "/bean-update";
+pub(super) const BEAN_UPDATE_FORM: &str = "/bean-update/{id}";
+pub(super) const BEAN_REMOVE: &str = "/bean-remove/{id}";
+pub(super) const BEANS_JSON: &str = "/beans.json";
+pub(super) const SUPPLIERS: &str = "/suppliers";
+pub(super) const SUPPLIER_ADD: &str = "/supplier-add";
+pub(super) const SUPPLIER_UPDATE: &str = "/supplier-update";
+pub(super) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
+pub(super) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
+pub(super) const UPDATES: &str = "/updates";
+pub(super) const UPDATE: &str = "/updates/{id}";
+pub(super) const DEAD_LETTERS: &str = "/dead-letters";
+pub(super) const HEALTHZ: &str = "/healthz";
+pub(super) const READYZ: &str = "/readyz";
+pub(super) const FAVICON: &str = "/favicon.ico";
+pub(super) const STATIC: &str = "/static/{file}";
+
+/// The page of a bean.
+pub(super) fn bean(id: impl Borrow<BeanId>) -> String {
+    format!("{BEANS}/{}", id.borrow())
+}
+
+/// The form that changes a bean.
+pub(super) fn bean_update(id: impl Borrow<BeanId>) -> String {
+    format!("{BEAN_UPDATE}/{}", id.borrow())
+}
+
+/// The question before a bean is removed, and where its answer goes.
+pub(super) fn bean_remove(id: impl Borrow<BeanId>) -> String {
+    format!("/bean-remove/{}", id.borrow())
+}
+
+/// The form that changes a supplier.
+pub(super) fn supplier_update(id: impl Borrow<SupplierId>) -> String {
+    format!("{SUPPLIER_UPDATE}/{}", id.borrow())
+}
+
+/// The question before a supplier is removed, and where its answer goes.
+pub(super) fn supplier_remove(id: impl Borrow<SupplierId>) -> String {
+    format!("/supplier-remove/{}", id.borrow())
+}
+
+/// The page of an update.
+pub(super) fn update(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}", id.borrow())
+}
+
+/// The one parameter of an address, read as an id. Anything else is a thing we do not have.
+pub(super) struct Id<T>(pub(super) T);
+
+/// An id that can stand in an address.
+pub(super) trait InPath: Sized {
+    /// What is missing when there is no such id.
+    const MISSING: Missing;
+
+    /// Reads the id.
+    fn from_segment(segment: &str) -> Option<Self>;
+}
+
+impl InPath for BeanId {
+    const MISSING: Missing = Missing::Bean;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        segment.parse().ok().map(Self)
+    }
+}
+
+impl InPath for SupplierId {
+    const MISSING: Missing = Missing::Supplier;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        segment.parse().ok().map(Self)
+    }
+}
+
+impl InPath for UpdateId {
+    const MISSING: Missing = Missing::Update;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        Uuid::parse_str(segment).ok().map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Id<T> {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebError> {
+        let missing = || WebError::NotFound(T::MISSING);
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .ok()
+            .ok_or_else(missing)?;
+        let segment = params.iter().next().map_or("", |(_, segment)| segment);
+        T::from_segment(segment).map(Self).ok_or_else(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_cannot_be_is_no_id() {
+        assert_eq!(BeanId::from_segment("7"), Some(BeanId(7)));
+        for wrong in ["", "abc", "7x", "99999999999999999999", "1.0"] {
+            assert_eq!(BeanId::from_segment(wrong), None, "{wrong}");
+        }
+        assert_eq!(UpdateId::from_segment("1234"), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use sqlx::MySql;
+use sqlx::pool::PoolConnection;
+use tokio_util::task::TaskTracker;
+
+use super::error::WebError;
+use super::health::Readiness;
+use super::shared_read::SharedRead;
+use crate::clock::Clock;
+use crate::db::{DbError, Pool};
+
+/// The website's surroundings; cloning is cheap and shares everything.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// The database.
+    pub pool: Pool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Which parts of the program are up, for `/readyz`.
+    pub readiness: Readiness,
+    /// Requests run on it, so that shutdown can wait for those whose visitor has gone.
+    pub tasks: TaskTracker,
+    pub(super) shared: Arc<SharedPages>,
+}
+
+/// The renderings that are asked for most, each shared by all who ask for it at the same time.
+#[derive(Debug, Default)]
+pub(super) struct SharedPages {
+    pub(super) beans: SharedRead<Result<Bytes, WebError>>,
+    pub(super) beans_json: SharedRead<Result<Bytes, WebError>>,
+}
+
+impl AppState {
+    /// Puts the surroundings together.
+    pub fn new(
+        pool: Pool,
+        clock: Arc<dyn Clock>,
+        readiness: Readiness,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self {
+            pool,
+            clock,
+            readiness,
+            tasks,
+            shared: Arc::default(),
+        }
+    }
+    /// Borrows a connection to read with.
+    pub(super) async fn connection(&self) -> Result<PoolConnection<MySql>, WebError> {
+        Ok(self.pool.acquire().await.map_err(DbError::from)?)
+    }
+}

@@ -1,0 +1,152 @@
+//! Suppliers: the list, and adding, changing and removing one.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+
+use super::error::{Missing, WebError};
+use super::form::{Form, Mistakes};
+use super::page::{Notice, Page, filters};
+use super::paths::{self, Id, InPath as _};
+use super::state::AppState;
+use super::supplier_form::{SupplierForm, SupplierFormPage};
+use crate::catalogue::{self, CatalogueError};
+use crate::db;
+use crate::db::beans::Bean;
+use crate::db::suppliers::Supplier;
+use crate::domain::SupplierId;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route(paths::SUPPLIERS, get(list_suppliers))
+        .route(paths::SUPPLIER_ADD, get(new_supplier).post(create_supplier))
+        .route(paths::SUPPLIER_UPDATE_FORM, get(edit_supplier))
+        .route(paths::SUPPLIER_UPDATE, post(change_supplier))
+        .route(
+            paths::SUPPLIER_REMOVE,
+            get(confirm_removal).post(remove_supplier),
+        )
+}
+
+#[derive(Template)]
+#[template(path = "suppliers/list.html")]
+struct SuppliersPage {
+    notice: Option<Notice>,
+    suppliers: Vec<Supplier>,
+}
+
+async fn list_suppliers(State(state): State<AppState>, uri: Uri) -> Result<Response, WebError> {
+    let mut conn = state.connection().await?;
+    let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
+    let page = SuppliersPage {
+        notice: Notice::in_uri(&uri),
+        suppliers,
+    };
+    Ok(Page::ok(page).into_response())
+}
+
+async fn new_supplier() -> Page<SupplierFormPage> {
+    let empty = SupplierForm::default();
+    Page::ok(SupplierFormPage::new(None, &empty, Mistakes::default()))
+}
+
+async fn create_supplier(
+    State(state): State<AppState>,
+    Form(form): Form<SupplierForm>,
+) -> Result<Response, WebError> {
+    let typed = match form.parse() {
+        Ok(typed) => typed,
+        Err(mistakes) => return Ok(refuse(None, &form, mistakes)),
+    };
+    catalogue::add_supplier(&state.pool, &*state.clock, typed.texts())
+        .await
+        .map_err(refused)?;
+    Ok(Redirect::to(&Notice::SupplierAdded.on(paths::SUPPLIERS)).into_response())
+}
+
+async fn edit_supplier(
+    State(state): State<AppState>,
+    Id(id): Id<SupplierId>,
+) -> Result<Page<SupplierFormPage>, WebError> {
+    let form = find(&state, id).await?.into();
+    Ok(Page::ok(SupplierFormPage::new(
+        Some(id),
+        &form,
+        Mistakes::default(),
+    )))
+}
+
+async fn change_supplier(
+    State(state): State<AppState>,
+    Form(form): Form<SupplierForm>,
+) -> Result<Response, WebError> {
+    let id = SupplierId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Supplier))?;
+    let typed = match form.parse() {
+        Ok(typed) => typed,
+        Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
+    };
+    catalogue::change_supplier(&state.pool, &*state.clock, id, typed.texts())
+        .await
+        .map_err(refused)?;
+    Ok(Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response())
+}
+
+fn refuse(id: Option<SupplierId>, form: &SupplierForm, mistakes: Mistakes) -> Response {
+    let page = SupplierFormPage::new(id, form, mistakes);
+    Page(StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "suppliers/remove.html")]
+struct RemovalPage {
+    supplier: Supplier,
+    /// What keeps it on the list.
+    beans: Vec<Bean>,
+}
+
+async fn confirm_removal(
+    State(state): State<AppState>,
+    Id(id): Id<SupplierId>,
+) -> Result<Response, WebError> {
+    ask_about_removal(&state, id, StatusCode::OK).await
+}
+
+async fn remove_supplier(
+    State(state): State<AppState>,
+    Id(id): Id<SupplierId>,
+) -> Result<Response, WebError> {
+    match catalogue::remove_supplier(&state.pool, &*state.clock, id).await {
+        Ok(()) => Ok(Redirect::to(&Notice::SupplierRemoved.on(paths::SUPPLIERS)).into_response()),
+        Err(CatalogueError::HasBeans(_)) => {
+            ask_about_removal(&state, id, StatusCode::CONFLICT).await
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Shows what removing means or, as long as the supplier has beans, why it cannot be done.
+async fn ask_about_removal(
+    state: &AppState,
+    id: SupplierId,
+    status: StatusCode,
+) -> Result<Response, WebError> {
+    let supplier = find(state, id).await?;
+    let mut conn = state.connection().await?;
+    let mut beans = db::beans::list_beans(&mut conn).await?;
+    beans.retain(|bean| bean.supplier == id);
+    Ok(Page(status, RemovalPage { supplier, beans }).into_response())
+}
+
+async fn find(state: &AppState, id: SupplierId) -> Result<Supplier, WebError> {
+    let mut conn = state.connection().await?;
+    db::suppliers::find_supplier(&mut conn, id)
+        .await?
+        .ok_or(WebError::NotFound(Missing::Supplier))
+}
+
+fn refused(error: CatalogueError) -> WebError {
+    WebError::refused(error, Missing::Supplier)
+}
