@@ -44,6 +44,9 @@ enum Command {
     /// Runs everything on this machine: database, SNS, SQS, website and all parts.
     #[cfg(feature = "local")]
     Local(Box<crate::local::LocalSettings>),
+    /// Runs the embedded SNS and SQS alone, for tests and benchmarks.
+    #[cfg(feature = "local")]
+    LocalAws(crate::local::LocalAwsSettings),
     /// Runs the website, the poller, the relay and the collector against your database and AWS.
     Serve(Box<Serve>),
     /// Brings the database's schema up to date.
@@ -128,6 +131,11 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         #[cfg(feature = "local")]
         Command::Local(settings) => {
             crate::local::run(*settings).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        #[cfg(feature = "local")]
+        Command::LocalAws(settings) => {
+            crate::local::run_aws(settings).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve(settings) => serve(*settings).await,

@@ -7,13 +7,16 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustack_sns_core::config::SnsConfig;
@@ -67,6 +70,7 @@ struct Endpoint {
     queues: Arc<Queues>,
     sqs: Arc<RustackSqsHandler>,
     sns: Arc<RustackSnsHandler>,
+    sqs_calls: Arc<AtomicU64>,
 }
 
 /// The queues, and what happens beside keeping messages.
@@ -118,11 +122,16 @@ impl LocalAws {
             queues,
             sqs: Arc::new(RustackSqsHandler::new(provider)),
             sns: Arc::new(RustackSnsHandler::new(Arc::new(topics))),
+            sqs_calls: Arc::default(),
         };
         let router = Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
             .with_state(endpoint);
+        let listener = listener.tap_io(|connection| {
+            // Answers are small; waiting to fill a packet only delays them.
+            let _fails_if_it_is_gone = connection.set_nodelay(true);
+        });
         let server =
             axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned());
         tasks.spawn(async move {
@@ -141,12 +150,24 @@ impl LocalAws {
     }
 }
 
-/// SQS names its operation in a header, SNS in the form it is sent.
-async fn answer(State(endpoint): State<Endpoint>, headers: HeaderMap, body: Bytes) -> Response {
+/// SQS names its operation in a header, SNS in the form it is sent. Anybody who asks without
+/// posting is told how many calls were answered.
+async fn answer(
+    State(endpoint): State<Endpoint>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if method != Method::POST {
+        let calls = endpoint.sqs_calls.load(Ordering::Relaxed);
+        return Json(serde_json::json!({"service": "SNS and SQS", "sqs_calls": calls}))
+            .into_response();
+    }
     let request_id = Uuid::new_v4().to_string();
     if !headers.contains_key("x-amz-target") {
         return endpoint.answer_sns(body, &request_id).await;
     }
+    endpoint.sqs_calls.fetch_add(1, Ordering::Relaxed);
     match endpoint.answer_sqs(&headers, body, &request_id).await {
         Ok(response) => response,
         Err(error) => {

@@ -83,7 +83,7 @@ async fn run_with(
     let endpoint_stopped = CancellationToken::new();
     let endpoint = LocalAws::start(
         aws,
-        Some(&settings.beanstock_data.join("messages.jsonl")),
+        Some(&settings.beanstock_data.join(JOURNAL)),
         &endpoint_tasks,
         shutdown.soft.clone(),
         endpoint_stopped.clone(),
@@ -124,6 +124,41 @@ async fn listen(port: u16, setting: &str) -> Result<TcpListener> {
             format!("cannot listen on 127.0.0.1:{port}; set {setting} to a port that is free")
         })
 }
+
+/// Settings of the embedded SNS and SQS alone.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LocalAwsSettings {
+    /// Port of the embedded SNS and SQS, on 127.0.0.1.
+    #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
+    pub local_aws_port: u16,
+    /// Folder to keep messages in over a restart; without it they end with the process.
+    #[arg(long = "data", env = "BEANSTOCK_DATA")]
+    pub beanstock_data: Option<PathBuf>,
+}
+
+/// Runs the embedded SNS and SQS alone until SIGTERM or Ctrl-C.
+pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
+    let listener = listen(settings.local_aws_port, "LOCAL_AWS_PORT").await?;
+    let folder = settings.beanstock_data.as_deref();
+    let _only_here = folder.map(lock).transpose()?;
+    let journal = folder.map(|folder| folder.join(JOURNAL));
+    let shutdown = Shutdown::default();
+    let (stopping, stopped) = (shutdown.soft.clone(), shutdown.soft.clone());
+    let endpoint = LocalAws::start(
+        listener,
+        journal.as_deref(),
+        &shutdown.tasks,
+        stopping,
+        stopped,
+    )?;
+    tracing::info!("SNS and SQS are at {}", endpoint.url());
+    shutdown.requested().await?;
+    shutdown.finish(GRACE).await;
+    Ok(())
+}
+
+/// The file in the data folder that keeps queued messages.
+const JOURNAL: &str = "messages.jsonl";
 
 /// Makes sure that no other instance uses the folder. The lock ends with the process.
 fn lock(folder: &Path) -> Result<File> {

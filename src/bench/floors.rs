@@ -1,0 +1,82 @@
+//! The fastest it could go: the queue alone, and the database alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use beanstock::clock::SystemClock;
+use beanstock::inventory::{Incoming, apply_batch};
+use beanstock::messaging::UpdateQueue as _;
+use beanstock::messaging::sqs::SqsQueue;
+
+use crate::UPDATES;
+use crate::setup::{Setup, delivery};
+
+/// As many as `serve` runs.
+const POLLERS: usize = 4;
+
+/// Receives and deletes every message, and does nothing else.
+pub(crate) async fn drain_without_database(setup: &Setup) -> f64 {
+    setup.fill(UPDATES).await;
+    let left = Arc::new(AtomicUsize::new(UPDATES));
+    let since = Instant::now();
+    let pollers: Vec<_> = (0..POLLERS)
+        .map(|_| {
+            let left = Arc::clone(&left);
+            let sqs = beanstock::app::sqs_client(&setup.sdk, Duration::ZERO);
+            let url = setup.resources.queue_url.clone();
+            let queue = SqsQueue::new(sqs, url, Duration::from_secs(30));
+            spawn(async move {
+                while left.load(Ordering::Relaxed) > 0 {
+                    let batch = queue.receive(Duration::ZERO).await.unwrap();
+                    let receipts: Vec<&str> = batch.iter().map(|d| d.receipt.as_str()).collect();
+                    if receipts.is_empty() {
+                        continue;
+                    }
+                    assert!(queue.delete(&receipts).await.unwrap().is_empty());
+                    left.fetch_sub(receipts.len(), Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for poller in pollers {
+        poller.await.unwrap();
+    }
+    UPDATES as f64 / since.elapsed().as_secs_f64()
+}
+
+/// Applies the same updates in the same transactions, without a queue.
+pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
+    let incoming = |n| Incoming {
+        content: Ok(delivery(n)),
+        group: None,
+        last_attempt: false,
+    };
+    let all: Vec<Incoming> = (0..UPDATES).map(incoming).collect();
+    let batches: Arc<Vec<Vec<Incoming>>> = Arc::new(all.chunks(10).map(<[_]>::to_vec).collect());
+    let next = Arc::new(AtomicUsize::new(0));
+    let since = Instant::now();
+    let pollers: Vec<_> = (0..POLLERS)
+        .map(|_| {
+            let (batches, next, pool) =
+                (Arc::clone(&batches), Arc::clone(&next), setup.pool.clone());
+            spawn(async move {
+                while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    apply_batch(&pool, &SystemClock, batch).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for poller in pollers {
+        poller.await.unwrap();
+    }
+    UPDATES as f64 / since.elapsed().as_secs_f64()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark has no shutdown to wait for"
+)]
+fn spawn(work: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(work)
+}

@@ -1,0 +1,86 @@
+//! How long an update takes from the call that publishes it until others can see its effect.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use beanstock::messaging::{UpdatePublisher as _, wire};
+use uuid::Uuid;
+
+use crate::setup::{Setup, delivery};
+
+/// A café with very busy suppliers.
+pub(crate) const PER_SECOND: u32 = 200;
+
+const SECONDS: u32 = 15;
+
+/// The first second warms connections up and is not counted.
+const WARM_UP: u32 = 1;
+
+/// In milliseconds; at most [`LOOK_EVERY`] too long each.
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) p99: f64,
+}
+
+/// How often the database is asked what has been committed.
+const LOOK_EVERY: Duration = Duration::from_millis(4);
+
+pub(crate) async fn measure(setup: &Setup) -> Latency {
+    let (published, seen) = tokio::join!(publish(setup), watch(setup));
+    let counted = published.iter().skip((PER_SECOND * WARM_UP) as usize);
+    let mut milliseconds: Vec<f64> = counted
+        .map(|(id, at)| seen[id].duration_since(*at).as_secs_f64() * 1_000.0)
+        .collect();
+    milliseconds.sort_by(f64::total_cmp);
+    let at = |share: f64| milliseconds[((milliseconds.len() - 1) as f64 * share).round() as usize];
+    Latency {
+        p50: at(0.50),
+        p95: at(0.95),
+        p99: at(0.99),
+    }
+}
+
+/// Publishes at a steady rate, whatever the answers take; gives when each call began.
+async fn publish(setup: &Setup) -> Vec<(Uuid, Instant)> {
+    let publisher = setup.publisher();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / PER_SECOND);
+    let mut calls = tokio::task::JoinSet::new();
+    let mut published = Vec::new();
+    for n in 0..PER_SECOND * SECONDS {
+        ticks.tick().await;
+        let update = delivery(n as usize);
+        let group = format!("group-{}", n % 200);
+        let body = wire::encode(&update);
+        let message = wire::publication(update.id, group, update.change.kind(), body);
+        published.push((update.id.0, Instant::now()));
+        let publisher = publisher.clone();
+        calls.spawn(async move { publisher.publish(&[message]).await.unwrap() });
+    }
+    while calls.join_next().await.is_some() {}
+    published
+}
+
+/// Notes when each update's timeline shows it applied, as another connection sees it.
+async fn watch(setup: &Setup) -> HashMap<Uuid, Instant> {
+    let mut seen = HashMap::new();
+    let mut newest: i64 = 0;
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    while seen.len() < (PER_SECOND * SECONDS) as usize {
+        ticks.tick().await;
+        // Numbers are given before the commit, so a lower one may appear after a higher one.
+        let rows: Vec<(i64, Uuid)> = sqlx::query_as(
+            "SELECT id, update_id FROM update_events WHERE id > ? AND event = 'applied'",
+        )
+        .bind(newest - 100)
+        .fetch_all(&setup.pool)
+        .await
+        .unwrap();
+        let now = Instant::now();
+        for (id, update) in rows {
+            newest = newest.max(id);
+            seen.entry(update).or_insert(now);
+        }
+    }
+    seen
+}

@@ -1,0 +1,66 @@
+//! How many requests a second the website answers.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// As the reference app was measured.
+pub(crate) const CONNECTIONS: usize = 16;
+
+const DURATION: Duration = Duration::from_secs(6);
+
+/// Asks for the same page again and again on kept connections.
+pub(crate) async fn requests_per_second(port: u16, path: &'static str) -> f64 {
+    let since = Instant::now();
+    let mut connections = tokio::task::JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        connections.spawn(async move {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let mut answered = 0.0;
+            while since.elapsed() < DURATION {
+                stream.write_all(request.as_bytes()).await.unwrap();
+                read_answer(&mut stream).await;
+                answered += 1.0;
+            }
+            answered
+        });
+    }
+    let answered: f64 = connections.join_all().await.into_iter().sum();
+    answered / since.elapsed().as_secs_f64()
+}
+
+/// Reads one answer, head and body.
+async fn read_answer(stream: &mut TcpStream) {
+    let mut answer = Vec::with_capacity(32 * 1024);
+    loop {
+        assert!(
+            stream.read_buf(&mut answer).await.unwrap() > 0,
+            "the server hung up"
+        );
+        let Some(head) = answer.windows(4).position(|part| part == b"\r\n\r\n") else {
+            continue;
+        };
+        let text = std::str::from_utf8(&answer[..head])
+            .unwrap()
+            .to_ascii_lowercase();
+        assert!(text.starts_with("http/1.1 200"), "{text}");
+        let length = text.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.split("\r\n").next().unwrap().trim().parse().unwrap();
+        if answer.len() >= head + 4 + length {
+            return;
+        }
+    }
+}
+
+/// Asks once and gives the whole answer.
+pub(crate) async fn get_once(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
