@@ -77,9 +77,7 @@ pub async fn remove_supplier(
     id: SupplierId,
 ) -> Result<(), CatalogueError> {
     let mut tx = Transaction::begin(pool).await?;
-    let refused = if !db::suppliers::lock_supplier(&mut tx, id).await? {
-        Some(CatalogueError::NotFound)
-    } else {
+    let refused = if db::suppliers::lock_supplier(&mut tx, id).await? {
         match db::suppliers::find_supplier(&mut tx, id).await? {
             None => Some(CatalogueError::NotFound),
             Some(supplier) if supplier.bean_count > 0 => {
@@ -87,6 +85,8 @@ pub async fn remove_supplier(
             }
             Some(_) => None,
         }
+    } else {
+        Some(CatalogueError::NotFound)
     };
     if let Some(error) = refused {
         tx.rollback().await?;

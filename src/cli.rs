@@ -1,7 +1,7 @@
 //! The commands.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ use crate::status::{QueueStatus, Status, read_status};
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
-/// Suppliers' updates come over a topic into a queue; each is applied exactly once to MySQL; what
+/// Suppliers' updates come over a topic into a queue; each is applied exactly once to `MySQL`; what
 /// cannot be applied waits, with its reason, for somebody to fix it.
 ///
 /// Start with `beanstock local`: it brings its own database, queue and topic.

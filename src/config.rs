@@ -80,7 +80,7 @@ impl DatabaseSettings {
     /// Reads where the database is.
     ///
     /// # Errors
-    /// Neither DATABASE_URL nor APP_DB_HOST is set, or the URL cannot be read.
+    /// Neither `DATABASE_URL` nor `APP_DB_HOST` is set, or the URL cannot be read.
     pub fn pool(&self) -> Result<PoolSettings> {
         Ok(PoolSettings {
             options: self.options()?,

@@ -19,6 +19,7 @@ use crate::inventory::conflict_id;
 use crate::messaging::{Delivery, ServiceError, UpdateQueue, wire};
 use crate::poller::{backoff, delivery};
 use crate::shutdown::Shutdown;
+use crate::telemetry::Streak;
 
 /// Collects dead letters.
 #[derive(Debug)]
@@ -50,16 +51,13 @@ impl<Q: UpdateQueue> Collector<Q> {
 
     /// Collects until stopping begins.
     pub async fn run(self) {
-        let mut failures = 0;
+        const WHAT: &str = "collecting dead letters";
+        let mut streak = Streak::default();
         while !self.shutdown.soft.is_cancelled() {
             match self.collect_once().await {
-                Ok(_) => failures = 0,
+                Ok(_) => streak.succeeded(WHAT),
                 Err(error) => {
-                    if failures == 0 {
-                        let error = crate::telemetry::chain(&error);
-                        tracing::warn!(error, "cannot collect dead letters; trying again");
-                    }
-                    failures += 1;
+                    let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
                     self.shutdown.sleep(delay).await;
                 }

@@ -19,6 +19,7 @@ use crate::domain::UpdateState;
 use crate::messaging::{MAX_BATCH, Publication, ServiceError, UpdatePublisher, wire};
 use crate::poller::backoff;
 use crate::shutdown::Shutdown;
+use crate::telemetry::Streak;
 
 /// How many messages are leased at once: five batches.
 const LEASED_AT_ONCE: i64 = 50;
@@ -73,35 +74,30 @@ impl<P: UpdatePublisher> Relay<P> {
 
     /// Publishes until stopping begins.
     pub async fn run(self) {
-        let mut failures = 0;
+        const WHAT: &str = "reading the outbox";
+        let mut streak = Streak::default();
         while !self.shutdown.soft.is_cancelled() {
             match self.relay_once().await {
-                Ok(Relayed {
-                    failed: 0,
-                    published,
-                }) => {
-                    failures = 0;
-                    if published == 0 {
-                        self.rest(IDLE).await;
-                    }
+                Ok(relayed) => {
+                    streak.succeeded(WHAT);
+                    self.rest_after(relayed).await;
                 }
-                Ok(_) => self.rest(IDLE).await,
                 Err(error) => {
-                    if failures == 0 {
-                        let error = crate::telemetry::chain(&error);
-                        tracing::warn!(error, "the outbox cannot be read; trying again");
-                    }
-                    failures += 1;
+                    let failures = streak.failed(WHAT, &error);
                     self.shutdown.sleep(backoff::before_probe(failures)).await;
                 }
             }
         }
     }
 
-    async fn rest(&self, longest: Duration) {
+    /// Goes on at once while there is much to publish; else waits a little for more.
+    async fn rest_after(&self, relayed: Relayed) {
+        if relayed.published > 0 && relayed.failed == 0 {
+            return;
+        }
         tokio::select! {
             () = self.accepted.notified() => {}
-            _slept = self.shutdown.sleep(longest) => {}
+            _slept = self.shutdown.sleep(IDLE) => {}
         }
     }
 

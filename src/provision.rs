@@ -110,9 +110,9 @@ async fn ensure_queue(sqs: &SqsClient, name: &str, changes: &mut Vec<String>) ->
     let url = match found {
         Ok(found) => found.queue_url,
         Err(error) => {
-            let missing = error
-                .as_service_error()
-                .is_some_and(|error| error.is_queue_does_not_exist());
+            let missing = error.as_service_error().is_some_and(
+                aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError::is_queue_does_not_exist,
+            );
             if !missing {
                 return Err(error).with_context(|| format!("looking for the queue {name}"));
             }
@@ -303,7 +303,7 @@ async fn ensure_topic(
         Err(error) => {
             let missing = error
                 .as_service_error()
-                .is_some_and(|error| error.is_not_found_exception());
+                .is_some_and(aws_sdk_sns::operation::get_topic_attributes::GetTopicAttributesError::is_not_found_exception);
             if !missing {
                 return Err(error).with_context(|| format!("looking for the topic {name}"));
             }

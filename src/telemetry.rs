@@ -26,6 +26,30 @@ pub fn start(format: LogFormat, filter: &str) {
     };
 }
 
+/// Logs a failure that repeats once when it begins and once when it ends.
+#[derive(Debug, Default)]
+pub struct Streak {
+    failures: u32,
+}
+
+impl Streak {
+    /// Notes a failure; gives how many there were in a row.
+    pub fn failed(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) -> u32 {
+        if self.failures == 0 {
+            tracing::warn!(error = chain(error), "{what} failed; trying again");
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.failures
+    }
+
+    /// Notes a success.
+    pub fn succeeded(&mut self, what: &'static str) {
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!("{what} works again");
+        }
+    }
+}
+
 /// Writes an error with all its causes: `a: b: c`.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -26,23 +26,24 @@ pub(crate) async fn drain_without_database(setup: &Setup) -> f64 {
             let sqs = beanstock::app::sqs_client(&setup.sdk, Duration::ZERO);
             let url = setup.resources.queue_url.clone();
             let queue = SqsQueue::new(sqs, url, Duration::from_secs(30));
-            spawn(async move {
-                while left.load(Ordering::Relaxed) > 0 {
-                    let batch = queue.receive(Duration::ZERO).await.unwrap();
-                    let receipts: Vec<&str> = batch.iter().map(|d| d.receipt.as_str()).collect();
-                    if receipts.is_empty() {
-                        continue;
-                    }
-                    assert!(queue.delete(&receipts).await.unwrap().is_empty());
-                    left.fetch_sub(receipts.len(), Ordering::Relaxed);
-                }
-            })
+            tokio::spawn(receive_and_delete(queue, left))
         })
         .collect();
     for poller in pollers {
         poller.await.unwrap();
     }
     UPDATES as f64 / since.elapsed().as_secs_f64()
+}
+
+async fn receive_and_delete(queue: SqsQueue, left: Arc<AtomicUsize>) {
+    while left.load(Ordering::Relaxed) > 0 {
+        let batch = queue.receive(Duration::ZERO).await.unwrap();
+        let receipts: Vec<&str> = batch.iter().map(|d| d.receipt.as_str()).collect();
+        if !receipts.is_empty() {
+            assert!(queue.delete(&receipts).await.unwrap().is_empty());
+            left.fetch_sub(receipts.len(), Ordering::Relaxed);
+        }
+    }
 }
 
 /// Applies the same updates in the same transactions, without a queue.
@@ -60,7 +61,7 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
         .map(|_| {
             let (batches, next, pool) =
                 (Arc::clone(&batches), Arc::clone(&next), setup.pool.clone());
-            spawn(async move {
+            tokio::spawn(async move {
                 while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                     apply_batch(&pool, &SystemClock, batch).await.unwrap();
                 }
@@ -71,12 +72,4 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
         poller.await.unwrap();
     }
     UPDATES as f64 / since.elapsed().as_secs_f64()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark has no shutdown to wait for"
-)]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
-    tokio::spawn(work)
 }

@@ -33,11 +33,10 @@ pub(crate) async fn measure(setup: &Setup) -> Latency {
         .map(|(id, at)| seen[id].duration_since(*at).as_secs_f64() * 1_000.0)
         .collect();
     milliseconds.sort_by(f64::total_cmp);
-    let at = |share: f64| milliseconds[((milliseconds.len() - 1) as f64 * share).round() as usize];
     Latency {
-        p50: at(0.50),
-        p95: at(0.95),
-        p99: at(0.99),
+        p50: milliseconds[milliseconds.len() * 50 / 100],
+        p95: milliseconds[milliseconds.len() * 95 / 100],
+        p99: milliseconds[milliseconds.len() * 99 / 100],
     }
 }
 
@@ -46,19 +45,19 @@ async fn publish(setup: &Setup) -> Vec<(Uuid, Instant)> {
     let publisher = setup.publisher();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / PER_SECOND);
     let mut calls = tokio::task::JoinSet::new();
-    let mut published = Vec::new();
+    let mut begun = Vec::new();
     for n in 0..PER_SECOND * SECONDS {
         ticks.tick().await;
         let update = delivery(n as usize);
         let group = format!("group-{}", n % 200);
         let body = wire::encode(&update);
         let message = wire::publication(update.id, group, update.change.kind(), body);
-        published.push((update.id.0, Instant::now()));
+        begun.push((update.id.0, Instant::now()));
         let publisher = publisher.clone();
         calls.spawn(async move { publisher.publish(&[message]).await.unwrap() });
     }
     while calls.join_next().await.is_some() {}
-    published
+    begun
 }
 
 /// Notes when each update's timeline shows it applied, as another connection sees it.

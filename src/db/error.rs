@@ -35,7 +35,7 @@ pub enum Trouble {
 impl DbError {
     /// Sorts the error by what helps.
     ///
-    /// The numbers are those of the MySQL 8 server error reference; 1020 and 4025 are MariaDB's.
+    /// The numbers are those of the `MySQL` 8 server error reference; 1020 and 4025 are `MariaDB`'s.
     pub fn trouble(&self) -> Trouble {
         match self.number() {
             Some(1213 | 1205 | 1020 | 3572) => Trouble::Conflict,

@@ -49,10 +49,13 @@ pub async fn find_ended(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let fingerprint = row.payload_hash.try_into().map_err(|_| DbError::Corrupt {
-                table: "inbox",
-                column: "payload_hash",
-            })?;
+            let fingerprint =
+                row.payload_hash
+                    .try_into()
+                    .map_err(|_other_length| DbError::Corrupt {
+                        table: "inbox",
+                        column: "payload_hash",
+                    })?;
             Ok((UpdateId(row.update_id), fingerprint))
         })
         .collect()

@@ -29,7 +29,7 @@ pub enum MigrateError {
 
 /// Applies what is missing. Any number of instances may call this at once.
 ///
-/// sqlx's own lock is switched off: it calls `GET_LOCK(?, -1)`, which MariaDB answers with NULL at
+/// sqlx's own lock is switched off: it calls `GET_LOCK(?, -1)`, which `MariaDB` answers with NULL at
 /// once, and then goes on without the lock.
 pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
     let mut connection = pool.acquire().await.map_err(DbError::from)?;

@@ -1,6 +1,6 @@
 //! The database: how to reach it, how to change it, and the SQL of each table.
 //!
-//! MySQL 8, Aurora MySQL 3 and MariaDB 10.6 are all meant; only what they share is used. Every
+//! `MySQL` 8, Aurora `MySQL` 3 and `MariaDB` 10.6 are all meant; only what they share is used. Every
 //! query function takes the connection first, so it works alone and inside a [`Transaction`].
 //! No decisions are made here.
 

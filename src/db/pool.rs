@@ -36,7 +36,7 @@ const SESSION: [&str; 2] = [
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 /// Old connections are replaced, so that a moved endpoint is noticed (Aurora DNS: 5 s TTL).
-const MAX_LIFETIME: Duration = Duration::from_secs(300);
+const MAX_LIFETIME: Duration = Duration::from_mins(5);
 
 /// Prepares a pool; the first connection is opened by the first query.
 pub fn connect(settings: &PoolSettings) -> Pool {

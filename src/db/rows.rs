@@ -1,7 +1,7 @@
 //! Many rows in one statement: a JSON array as the parameter, unpacked by `JSON_TABLE`.
 //!
 //! The SQL text stays fixed, so that it can be checked and prepared, whatever the number of rows.
-//! MySQL 8.0.4 and MariaDB 10.6 know `JSON_TABLE`.
+//! `MySQL` 8.0.4 and `MariaDB` 10.6 know `JSON_TABLE`.
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};

@@ -13,14 +13,14 @@ use super::{Bags, BeanType, SupplierId};
 pub struct UpdateId(pub Uuid);
 
 impl UpdateId {
-    /// Makes a new id (UUIDv7, RFC 9562): unique, and ordered by the time it was made.
+    /// Makes a new id (`UUIDv7`, RFC 9562): unique, and ordered by the time it was made.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
     /// Derives the id of a message that carries none from what the broker calls it.
     ///
-    /// The same `source` and `message_id` always give the same id (UUIDv8 of a SHA-256), so a
+    /// The same `source` and `message_id` always give the same id (`UUIDv8` of a SHA-256), so a
     /// redelivered message is recognised.
     pub fn derive(source: &str, message_id: &str) -> Self {
         let digest = Sha256::new()

@@ -10,11 +10,11 @@ use crate::db::updates::{Event, Record};
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{BeanId, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateState};
 
-/// Two transactions that meet are tried again this often; MySQL's own replication tries 10 times.
+/// Two transactions that meet are tried again this often; `MySQL`'s own replication tries 10 times.
 const MAX_TRIES: u32 = 8;
 
 /// Far more than ten updates take (milliseconds) and than all tries wait for locks together.
-const BUDGET: Duration = Duration::from_secs(60);
+const BUDGET: Duration = Duration::from_mins(1);
 
 /// Why nothing of a batch is known to be applied. Waiting helps; the messages are not at fault.
 #[derive(Debug, thiserror::Error)]

@@ -95,8 +95,8 @@ pub(super) fn find_bean(
 }
 
 fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
-    let types = offer.beans.iter().map(|(_, bean_type)| bean_type.as_str());
-    let hint = match did_you_mean(typed, types) {
+    let offered = offer.beans.iter().map(|(_, bean_type)| bean_type.as_str());
+    let hint = match did_you_mean(typed, offered) {
         Some(meant) => format!(" Did you mean {}?", quote(meant)),
         None => String::new(),
     };
@@ -279,9 +279,6 @@ impl<'a> Planner<'a> {
 
 /// The id of a message that reuses another update's id.
 pub(crate) fn conflict_id(id: UpdateId, fingerprint: &Fingerprint) -> UpdateId {
-    let hash: String = fingerprint
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    UpdateId::derive("conflict", &format!("{id}:{hash}"))
+    let meaning = UpdateId::derive("fingerprint", &format!("{fingerprint:?}"));
+    UpdateId::derive("conflict", &format!("{id}:{meaning}"))
 }

@@ -363,18 +363,22 @@ impl Queues {
         let name = input.queue_name.clone();
         let output = self.provider.create_queue(input).await?;
         if let (Some(journal), Some(url)) = (&self.journal, &output.queue_url) {
-            for mut sent in journal.take_waiting(&name) {
-                sent.input.queue_url.clone_from(url);
-                if sent.input.message_group_id.is_some() {
-                    sent.input.message_deduplication_id = Some(sent.id.clone());
-                }
-                match self.provider.send_message(sent.input).await {
-                    Ok(output) => journal.resent(sent.id, output.message_id.unwrap_or_default()),
-                    Err(error) => tracing::error!(%error, "a kept message could not be sent again"),
-                }
+            for sent in journal.take_waiting(&name) {
+                self.send_again(journal, sent, url).await;
             }
         }
         Ok(output)
+    }
+
+    async fn send_again(&self, journal: &Journal, mut sent: Sent, url: &str) {
+        url.clone_into(&mut sent.input.queue_url);
+        if sent.input.message_group_id.is_some() {
+            sent.input.message_deduplication_id = Some(sent.id.clone());
+        }
+        match self.provider.send_message(sent.input).await {
+            Ok(output) => journal.resent(sent.id, output.message_id.unwrap_or_default()),
+            Err(error) => tracing::error!(%error, "a kept message could not be sent again"),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A database server of our own: a MariaDB or MySQL process with its data in one folder.
+//! A database server of our own: a `MariaDB` or `MySQL` process with its data in one folder.
 //!
 //! It listens on a socket only, needs no root and touches no system service. It ends with this
 //! program, also when this program is killed; should it ever be left over, the next start ends it.
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 const NAME: &str = "beanstock";
 
 /// Starting takes less than a second; recovering after a crash with a slow disk takes longer.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// An orderly stop takes less than a second.
 const STOP_LIMIT: Duration = Duration::from_secs(7);

@@ -75,6 +75,7 @@ impl UpdatePublisher for SnsPublisher {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 fn service_error<E, R>(error: SdkError<E, R>) -> ServiceError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

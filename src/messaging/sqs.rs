@@ -232,6 +232,10 @@ fn delivery(message: Message) -> Delivery {
 }
 
 /// FIFO queues and topics are known by the suffix that SQS and SNS insist on.
+#[expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "it is no file, and AWS compares the case"
+)]
 pub fn is_fifo(name_or_url_or_arn: &str) -> bool {
     name_or_url_or_arn.ends_with(".fifo")
 }
@@ -248,6 +252,7 @@ fn small(number: usize) -> i32 {
 }
 
 /// Sorts the SDK's errors by whether waiting can help.
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 fn service_error<E, R>(error: SdkError<E, R>) -> ServiceError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -25,7 +25,7 @@ pub fn before_redelivery(receive_count: u32) -> Duration {
     let jitter = full_jitter(
         receive_count,
         Duration::from_secs(1),
-        Duration::from_secs(900),
+        Duration::from_mins(15),
     );
     Duration::from_secs(1) + jitter
 }

@@ -22,6 +22,7 @@ use crate::db::Pool;
 use crate::inventory::{ApplyError, Incoming, Outcome, apply_batch};
 use crate::messaging::{Delivery, MAX_BATCH, ServiceError, UpdateQueue, wire};
 use crate::shutdown::Shutdown;
+use crate::telemetry::Streak;
 
 /// How to poll.
 #[derive(Debug, Clone, Copy)]
@@ -73,44 +74,46 @@ impl<Q: UpdateQueue> Poller<Q> {
     pub fn start(self: &Arc<Self>) {
         for number in 0..self.settings.pollers.max(1) {
             let poller = Arc::clone(self);
-            let tasks = self.shutdown.tasks.clone();
-            self.shutdown.tasks.spawn(async move {
-                // A panic is a bug in one message's handling: the message comes again, and this
-                // poller goes on.
-                while tasks.spawn(Arc::clone(&poller).run(number)).await.is_err() {
-                    tracing::error!(poller = number, "a poller panicked and starts again");
-                    poller.shutdown.sleep(Duration::from_secs(1)).await;
-                }
-            });
+            self.shutdown.tasks.spawn(poller.supervise(number));
+        }
+    }
+
+    /// A panic is a bug in one message's handling: the message comes again, and this poller goes on.
+    async fn supervise(self: Arc<Self>, number: usize) {
+        let tasks = &self.shutdown.tasks;
+        while tasks.spawn(Arc::clone(&self).run(number)).await.is_err() {
+            tracing::error!(poller = number, "a poller panicked and starts again");
+            self.shutdown.sleep(Duration::from_secs(1)).await;
         }
     }
 
     /// Polls until stopping begins. Poller 0 always polls; the others rest until one comes back
-    /// with a full batch, and again when they find nothing.
+    /// with a full batch, and again when they find little: few full batches cost less than many
+    /// small ones.
     async fn run(self: Arc<Self>, number: usize) {
-        let mut failures = 0;
+        const WHAT: &str = "receiving";
+        let mut streak = Streak::default();
         let mut resting = number > 0;
         while self.may_receive(resting).await {
             match self.poll_once().await {
                 Ok(tally) => {
-                    if std::mem::take(&mut failures) > 0 {
-                        tracing::info!(poller = number, "the queue answers again");
-                    }
-                    if tally.received == MAX_BATCH {
-                        self.busy.notify_one();
-                    }
-                    resting = number > 0 && tally.received == 0;
+                    streak.succeeded(WHAT);
+                    self.wake_another(tally);
+                    resting = number > 0 && tally.received < MAX_BATCH / 2;
                 }
                 Err(error) => {
-                    if failures == 0 {
-                        tracing::warn!(poller = number, %error, "cannot receive; trying again");
-                    }
-                    failures += 1;
-                    self.shutdown
-                        .sleep(backoff::after_failed_receive(failures))
-                        .await;
+                    let failures = streak.failed(WHAT, &error);
+                    let delay = backoff::after_failed_receive(failures);
+                    self.shutdown.sleep(delay).await;
                 }
             }
+        }
+    }
+
+    /// Where a batch was full, there is more.
+    fn wake_another(&self, tally: Tally) {
+        if tally.received == MAX_BATCH {
+            self.busy.notify_one();
         }
     }
 

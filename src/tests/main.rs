@@ -1,6 +1,15 @@
 //! The stories: what users and operators get, on a real database and real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+#![expect(clippy::large_futures, reason = "a test's future lives once")]
+#![expect(
+    clippy::excessive_nesting,
+    reason = "conditions that are waited for nest by nature"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look and tamper from outside: with SQL, tasks and an environment of their own"
+)]
 
 mod support;
 

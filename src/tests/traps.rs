@@ -76,7 +76,7 @@ async fn connection_id(conn: &mut sqlx::MySqlConnection) -> u64 {
         .unwrap()
 }
 
-/// sqlx's own lock does nothing on MariaDB; ten instances would migrate at once.
+/// sqlx's own lock does nothing on `MariaDB`; ten instances would migrate at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_instances_that_start_together_migrate_once() {
     let options = server::new_database().await;
@@ -92,7 +92,7 @@ async fn ten_instances_that_start_together_migrate_once() {
     }
 }
 
-/// sqlx sets FOUND_ROWS, so an edit that changes nothing still counts one row.
+/// sqlx sets `FOUND_ROWS`, so an edit that changes nothing still counts one row.
 #[tokio::test]
 async fn saving_a_form_without_changes_is_not_mistaken_for_a_missing_row() {
     let app = TestApp::start(Kind::Fifo).await;

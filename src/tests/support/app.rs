@@ -214,11 +214,11 @@ impl TestApp {
 
     /// Relays, polls and collects until nothing is left in the outbox's reach or in a queue.
     pub(crate) async fn drain(&self) {
-        let (relay, poller, collector) = (self.relay(), self.poller(), self.collector());
+        let (relay, updates, letters) = (self.relay(), self.poller(), self.collector());
         loop {
             let relayed = relay.relay_once().await.unwrap();
-            let polled = poller.poll_once().await.unwrap();
-            let collected = collector.collect_once().await.unwrap();
+            let polled = updates.poll_once().await.unwrap();
+            let collected = letters.collect_once().await.unwrap();
             let idle = relayed.published == 0 && polled.received == 0 && collected == 0;
             if idle && self.queued().await == 0 {
                 return;
