@@ -13,11 +13,13 @@
 
 mod support;
 
+mod architecture;
 mod audit;
 mod duplicates;
 mod faults;
 mod lab;
 mod local_mode;
+mod migrations;
 mod poller;
 mod provision;
 mod publish;
