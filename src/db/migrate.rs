@@ -36,7 +36,7 @@ pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
     // The lock belongs to this connection, which is closed afterwards: whatever happens, it ends.
     connection.close_on_drop();
     let locked = sqlx::query_scalar!(
-        r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA1(DATABASE()), 32)), ?) AS "locked: i64""#,
+        r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), ?) AS "locked: i64""#,
         LOCK_WAIT_SECONDS,
     )
     .fetch_one(&mut *connection)

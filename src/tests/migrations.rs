@@ -75,7 +75,7 @@ async fn the_demonstration_data_is_the_labs() {
 #[tokio::test]
 async fn a_lock_of_a_migration_that_died_does_not_last() {
     let options = server::new_database().await;
-    let lock = "SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA1(DATABASE()), 32)), 1)";
+    let lock = "SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), 1)";
     let mut dead = options.connect().await.unwrap();
     sqlx::query(lock).execute(&mut dead).await.unwrap();
     drop(dead);
