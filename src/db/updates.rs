@@ -356,43 +356,74 @@ impl TryFrom<UpdateRow> for UpdateLine {
     }
 }
 
-/// Lists the newest updates, newest first; only those of one bean if it is given.
-pub async fn list_updates(
+/// Reads [`UpdateRow`]s. Each way of looking at them is a query of its own, so that each has its
+/// index.
+macro_rules! select_updates {
+    ($rest:tt, $($argument:expr),*) => {
+        sqlx::query_as!(
+            UpdateRow,
+            r#"
+            SELECT
+                u.id AS "id: Uuid",
+                u.origin,
+                u.supplier_id,
+                s.name AS "supplier_name?",
+                u.bean_type,
+                u.bean_id,
+                u.kind,
+                u.quantity,
+                u.reference,
+                u.note,
+                u.occurred_at AS "occurred_at: DateTime<Utc>",
+                u.state,
+                u.explanation,
+                u.attempts,
+                u.quantity_before,
+                u.quantity_after,
+                u.accepted_at AS "accepted_at: DateTime<Utc>",
+                u.finished_at AS "finished_at: DateTime<Utc>"
+            FROM inventory_updates AS u
+            LEFT JOIN suppliers AS s ON s.id = u.supplier_id
+            "#
+                + $rest,
+            $($argument),*
+        )
+    };
+}
+
+/// Lists the newest updates, newest first.
+pub async fn list_updates(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!("ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?", limit)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the newest updates of one bean, newest first.
+pub async fn list_updates_of_bean(
     conn: &mut MySqlConnection,
-    bean: Option<BeanId>,
+    bean: BeanId,
     limit: i64,
 ) -> DbResult<Vec<UpdateLine>> {
-    let bean = bean.map(|id| id.0);
-    let rows = sqlx::query_as!(
-        UpdateRow,
-        r#"
-        SELECT
-            u.id AS "id: Uuid",
-            u.origin,
-            u.supplier_id,
-            s.name AS "supplier_name?",
-            u.bean_type,
-            u.bean_id,
-            u.kind,
-            u.quantity,
-            u.reference,
-            u.note,
-            u.occurred_at AS "occurred_at: DateTime<Utc>",
-            u.state,
-            u.explanation,
-            u.attempts,
-            u.quantity_before,
-            u.quantity_after,
-            u.accepted_at AS "accepted_at: DateTime<Utc>",
-            u.finished_at AS "finished_at: DateTime<Utc>"
-        FROM inventory_updates AS u
-        LEFT JOIN suppliers AS s ON s.id = u.supplier_id
-        WHERE ? IS NULL OR u.bean_id = ?
-        ORDER BY u.accepted_at DESC, u.id DESC
-        LIMIT ?
-        "#,
-        bean,
-        bean,
+    let rows = select_updates!(
+        "WHERE u.bean_id = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+        bean.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the newest updates that stand in one state, newest first.
+pub async fn list_updates_in_state(
+    conn: &mut MySqlConnection,
+    state: UpdateState,
+    limit: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!(
+        "WHERE u.state = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+        state.code(),
         limit
     )
     .fetch_all(conn)
@@ -402,36 +433,9 @@ pub async fn list_updates(
 
 /// Finds one update.
 pub async fn find_update(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<Option<UpdateLine>> {
-    let row = sqlx::query_as!(
-        UpdateRow,
-        r#"
-        SELECT
-            u.id AS "id: Uuid",
-            u.origin,
-            u.supplier_id,
-            s.name AS "supplier_name?",
-            u.bean_type,
-            u.bean_id,
-            u.kind,
-            u.quantity,
-            u.reference,
-            u.note,
-            u.occurred_at AS "occurred_at: DateTime<Utc>",
-            u.state,
-            u.explanation,
-            u.attempts,
-            u.quantity_before,
-            u.quantity_after,
-            u.accepted_at AS "accepted_at: DateTime<Utc>",
-            u.finished_at AS "finished_at: DateTime<Utc>"
-        FROM inventory_updates AS u
-        LEFT JOIN suppliers AS s ON s.id = u.supplier_id
-        WHERE u.id = ?
-        "#,
-        id.0
-    )
-    .fetch_optional(conn)
-    .await?;
+    let row = select_updates!("WHERE u.id = ?", id.0)
+        .fetch_optional(conn)
+        .await?;
     row.map(UpdateLine::try_from).transpose()
 }
 
@@ -474,6 +478,42 @@ pub async fn list_events(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<V
         .collect()
 }
 
+/// How many updates stand in one state.
+#[derive(Debug, Clone, Copy)]
+pub struct StateCount {
+    /// The state.
+    pub state: UpdateState,
+    /// How many updates stand there.
+    pub number: i64,
+    /// When the oldest of them was accepted.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// Counts updates by state; a state where none stands is absent.
+pub async fn count_by_state(conn: &mut MySqlConnection) -> DbResult<Vec<StateCount>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
+        FROM inventory_updates
+        GROUP BY state
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(StateCount {
+                state: UpdateState::from_code(&row.state).ok_or(DbError::Corrupt {
+                    table: "inventory_updates",
+                    column: "state",
+                })?,
+                number: row.number,
+                oldest: row.oldest,
+            })
+        })
+        .collect()
+}
+
 /// How many updates stand where, and since when the oldest unfinished one waits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UpdateCounts {
@@ -489,26 +529,17 @@ pub struct UpdateCounts {
     pub oldest_waiting: Option<DateTime<Utc>>,
 }
 
-/// Counts updates by where they stand.
+/// Counts updates by what their states mean for whoever watches.
 pub async fn count_updates(conn: &mut MySqlConnection) -> DbResult<UpdateCounts> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
-        FROM inventory_updates
-        GROUP BY state
-        "#
-    )
-    .fetch_all(conn)
-    .await?;
     let mut counts = UpdateCounts::default();
-    for row in rows {
-        counts.accepted += row.number;
-        match UpdateState::from_code(&row.state) {
-            Some(UpdateState::Applied) => counts.applied += row.number,
-            Some(UpdateState::Superseded) => counts.superseded += row.number,
-            Some(UpdateState::Accepted | UpdateState::Published | UpdateState::Refused) => {
-                counts.waiting += row.number;
-                counts.oldest_waiting = counts.oldest_waiting.into_iter().chain(row.oldest).min();
+    for count in count_by_state(conn).await? {
+        counts.accepted += count.number;
+        match count.state {
+            UpdateState::Applied => counts.applied += count.number,
+            UpdateState::Superseded => counts.superseded += count.number,
+            UpdateState::Accepted | UpdateState::Published | UpdateState::Refused => {
+                counts.waiting += count.number;
+                counts.oldest_waiting = counts.oldest_waiting.into_iter().chain(count.oldest).min();
             }
             _ => {}
         }

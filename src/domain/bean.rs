@@ -4,6 +4,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
+use super::MAX_STOCK;
 use super::account::{InvalidText, ShortText};
 
 /// Names one bean of one supplier.
@@ -86,12 +87,7 @@ impl Bags {
 
     /// Reads what was typed in a form, where `1,000` and `1 000` mean a thousand.
     pub fn parse_typed(typed: &str, min: i64) -> Result<Self, InvalidBags> {
-        let plain: String = typed
-            .trim()
-            .chars()
-            .filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '\u{202f}'))
-            .collect();
-        let bags = parse_integer(&plain).ok_or(InvalidBags::NotAWholeNumber)?;
+        let bags = parse_typed_integer(typed).ok_or(InvalidBags::NotAWholeNumber)?;
         Self::within(bags, min)
     }
 
@@ -105,6 +101,69 @@ impl fmt::Display for Bags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A number of bags on the shelf: 0 to [`MAX_STOCK`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BagsInStock(i64);
+
+/// Why a number of bags on the shelf was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBagsInStock {
+    /// Nothing was typed.
+    #[error("is empty")]
+    Empty,
+    /// Not digits at all.
+    #[error("must be a whole number, like 12")]
+    NotAWholeNumber,
+    /// Outside the limits.
+    #[error("must be between 0 and 1,000,000,000")]
+    OutOfRange,
+}
+
+impl BagsInStock {
+    /// Reads what was typed in a form, where `1,000` and `1 000` mean a thousand.
+    pub fn parse_typed(typed: &str) -> Result<Self, InvalidBagsInStock> {
+        if typed.trim().is_empty() {
+            return Err(InvalidBagsInStock::Empty);
+        }
+        let bags = parse_typed_integer(typed).ok_or(InvalidBagsInStock::NotAWholeNumber)?;
+        if (0..=MAX_STOCK).contains(&bags) {
+            Ok(Self(bags))
+        } else {
+            Err(InvalidBagsInStock::OutOfRange)
+        }
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// What people put between thousands: a comma, or a space of any width.
+const SEPARATORS: [char; 4] = [',', ' ', '\u{a0}', '\u{202f}'];
+
+/// Reads a whole number as typed in a form.
+fn parse_typed_integer(typed: &str) -> Option<i64> {
+    parse_integer(&without_separators(typed.trim())?)
+}
+
+/// Takes the thousands separators out of a whole number. In `1,5` there is none: it may mean one
+/// and a half, and must not become fifteen.
+fn without_separators(number: &str) -> Option<String> {
+    let (first, rest) = number.split_once(SEPARATORS).unwrap_or((number, ""));
+    if first.len() == number.len() {
+        return Some(number.to_owned());
+    }
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let leading = first.trim_start_matches(['-', '+']);
+    let placed = (1..=3).contains(&leading.len())
+        && digits(leading)
+        && rest
+            .split(SEPARATORS)
+            .all(|group| group.len() == 3 && digits(group));
+    placed.then(|| number.replace(SEPARATORS, ""))
 }
 
 /// Reads an optional sign and digits; numbers beyond 64 bits become the nearest limit, so that
@@ -139,7 +198,10 @@ pub enum InvalidPrice {
 impl Price {
     /// Reads what was typed; a leading `$` and thousands separators are allowed.
     pub fn parse(typed: &str) -> Result<Self, InvalidPrice> {
-        let plain = typed.trim().trim_start_matches('$').replace(',', "");
+        let typed = typed.trim().trim_start_matches('$');
+        let (dollars, cents) = typed.split_at(typed.find('.').unwrap_or(typed.len()));
+        let dollars = without_separators(dollars.trim()).ok_or(InvalidPrice::NotAnAmount)?;
+        let plain = dollars + cents;
         let digits_only = plain.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let mut amount = match plain.parse::<Decimal>() {
             Ok(amount) if digits_only => amount,
@@ -184,6 +246,7 @@ mod tests {
             ("0", 1, InvalidBags::OutOfRange { min: 1 }),
             ("-3", 0, InvalidBags::OutOfRange { min: 0 }),
             ("1000001", 1, InvalidBags::OutOfRange { min: 1 }),
+            ("1,5", 1, InvalidBags::NotAWholeNumber),
             (
                 "99999999999999999999999",
                 1,
@@ -195,17 +258,46 @@ mod tests {
     }
 
     #[test]
+    fn stock_is_whole_bags_within_what_a_cafe_can_hold() {
+        for (typed, bags) in [
+            ("0", 0),
+            (" 12 ", 12),
+            ("1,000", 1_000),
+            ("1 000 000 000", MAX_STOCK),
+        ] {
+            assert_eq!(BagsInStock::parse_typed(typed).unwrap().get(), bags);
+        }
+        for (typed, error) in [
+            (" ", InvalidBagsInStock::Empty),
+            ("1.5", InvalidBagsInStock::NotAWholeNumber),
+            ("1,5", InvalidBagsInStock::NotAWholeNumber),
+            ("1,0000", InvalidBagsInStock::NotAWholeNumber),
+            (",000", InvalidBagsInStock::NotAWholeNumber),
+            ("1,", InvalidBagsInStock::NotAWholeNumber),
+            ("-1", InvalidBagsInStock::OutOfRange),
+            ("1000000001", InvalidBagsInStock::OutOfRange),
+            ("99999999999999999999", InvalidBagsInStock::OutOfRange),
+        ] {
+            assert_eq!(BagsInStock::parse_typed(typed), Err(error), "{typed}");
+        }
+    }
+
+    #[test]
     fn a_price_is_money_with_two_decimals() {
         for (typed, shown) in [
             ("18", "18.00"),
             ("$18.5", "18.50"),
             ("1,200.10", "1200.10"),
+            ("12,000", "12000.00"),
             ("18.000", "18.00"),
             ("0", "0.00"),
         ] {
             assert_eq!(Price::parse(typed).unwrap().amount().to_string(), shown);
         }
-        for bad in ["", "abc", "1e5", "-1", "18.005", "1.2.3", "+5"] {
+        for bad in [
+            "", "abc", "1e5", "-1", "18.005", "1.2.3", "+5", "1,2.3", "1,50", "1,0000", ",5",
+            "1.000,50", "1.5,000", "$", ".",
+        ] {
             assert_eq!(Price::parse(bad), Err(InvalidPrice::NotAnAmount), "{bad}");
         }
         assert_eq!(Price::parse("100000"), Err(InvalidPrice::OutOfRange));

@@ -13,7 +13,10 @@ mod update;
 
 pub use account::{EmailAddress, InvalidText, PhoneNumber, ShortText, SupplierId};
 pub(crate) use bean::parse_integer;
-pub use bean::{Bags, BeanId, BeanType, InvalidBags, InvalidBeanType, InvalidPrice, Price};
+pub use bean::{
+    Bags, BagsInStock, BeanId, BeanType, InvalidBags, InvalidBagsInStock, InvalidBeanType,
+    InvalidPrice, Price,
+};
 pub(crate) use reason::quote;
 pub use reason::{Reason, Refusal};
 pub use stock::{Decision, MAX_STOCK, MovementKind, Stock, decide};

@@ -24,3 +24,4 @@ mod poller;
 mod provision;
 mod publish;
 mod traps;
+mod web;

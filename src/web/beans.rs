@@ -10,6 +10,7 @@ use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use chrono::{DateTime, Utc};
 
 use super::error::WebError;
 use super::page::{HTML, Notice, Page, filters};
@@ -53,6 +54,7 @@ impl BeanRow {
 #[derive(Template)]
 #[template(path = "beans/list.html")]
 struct BeansPage {
+    now: DateTime<Utc>,
     notice: Option<Notice>,
     rows: Vec<BeanRow>,
 }
@@ -80,6 +82,7 @@ async fn read_page(state: &AppState, notice: Option<Notice>) -> Result<BeansPage
     let mut conn = state.connection().await?;
     let beans = db::beans::list_beans(&mut conn).await?;
     Ok(BeansPage {
+        now: state.clock.now(),
         notice,
         rows: BeanRow::list(beans),
     })

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 
 use super::error::WebError;
 use super::page::{Page, filters};
@@ -43,6 +44,7 @@ impl Group {
 #[derive(Template)]
 #[template(path = "dead_letters/list.html")]
 pub(super) struct DeadLettersPage {
+    now: DateTime<Utc>,
     open: i64,
     groups: Vec<Group>,
 }
@@ -55,6 +57,7 @@ pub(super) async fn list_dead_letters(
     let letters = db::dead_letters::list_open(&mut conn, NEWEST).await?;
     let open = db::dead_letters::count_open(&mut conn).await?;
     Ok(Page::ok(DeadLettersPage {
+        now: state.clock.now(),
         open,
         groups: Group::sort(letters),
     }))

@@ -15,8 +15,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
-use super::headers;
 use super::page::HTML;
+use super::{headers, legacy_json, paths};
 use crate::catalogue::CatalogueError;
 use crate::db::{DbError, Trouble};
 
@@ -70,6 +70,9 @@ pub enum WebError {
     /// The database is away.
     #[error("the database does not answer")]
     Unavailable(#[source] Source),
+    /// The database went away while something was being saved; its answer may have been lost.
+    #[error("the database does not say whether it was saved")]
+    Unsure(#[source] Source),
     /// A mistake of ours.
     #[error("the request could not be handled")]
     Internal(#[source] Source),
@@ -90,6 +93,14 @@ impl WebError {
         }
     }
 
+    /// The same error for a request that was to change something.
+    fn when_saving(self) -> Self {
+        match self {
+            Self::Unavailable(source) => Self::Unsure(source),
+            other => other,
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -99,7 +110,7 @@ impl WebError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Unsure(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -144,8 +155,12 @@ impl WebError {
             ),
             Self::Unavailable(_) => (
                 "The stock room is locked for a moment",
-                "The database does not answer. Nothing you typed was saved: go back to find it \
-                 still in the form, and send it again in a minute.",
+                "The database does not answer. Try again in a minute.",
+            ),
+            Self::Unsure(_) => (
+                "The stock room is locked for a moment",
+                "The database does not answer. We cannot tell whether it was saved; check the \
+                 list before you send it again. Going back shows the form as you filled it in.",
             ),
             Self::Internal(_) => (
                 "Something went wrong on our side",
@@ -189,30 +204,45 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
-    if let Some(error) = response.extensions_mut().remove::<WebError>() {
+    if let Some(mut error) = response.extensions_mut().remove::<WebError>() {
+        if method == Method::POST {
+            error = error.when_saving();
+        }
         log(&error, &request_id, &method, path.as_ref());
-        response = show(&error, &request_id, response);
+        let for_programs = path.is_some_and(|path| path.as_str() == paths::BEANS_JSON);
+        response = show(&error, &request_id, for_programs, response);
     }
     headers::complete(response.headers_mut(), &request_id);
     response
 }
 
-fn show(error: &WebError, request_id: &str, response: Response) -> Response {
+fn show(error: &WebError, request_id: &str, for_programs: bool, response: Response) -> Response {
+    let (mut parts, _) = response.into_parts();
+    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+        parts
+            .headers
+            .insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    let body = if for_programs {
+        for (name, value) in legacy_json::HEADERS {
+            parts.headers.insert(name, value);
+        }
+        legacy_json::encode_error(error)
+    } else {
+        parts.headers.insert(CONTENT_TYPE, HTML);
+        page(error, request_id)
+    };
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn page(error: &WebError, request_id: &str) -> String {
     let (heading, text) = error.words();
     let page = ErrorPage {
         heading,
         text,
         request_id: error.status().is_server_error().then_some(request_id),
     };
-    let (mut parts, _) = response.into_parts();
-    if matches!(error, WebError::Unavailable(_)) {
-        parts
-            .headers
-            .insert(RETRY_AFTER, HeaderValue::from_static("10"));
-    }
-    parts.headers.insert(CONTENT_TYPE, HTML);
-    let body = page.render().unwrap_or_else(|_| heading.to_owned());
-    Response::from_parts(parts, Body::from(body))
+    page.render().unwrap_or_else(|_| heading.to_owned())
 }
 
 fn log(error: &WebError, request_id: &str, method: &Method, path: Option<&MatchedPath>) {

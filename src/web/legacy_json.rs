@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue,
+};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -15,6 +17,15 @@ use super::error::WebError;
 use super::state::AppState;
 use crate::db;
 use crate::db::beans::Bean;
+
+/// What the public site needs to read an answer, be it beans or a failure.
+pub(super) const HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    ),
+    (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+];
 
 /// How the lab's app indents.
 const INDENT: &[u8] = b"   ";
@@ -52,12 +63,12 @@ pub(super) async fn list_beans_json(State(state): State<AppState>) -> Result<Res
         .beans_json
         .get(async || render(&state).await)
         .await?;
-    let headers = [
-        (CONTENT_TYPE, "application/json; charset=utf-8"),
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (CACHE_CONTROL, "no-cache"),
-    ];
-    Ok((headers, json).into_response())
+    Ok((HEADERS, [(CACHE_CONTROL, "no-cache")], json).into_response())
+}
+
+/// Puts a failure into JSON, because programs read it.
+pub(super) fn encode_error(error: &WebError) -> String {
+    serde_json::json!({ "error": error.to_string() }).to_string()
 }
 
 async fn render(state: &AppState) -> Result<Bytes, WebError> {

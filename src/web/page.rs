@@ -159,6 +159,18 @@ pub(super) mod filters {
         Ok(at.format("%-d %b %Y, %H:%M:%S UTC").to_string())
     }
 
+    /// The moment in a column that says it is UTC.
+    #[askama::filter_fn]
+    pub(crate) fn moment(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+        Ok(at.format("%-d %b %Y, %H:%M:%S").to_string())
+    }
+
+    /// The time of day, for pages that are looked at again and again.
+    #[askama::filter_fn]
+    pub(crate) fn clock(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+        Ok(at.format("%H:%M:%S UTC").to_string())
+    }
+
     /// The moment as machines read it.
     #[askama::filter_fn]
     pub(crate) fn iso(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
@@ -189,7 +201,7 @@ mod tests {
     fn a_moment_is_shown_for_people_and_for_machines() {
         #[derive(Template)]
         #[template(
-            source = "{{ at|iso }} {{ at|readable }} {{ more|signed }}",
+            source = "{{ at|iso }} {{ at|readable }}; {{ at|moment }}; {{ at|clock }}; {{ more|signed }}",
             ext = "txt"
         )]
         struct Sample {
@@ -202,7 +214,8 @@ mod tests {
 
         assert_eq!(
             text,
-            "2026-11-22T10:42:07.000000Z 22 Nov 2026, 10:42:07 UTC +1,009"
+            "2026-11-22T10:42:07.000000Z 22 Nov 2026, 10:42:07 UTC; 22 Nov 2026, 10:42:07; \
+             10:42:07 UTC; +1,009"
         );
     }
 

@@ -5,11 +5,12 @@
 use std::borrow::Borrow;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use uuid::Uuid;
 
 use super::error::{Missing, WebError};
-use crate::domain::{BeanId, SupplierId, UpdateId};
+use crate::domain::{BeanId, SupplierId, UpdateId, UpdateState};
 
 pub(super) const HOME: &str = "/";
 pub(super) const BEANS: &str = "/beans";
@@ -60,6 +61,18 @@ pub(super) fn supplier_remove(id: impl Borrow<SupplierId>) -> String {
 /// The page of an update.
 pub(super) fn update(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}", id.borrow())
+}
+
+/// The list of the updates in one state.
+pub(super) fn updates_in(state: impl Borrow<UpdateState>) -> String {
+    format!("{UPDATES}?state={}", state.borrow().code())
+}
+
+/// The state whose updates an address asks for; an unknown one is no choice.
+pub(super) fn chosen_state(uri: &Uri) -> Option<UpdateState> {
+    uri.query()?
+        .split('&')
+        .find_map(|pair| UpdateState::from_code(pair.strip_prefix("state=")?))
 }
 
 /// The one parameter of an address, read as an id. Anything else is a thing we do not have.
@@ -115,6 +128,16 @@ impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Id<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_chooses_a_state_or_none() {
+        for state in UpdateState::ALL {
+            let address = updates_in(state).parse().unwrap();
+            assert_eq!(chosen_state(&address), Some(state));
+        }
+        let unknown = Uri::from_static("/updates?state=lost&done=x");
+        assert_eq!(chosen_state(&unknown), None);
+    }
 
     #[test]
     fn an_id_that_cannot_be_is_no_id() {

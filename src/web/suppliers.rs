@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
 
 use super::error::{Missing, WebError};
 use super::form::{Form, Mistakes};
@@ -34,6 +35,7 @@ pub(super) fn router() -> Router<AppState> {
 #[derive(Template)]
 #[template(path = "suppliers/list.html")]
 struct SuppliersPage {
+    now: DateTime<Utc>,
     notice: Option<Notice>,
     suppliers: Vec<Supplier>,
 }
@@ -42,6 +44,7 @@ async fn list_suppliers(State(state): State<AppState>, uri: Uri) -> Result<Respo
     let mut conn = state.connection().await?;
     let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
     let page = SuppliersPage {
+        now: state.clock.now(),
         notice: Notice::in_uri(&uri),
         suppliers,
     };

@@ -83,8 +83,34 @@ async fn a_page_without_its_database_says_so_and_when_to_come_back() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()[RETRY_AFTER], "10");
     let page = text(response).await;
-    assert!(page.contains("Nothing you typed was saved"));
+    assert!(page.contains("Try again in a minute"));
     assert!(!page.contains("127.0.0.1"), "no addresses of ours");
+}
+
+#[tokio::test]
+async fn a_form_that_met_no_database_does_not_say_that_nothing_was_saved() {
+    let form = "name=a&address=b&city=c&state=d&email=e@f&phone=555-555-0100";
+
+    let response = ask(posted("/supplier-add", form)).await;
+
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let page = text(response).await;
+    assert!(page.contains("We cannot tell whether it was saved"));
+    assert!(!page.contains("othing was saved"));
+}
+
+#[tokio::test]
+async fn programs_get_errors_they_can_read() {
+    let response = visit("/beans.json").await;
+
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/json; charset=utf-8"
+    );
+    let json = text(response).await;
+    assert_eq!(json, r#"{"error":"the database does not answer"}"#);
 }
 
 #[tokio::test]

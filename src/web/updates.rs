@@ -2,15 +2,17 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::Uri;
+use chrono::{DateTime, Utc};
 
 use super::error::{Missing, WebError};
 use super::page::{Page, filters};
-use super::paths::Id;
+use super::paths::{self, Id};
 use super::state::AppState;
 use super::wording::{self, Tag};
 use crate::db;
-use crate::db::updates::{EventLine, UpdateLine};
-use crate::domain::UpdateId;
+use crate::db::updates::{EventLine, StateCount, UpdateLine};
+use crate::domain::{UpdateId, UpdateState};
 
 /// As many as one page can show without becoming slow to read.
 const NEWEST: i64 = 200;
@@ -54,19 +56,75 @@ impl UpdateRow {
     }
 }
 
+/// A link that leaves only the updates of one state.
+struct StateFilter {
+    state: UpdateState,
+    number: i64,
+    chosen: bool,
+}
+
+impl StateFilter {
+    /// One for every state where updates stand, and for the chosen one even if it is empty.
+    fn list(counts: &[StateCount], chosen: Option<UpdateState>) -> Vec<Self> {
+        UpdateState::ALL
+            .into_iter()
+            .map(|state| Self {
+                state,
+                number: counts
+                    .iter()
+                    .find(|count| count.state == state)
+                    .map_or(0, |count| count.number),
+                chosen: chosen == Some(state),
+            })
+            .filter(|filter| filter.number > 0 || filter.chosen)
+            .collect()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "updates/list.html")]
 pub(super) struct UpdatesPage {
+    now: DateTime<Utc>,
+    /// Where this very page is.
+    path: String,
+    chosen: Option<UpdateState>,
+    filters: Vec<StateFilter>,
     updates: Vec<UpdateRow>,
 }
 
-/// Lists the newest updates.
+impl UpdatesPage {
+    fn all(&self) -> i64 {
+        self.filters.iter().map(|filter| filter.number).sum()
+    }
+
+    /// How many there are of what is listed, beyond what is listed.
+    fn total(&self) -> i64 {
+        let chosen = self.filters.iter().find(|filter| filter.chosen);
+        chosen.map_or_else(|| self.all(), |filter| filter.number)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.total() > NEWEST
+    }
+}
+
+/// Lists the newest updates, of all states or of the one named in the address.
 pub(super) async fn list_updates(
     State(state): State<AppState>,
+    uri: Uri,
 ) -> Result<Page<UpdatesPage>, WebError> {
+    let chosen = paths::chosen_state(&uri);
     let mut conn = state.connection().await?;
-    let updates = db::updates::list_updates(&mut conn, None, NEWEST).await?;
+    let counts = db::updates::count_by_state(&mut conn).await?;
+    let updates = match chosen {
+        Some(chosen) => db::updates::list_updates_in_state(&mut conn, chosen, NEWEST).await?,
+        None => db::updates::list_updates(&mut conn, NEWEST).await?,
+    };
     Ok(Page::ok(UpdatesPage {
+        now: state.clock.now(),
+        path: chosen.map_or_else(|| paths::UPDATES.to_owned(), paths::updates_in),
+        chosen,
+        filters: StateFilter::list(&counts, chosen),
         updates: updates.into_iter().map(UpdateRow::from).collect(),
     }))
 }

@@ -4,5 +4,7 @@ pub(crate) mod app;
 pub(crate) mod fake_queue;
 pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod site;
 
 pub(crate) use app::{Kind, TestApp};
+pub(crate) use site::Site;

@@ -1,0 +1,257 @@
+//! The website as a browser meets it, without a socket: requests go straight into the router.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, HeaderMap};
+use axum::http::{Request, StatusCode};
+use beanstock::clock::{Clock, SystemClock};
+use beanstock::db::movements::MovementLine;
+use beanstock::db::{self, Pool};
+use beanstock::domain::BeanId;
+use beanstock::local::demo;
+use beanstock::web::{self, AppState, Readiness};
+use scraper::{ElementRef, Html, Selector};
+use sqlx::AssertSqlSafe;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use super::{TestApp, server};
+
+/// A site, and the database behind it.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) pool: Pool,
+    pub(crate) readiness: Readiness,
+    /// What the site still works on.
+    pub(crate) tasks: TaskTracker,
+    router: Router,
+}
+
+impl Site {
+    /// Opens a site with the lab's data.
+    pub(crate) async fn open() -> Self {
+        let pool = server::pool(server::new_database().await, 12);
+        db::migrate(&pool).await.unwrap();
+        demo::fill_if_empty(&pool, &SystemClock).await.unwrap();
+        Self::on(pool, Arc::new(SystemClock))
+    }
+
+    /// The site of an app, whose updates it shows.
+    pub(crate) fn of(app: &TestApp) -> Self {
+        Self::on(app.pool.clone(), Arc::clone(&app.clock))
+    }
+
+    /// The site of an app whose updates have all had their end.
+    pub(crate) async fn after_all(app: &TestApp) -> Self {
+        app.drain().await;
+        Self::of(app)
+    }
+
+    pub(crate) fn on(pool: Pool, clock: Arc<dyn Clock>) -> Self {
+        let (readiness, tasks) = (Readiness::default(), TaskTracker::new());
+        let state = AppState::new(pool.clone(), clock, readiness.clone(), tasks.clone());
+        Self {
+            pool,
+            readiness,
+            tasks,
+            router: web::router(state),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(form(path, fields)).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let asked = format!("{} {}", request.method(), request.uri());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            asked,
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    /// Rows of a table.
+    pub(crate) async fn rows_of(&self, table: &str) -> i64 {
+        let count = format!("SELECT COUNT(*) FROM {table}");
+        sqlx::query_scalar(AssertSqlSafe(count))
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    /// A bean's movements, newest first.
+    pub(crate) async fn movements_of(&self, bean: i64) -> Vec<MovementLine> {
+        let mut conn = self.pool.acquire().await.unwrap();
+        db::movements::list_movements(&mut conn, BeanId(bean), 100)
+            .await
+            .unwrap()
+    }
+
+    /// Corrects a bean's stock, as somebody else would in another window.
+    pub(crate) async fn somebody_else_corrects(&self, bean: i64, bags: i64) {
+        let form = self.get(&format!("/bean-update/{bean}")).await.form();
+        let bags = bags.to_string();
+        let fields = with(
+            &form,
+            &[
+                ("quantity", bags.as_str()),
+                ("quantity_reason", "Counted elsewhere"),
+            ],
+        );
+        let answer = self.post("/bean-update", &borrowed(&fields)).await;
+        assert_eq!(answer.status(), 303, "{}", answer.body);
+    }
+}
+
+/// A request that carries a form.
+pub(crate) fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect();
+    Request::post(path)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(pairs.join("&")))
+        .unwrap()
+}
+
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 3);
+    for byte in text.bytes() {
+        write!(encoded, "%{byte:02X}").unwrap();
+    }
+    encoded
+}
+
+/// The fields of a form, by name.
+pub(crate) type Fields = Vec<(String, String)>;
+
+/// A form with other values in some of its fields.
+pub(crate) fn with(fields: &Fields, changes: &[(&str, &str)]) -> Fields {
+    let mut filled = fields.clone();
+    for (name, value) in changes {
+        let slot = filled.iter_mut().find(|(known, _)| known == name);
+        let (_, old) = slot.unwrap_or_else(|| panic!("no field {name} in {fields:?}"));
+        (*value).clone_into(old);
+    }
+    filled
+}
+
+/// A form as it is posted.
+pub(crate) fn borrowed(fields: &Fields) -> Vec<(&str, &str)> {
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// What the site answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    asked: String,
+    status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// A header, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The text of the one element that a selector finds.
+    #[track_caller]
+    pub(crate) fn text_of(&self, selector: &str) -> String {
+        let mut texts = self.all(selector);
+        assert_eq!(
+            texts.len(),
+            1,
+            "{selector} on {}: {}",
+            self.asked,
+            self.body
+        );
+        texts.remove(0)
+    }
+
+    /// The texts of all elements that a selector finds.
+    pub(crate) fn all(&self, selector: &str) -> Vec<String> {
+        self.select(selector, |element| {
+            let text: String = element.text().collect();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        })
+    }
+
+    /// An attribute of all elements that a selector finds.
+    pub(crate) fn attributes(&self, selector: &str, attribute: &str) -> Vec<String> {
+        self.select(selector, |element| {
+            element.attr(attribute).unwrap_or_default().to_owned()
+        })
+    }
+
+    /// What the form of the page holds, field by field.
+    pub(crate) fn form(&self) -> Fields {
+        self.select(
+            "form input, form textarea, form select",
+            |field| -> (String, String) {
+                let name = field.attr("name").unwrap().to_owned();
+                let value = match field.value().name() {
+                    "textarea" => field.text().collect(),
+                    "select" => chosen(field),
+                    _ => field.attr("value").unwrap_or_default().to_owned(),
+                };
+                (name, value)
+            },
+        )
+    }
+
+    /// What one field holds.
+    #[track_caller]
+    pub(crate) fn value_of(&self, name: &str) -> String {
+        let field = self.form().into_iter().find(|(field, _)| field == name);
+        field
+            .unwrap_or_else(|| panic!("no field {name} on {}: {}", self.asked, self.body))
+            .1
+    }
+
+    /// The mistakes in the summary: the field each links to, and the sentence.
+    pub(crate) fn mistakes(&self) -> Vec<(String, String)> {
+        let links = self.attributes(".mistakes a", "href");
+        links.into_iter().zip(self.all(".mistakes a")).collect()
+    }
+
+    fn select<T>(&self, selector: &str, read: impl Fn(ElementRef<'_>) -> T) -> Vec<T> {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).unwrap();
+        page.select(&selector).map(read).collect()
+    }
+}
+
+fn chosen(select: ElementRef<'_>) -> String {
+    let selected = Selector::parse("option[selected]").unwrap();
+    let option = select.select(&selected).next();
+    option
+        .and_then(|option| option.attr("value"))
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,228 @@
+//! Visitors who leave, come from elsewhere or ask all at once, and a database that goes away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use beanstock::clock::SystemClock;
+use beanstock::db::{self, Pool, Transaction};
+use beanstock::domain::BeanId;
+use beanstock::local::database::{Durability, PrivateDatabase};
+use tokio::task::JoinSet;
+
+use super::{NEW_BEAN, changed};
+use crate::support::process::until_looking_every;
+use crate::support::site::{Answer, borrowed, form, with};
+use crate::support::{Site, server};
+
+/// Transactions on this database that are in a state.
+async fn transactions(pool: &Pool, in_state: &str) -> i64 {
+    let count = "SELECT COUNT(*) FROM information_schema.innodb_trx AS t \
+                 JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id \
+                 WHERE p.db = DATABASE() AND t.trx_state LIKE ?";
+    sqlx::query_scalar(count)
+        .bind(in_state)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+/// Waits for it. The server refreshes its list only if nobody has read it for 100 ms.
+async fn until_transactions(pool: &Pool, in_state: &str, number: i64) {
+    let what = format!("{number} transactions in {in_state}");
+    until_looking_every(Duration::from_millis(150), &what, || async {
+        transactions(pool, in_state).await == number
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_visitor_sent_is_saved_though_they_leave() {
+    let site = Site::open().await;
+    let fields = site.get("/bean-update/5").await.form();
+    let fields = with(&fields, &[("quantity", "190"), ("quantity_reason", "Torn")]);
+    let mut other = Transaction::begin(&site.pool).await.unwrap();
+    db::beans::lock_beans(&mut other, &[BeanId(5)])
+        .await
+        .unwrap();
+
+    let fields = borrowed(&fields);
+    tokio::select! {
+        _ = site.post("/bean-update", &fields) => panic!("the bean is locked"),
+        () = until_transactions(&site.pool, "LOCK WAIT", 1) => {}
+    }
+    other.rollback().await.unwrap();
+    site.tasks.close();
+    site.tasks.wait().await;
+
+    assert_eq!(site.movements_of(5).await[0].quantity_after, 190);
+    until_transactions(&site.pool, "%", 0).await;
+}
+
+/// A form that says where it comes from.
+async fn post_from(site: &Site, header: &str, value: &str) -> Answer {
+    let mut request = form("/bean-add", &NEW_BEAN);
+    request
+        .headers_mut()
+        .insert("host", "beans.example".parse().unwrap());
+    let name: axum::http::HeaderName = header.parse().unwrap();
+    request.headers_mut().insert(name, value.parse().unwrap());
+    site.send(request).await
+}
+
+#[tokio::test]
+async fn forms_of_other_sites_change_nothing() {
+    let site = Site::open().await;
+
+    let cross_site = post_from(&site, "sec-fetch-site", "cross-site").await;
+    let foreign = post_from(&site, "origin", "https://evil.example").await;
+
+    assert_eq!((cross_site.status(), foreign.status()), (403, 403));
+    assert_eq!(foreign.text_of("h1"), "That form came from another site");
+    assert_eq!(site.rows_of("beans").await, 14);
+}
+
+#[tokio::test]
+async fn forms_of_this_site_and_of_programs_are_taken() {
+    let site = Site::open().await;
+
+    let ours = post_from(&site, "origin", "https://beans.example").await;
+    let program = site
+        .post("/bean-add", &changed(NEW_BEAN, "supplier_id", "1"))
+        .await;
+
+    assert_eq!((ours.status(), program.status()), (303, 303));
+}
+
+#[tokio::test]
+async fn readiness_waits_for_every_part() {
+    let site = Site::open().await;
+    site.readiness.expect("poller");
+
+    let before = site.get("/readyz").await;
+    site.readiness.set("poller", true);
+    let after = site.get("/readyz").await;
+
+    assert_eq!(before.status(), 503);
+    assert_eq!(before.body, "not ready: poller");
+    assert_eq!((after.status(), after.body.as_str()), (200, "ready"));
+}
+
+#[tokio::test]
+async fn the_site_survives_its_database_and_says_what_it_knows() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let database = PrivateDatabase::start(folder.path(), Durability::Fast)
+        .await
+        .unwrap();
+    let pool = server::pool(database.options(), 4);
+    db::migrate(&pool).await.unwrap();
+    let site = Site::on(pool, Arc::new(SystemClock));
+    let ready = site.get("/readyz").await;
+    database.kill().await.unwrap();
+
+    let not_ready = site.get("/readyz").await;
+    let page = site.get("/beans").await;
+    let json = site.get("/beans.json").await;
+    let saved = site.post("/supplier-add", &super::NEW_SUPPLIER).await;
+
+    assert_eq!(ready.status(), 200);
+    assert_eq!(not_ready.body, "not ready: database");
+    for answer in [&not_ready, &page, &json, &saved] {
+        assert_eq!(answer.status(), 503);
+        assert_safe(answer);
+    }
+    assert_eq!(json.body, r#"{"error":"the database does not answer"}"#);
+    assert_eq!(json.header("access-control-allow-origin"), "*");
+    assert!(
+        saved
+            .text_of(".lead")
+            .contains("We cannot tell whether it was saved")
+    );
+    let database = PrivateDatabase::start(folder.path(), Durability::Fast)
+        .await
+        .unwrap();
+    assert_eq!(site.get("/beans").await.status(), 200, "back by itself");
+    database.stop().await.unwrap();
+}
+
+/// Fails unless an answer carries what every answer must.
+#[track_caller]
+fn assert_safe(answer: &Answer) {
+    let policy = answer.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'"), "{answer:?}");
+    assert!(policy.contains("frame-ancestors 'none'"), "{answer:?}");
+    assert!(!policy.contains("unsafe"), "{answer:?}");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("x-frame-options"), "DENY");
+    assert_eq!(answer.header("referrer-policy"), "same-origin");
+    assert!(!answer.header("cache-control").is_empty(), "{answer:?}");
+    assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
+    assert_eq!(answer.header("server"), "", "nobody's business");
+}
+
+#[tokio::test]
+async fn every_kind_of_answer_is_safe_to_show() {
+    let site = Site::open().await;
+    let remove = Request::delete("/beans").body(Body::empty()).unwrap();
+    let long = "a".repeat(64 * 1024);
+
+    let answers = [
+        (200, site.get("/beans").await),
+        (200, site.get("/beans.json").await),
+        (200, site.get("/healthz").await),
+        (200, site.get("/static/beanstock.css").await),
+        (303, site.post("/bean-add", &NEW_BEAN).await),
+        (404, site.get("/nowhere").await),
+        (404, site.get("/static/nothing.js").await),
+        (405, site.send(remove).await),
+        (
+            413,
+            site.post("/bean-add", &[("type", long.as_str())]).await,
+        ),
+        (422, site.post("/bean-add", &[]).await),
+    ];
+
+    for (status, answer) in &answers {
+        assert_eq!(answer.status(), *status, "{answer:?}");
+        assert_safe(answer);
+    }
+    assert_eq!(answers[7].1.header("allow"), "GET,HEAD");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_saves_sees_it_however_many_are_reading() {
+    let site = Site::open().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let pages = Arc::new(AtomicUsize::new(0));
+    let read = async |site: Site, stop: Arc<AtomicBool>, pages: Arc<AtomicUsize>| {
+        while !stop.load(Ordering::Relaxed) {
+            assert_eq!(site.get("/beans").await.status(), 200);
+            assert_eq!(site.get("/beans.json").await.status(), 200);
+            pages.fetch_add(2, Ordering::Relaxed);
+        }
+    };
+    let mut readers = JoinSet::new();
+    for _ in 0..8 {
+        readers.spawn(read(site.clone(), Arc::clone(&stop), Arc::clone(&pages)));
+    }
+    let fields = site.get("/bean-update/1").await.form();
+
+    for round in 0..30 {
+        let name = format!("Round {round}");
+        let fields = with(&fields, &[("product_name", name.as_str())]);
+        let saved = site.post("/bean-update", &borrowed(&fields)).await;
+        let list = site.get("/beans").await;
+        let json = site.get("/beans.json").await;
+
+        assert_eq!(saved.status(), 303);
+        assert_eq!(list.all("td.first a")[0], name);
+        let bean = format!("\"product_name\": \"{name}\"");
+        assert!(json.body.contains(&bean), "{}", json.body);
+    }
+
+    stop.store(true, Ordering::Relaxed);
+    readers.join_all().await;
+    assert!(pages.load(Ordering::Relaxed) > 0);
+}
