@@ -198,7 +198,8 @@ pub async fn lock_beans(
 ) -> DbResult<Vec<LockedBean>> {
     debug_assert!(ascending.is_sorted(), "locks are taken in id order");
     let ids: Vec<i64> = ascending.iter().map(|id| id.0).collect();
-    // STRAIGHT_JOIN keeps the order of the array; the forced key keeps the locks to these rows.
+    // STRAIGHT_JOIN keeps the order of the array; the forced key keeps the locks to these rows. The
+    // table function is wrapped, because MySQL tries to lock it too and fails (3569).
     let rows = sqlx::query!(
         r#"
         SELECT
@@ -209,7 +210,9 @@ pub async fn lock_beans(
             b.counted_at AS "counted_at: DateTime<Utc>",
             b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
             b.removed_at AS "removed_at: DateTime<Utc>"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        FROM (
+            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
+        ) AS wanted
         STRAIGHT_JOIN beans AS b FORCE INDEX (PRIMARY) ON b.id = wanted.id
         FOR UPDATE
         "#,

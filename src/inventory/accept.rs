@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::db::outbox::OutboxMessage;
 use crate::db::updates::Event;
 use crate::db::{self, DbError, Pool, Transaction, Trouble};
-use crate::domain::{InventoryUpdate, Origin, UpdateState};
+use crate::domain::{InventoryUpdate, Origin, Refusal, UpdateState};
 use crate::messaging::wire;
 
 /// Why an update was not accepted.
@@ -13,6 +13,9 @@ pub enum AcceptError {
     /// The id was used before; the first update of that id stands.
     #[error("an update with this id was accepted before")]
     AlreadyAccepted,
+    /// The update could not be read again from the message that would carry it.
+    #[error(transparent)]
+    Unreadable(Refusal),
     /// The database failed; whether the update was stored is unknown, and trying again is safe.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -26,6 +29,10 @@ pub async fn accept_update(
     update: &InventoryUpdate,
     origin: Origin,
 ) -> Result<(), AcceptError> {
+    let body = wire::encode(update);
+    // What nobody could read later must not be promised now.
+    wire::decode(&update.id.to_string(), &body)
+        .map_err(|unreadable| AcceptError::Unreadable(unreadable.refusal))?;
     let now = clock.now();
     let mut tx = Transaction::begin(pool).await?;
     match db::updates::insert_accepted(&mut tx, update, origin, now).await {
@@ -44,7 +51,7 @@ pub async fn accept_update(
     let message = OutboxMessage {
         id: update.id,
         group: update.message_group(),
-        body: wire::encode(update),
+        body,
         kind: update.change.kind(),
         attempts: 0,
     };
