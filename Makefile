@@ -4,7 +4,7 @@
 
 run: ## Start everything on this machine
 	@.ci/install-database
-	cargo run --locked --release -- local
+	cargo run --locked -- local
 
 test: ## Formatting, lints, docs and all tests
 	@.ci/install-database
