@@ -1,7 +1,7 @@
 //! `beanstock local`: everything with one command, and nothing left behind.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use beanstock::local;
@@ -11,33 +11,38 @@ use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::time::Instant;
 
-use crate::support::process::{Program, Said, free_port, is_running, until};
+use crate::support::process::{Program, Said, is_running, until};
 use crate::support::server;
 
+/// A folder for one local mode.
 struct Place {
-    web: u16,
-    aws: u16,
     folder: tempfile::TempDir,
+}
+
+/// A local mode that has said that it is ready.
+struct Running {
+    program: Program,
+    website: u16,
+    endpoint: u16,
 }
 
 impl Place {
     fn new() -> Self {
         Self {
-            web: free_port(),
-            aws: free_port(),
             folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
         }
     }
 
+    /// Port 0 is any free one; the program says which.
     fn settings(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
-            ("PORT", self.web.to_string()),
-            ("LOCAL_AWS_PORT", self.aws.to_string()),
+            ("PORT", "0".to_owned()),
+            ("LOCAL_AWS_PORT", "0".to_owned()),
             ("BEANSTOCK_DATA", self.data().display().to_string()),
         ])
     }
 
-    fn data(&self) -> std::path::PathBuf {
+    fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -45,19 +50,8 @@ impl Place {
         Program::start(&["local"], &self.settings())
     }
 
-    async fn start_ready(&self) -> Program {
-        let program = self.start();
-        until("ready", || async { is_ready(self.web).await }).await;
-        program
-    }
-
-    async fn publish(&self, line: &str) -> Said {
-        let file = self.folder.path().join("lines.txt");
-        std::fs::write(&file, line).unwrap();
-        let file = file.display().to_string();
-        Program::start(&["publish", "--local", &file], &self.settings())
-            .end()
-            .await
+    async fn start_ready(&self) -> Running {
+        Running::of(self.start()).await
     }
 
     fn database(&self) -> db::Pool {
@@ -73,12 +67,47 @@ impl Place {
         bean.unwrap().unwrap().quantity
     }
 
-    fn database_pid(&self) -> std::path::PathBuf {
+    fn database_pid(&self) -> PathBuf {
         self.data().join("database").join("pid")
     }
 
+    /// The id of the database server's process, kept where it stays when that ends.
+    fn keep_database_pid(&self) -> PathBuf {
+        let kept = self.folder.path().join("kept-pid");
+        std::fs::copy(self.database_pid(), &kept).unwrap();
+        kept
+    }
+}
+
+impl Running {
+    async fn of(mut program: Program) -> Self {
+        let said = program.says("Ctrl-C stops everything.").await;
+        let port = |name: &str| {
+            let after = said.split(name).nth(1).unwrap();
+            let port = after.split("http://127.0.0.1:").nth(1).unwrap();
+            let end = port.find(|c: char| !c.is_ascii_digit()).unwrap();
+            port[..end].parse().unwrap()
+        };
+        let (website, endpoint) = (port("Website"), port("SNS and SQS"));
+        Self {
+            program,
+            website,
+            endpoint,
+        }
+    }
+
+    async fn publish(&self, line: &str) -> Said {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), line).unwrap();
+        let file = file.path().display().to_string();
+        let settings = BTreeMap::from([("LOCAL_AWS_PORT", self.endpoint.to_string())]);
+        Program::start(&["publish", "--local", &file], &settings)
+            .end()
+            .await
+    }
+
     async fn sqs(&self) -> aws_sdk_sqs::Client {
-        let sdk = local::sdk_config(&format!("http://127.0.0.1:{}", self.aws)).await;
+        let sdk = local::sdk_config(&format!("http://127.0.0.1:{}", self.endpoint)).await;
         app::sqs_client(&sdk, Duration::ZERO)
     }
 }
@@ -99,42 +128,37 @@ async fn is_ready(port: u16) -> bool {
 #[tokio::test]
 async fn a_first_start_brings_everything_and_sigterm_takes_it_away() {
     let place = Place::new();
-    let program = place.start_ready().await;
+    let running = place.start_ready().await;
 
-    let said = place.publish("3:Excelsa:9").await;
+    assert!(is_ready(running.website).await);
+    let said = running.publish("3:Excelsa:9").await;
     assert_eq!(said.out.trim(), "1 published, 0 refused.", "{}", said.err);
     until("the update is applied", || async {
         place.stock_of(5).await == 209
     })
     .await;
-    let pid_file = std::fs::read_to_string(place.database_pid()).unwrap();
-    let kept = place.folder.path().join("kept-pid");
-    std::fs::write(&kept, pid_file).unwrap();
+    let database = place.keep_database_pid();
 
     let since = Instant::now();
-    let said = program.terminate().await;
+    let said = running.program.terminate().await;
 
     assert!(said.status.success(), "{}", said.err);
     assert!(since.elapsed() < Duration::from_secs(10));
-    assert!(!is_running(&kept), "the database server ended too");
+    assert!(!is_running(&database), "the database server ended too");
     assert!(said.out.contains("Beanstock is ready."), "{}", said.out);
-    assert!(
-        said.out
-            .contains(&format!("http://127.0.0.1:{}", place.web))
-    );
     assert!(said.out.contains("sns publish"), "an example to paste");
 }
 
 #[tokio::test]
 async fn data_and_queued_messages_survive_kill_9() {
     let place = Place::new();
-    let program = place.start_ready().await;
-    place.publish("3:Excelsa:9").await;
+    let running = place.start_ready().await;
+    running.publish("3:Excelsa:9").await;
     until("the update is applied", || async {
         place.stock_of(5).await == 209
     })
     .await;
-    let sqs = place.sqs().await;
+    let sqs = running.sqs().await;
     let other = sqs.create_queue().queue_name("other").send().await.unwrap();
     let url = other.queue_url().unwrap();
     let sent = sqs
@@ -144,41 +168,42 @@ async fn data_and_queued_messages_survive_kill_9() {
         .send()
         .await
         .unwrap();
-    let kept = place.folder.path().join("kept-pid");
-    std::fs::copy(place.database_pid(), &kept).unwrap();
+    let database = place.keep_database_pid();
 
-    program.kill().await;
+    running.program.kill().await;
     until("the database server has ended too", || async {
-        !is_running(&kept)
+        !is_running(&database)
     })
     .await;
     let since = Instant::now();
-    let program = place.start_ready().await;
+    let running = place.start_ready().await;
     let started = since.elapsed();
 
     assert!(started < Duration::from_secs(5), "{started:?}");
     assert_eq!(place.stock_of(5).await, 209);
-    sqs.create_queue().queue_name("other").send().await.unwrap();
+    let sqs = running.sqs().await;
+    let other = sqs.create_queue().queue_name("other").send().await.unwrap();
+    let url = other.queue_url().unwrap();
     let answer = sqs.receive_message().queue_url(url).send().await.unwrap();
     let message = &answer.messages()[0];
     assert_eq!(message.body(), Some("kept"));
     assert_eq!(message.message_id(), sent.message_id(), "it keeps its id");
-    assert!(program.terminate().await.status.success());
+    assert!(running.program.terminate().await.status.success());
 }
 
 #[tokio::test]
 async fn the_queue_is_there_for_any_aws_client() {
     let place = Place::new();
-    let program = place.start_ready().await;
+    let running = place.start_ready().await;
 
     let url = format!(
         "http://127.0.0.1:{}/000000000000/updated_beans.fifo",
-        place.aws
+        running.endpoint
     );
-    let queue = SqsQueue::new(place.sqs().await, url, Duration::from_secs(30));
+    let queue = SqsQueue::new(running.sqs().await, url, Duration::from_secs(30));
 
     assert_eq!(queue.redrive().await.unwrap().unwrap().max_receive_count, 5);
-    program.terminate().await;
+    running.program.terminate().await;
 }
 
 fn assert_one_sentence(said: &Said, setting: &str) {
@@ -195,9 +220,12 @@ fn assert_one_sentence(said: &Said, setting: &str) {
 #[tokio::test]
 async fn a_port_in_use_is_told_with_its_setting_and_nothing_stays() {
     let place = Place::new();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", place.aws)).unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let mut settings = place.settings();
+    let port = taken.local_addr().unwrap().port();
+    settings.insert("LOCAL_AWS_PORT", port.to_string());
 
-    let said = place.start().end().await;
+    let said = Program::start(&["local"], &settings).end().await;
 
     assert_one_sentence(&said, "LOCAL_AWS_PORT");
     assert!(!is_running(&place.database_pid()));
@@ -217,21 +245,18 @@ async fn a_folder_that_cannot_be_written_is_told_with_its_setting() {
 async fn a_second_instance_on_the_same_folder_is_refused() {
     let place = Place::new();
     let first = place.start_ready().await;
-    let mut settings = place.settings();
-    settings.insert("PORT", "0".to_owned());
-    settings.insert("LOCAL_AWS_PORT", "0".to_owned());
 
-    let said = Program::start(&["local"], &settings).end().await;
+    let said = place.start().end().await;
 
     assert_one_sentence(&said, "BEANSTOCK_DATA");
-    assert!(is_ready(place.web).await, "the first one goes on");
-    first.terminate().await;
+    assert!(is_ready(first.website).await, "the first one goes on");
+    first.program.terminate().await;
 }
 
 #[tokio::test]
 async fn data_of_a_newer_version_is_left_alone_and_told() {
     let place = Place::new();
-    let program = place.start_ready().await;
+    let running = place.start_ready().await;
     place
         .database()
         .execute(
@@ -241,7 +266,7 @@ async fn data_of_a_newer_version_is_left_alone_and_told() {
         )
         .await
         .unwrap();
-    program.terminate().await;
+    running.program.terminate().await;
 
     let said = place.start().end().await;
 
@@ -258,9 +283,9 @@ async fn a_folder_deep_down_still_works() {
     let data = place.folder.path().join(deep);
     settings.insert("BEANSTOCK_DATA", data.display().to_string());
 
-    let program = Program::start(&["local"], &settings);
-    until("ready", || async { is_ready(place.web).await }).await;
+    let running = Running::of(Program::start(&["local"], &settings)).await;
 
-    assert!(Path::new(&data).join("database/data").is_dir());
-    program.terminate().await;
+    assert!(is_ready(running.website).await);
+    assert!(data.join("database/data").is_dir());
+    running.program.terminate().await;
 }

@@ -21,7 +21,7 @@ fn migrations() -> Vec<(String, String)> {
     found
 }
 
-/// MySQL commits DDL at once, so a migration of two statements could stop half-way.
+/// `MySQL` commits DDL at once, so a migration of two statements could stop half-way.
 #[test]
 fn every_migration_is_one_statement_with_a_reason() {
     for (name, text) in migrations() {

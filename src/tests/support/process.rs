@@ -18,6 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// A running `beanstock`.
 pub(crate) struct Program {
     child: Child,
+    /// What it has said so far.
+    out: String,
 }
 
 /// What a `beanstock` that has ended said.
@@ -41,7 +43,27 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self { child }
+        Self {
+            child,
+            out: String::new(),
+        }
+    }
+
+    /// Waits until it says something, and gives all that it has said.
+    pub(crate) async fn says(&mut self, words: &str) -> &str {
+        let mut stdout = self.child.stdout.take().unwrap();
+        let listening = async {
+            while !self.out.contains(words) {
+                let mut part = [0; 4096];
+                let length = stdout.read(&mut part).await.unwrap();
+                assert!(length > 0, "it ended and had said: {}", self.out);
+                self.out
+                    .push_str(std::str::from_utf8(&part[..length]).unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, listening).await.unwrap();
+        self.child.stdout = Some(stdout);
+        &self.out
     }
 
     /// Ends it as a power cut would.
@@ -58,7 +80,7 @@ impl Program {
 
     /// Waits until it ends by itself.
     pub(crate) async fn end(mut self) -> Said {
-        let (mut out, mut err) = (String::new(), String::new());
+        let (mut out, mut err) = (std::mem::take(&mut self.out), String::new());
         let mut stdout = self.child.stdout.take().unwrap();
         let mut stderr = self.child.stderr.take().unwrap();
         let all = async {
@@ -112,12 +134,6 @@ pub(crate) async fn until_looking_every<F: Future<Output = bool>>(
         tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
         "still not: {what}"
     );
-}
-
-/// A port nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Says whether the process whose id is in this file is still there.
