@@ -12,7 +12,8 @@ use chrono::{DateTime, Utc};
 use crate::clock::Clock;
 use crate::db::dead_letters::{DeadLetter, LastRefusal};
 use crate::db::inbox::End;
-use crate::db::updates::{Event, Record};
+use crate::db::timeline::Event;
+use crate::db::updates::Record;
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{Claim, Fingerprint, Reason, Refusal, UpdateId, UpdateState};
 use crate::inventory::conflict_id;
@@ -232,7 +233,7 @@ async fn write(
     };
     db::inbox::insert_ends(tx, &[end], now).await?;
     db::updates::record_updates(tx, &[record], now).await?;
-    db::updates::insert_events(tx, &[event], now).await?;
+    db::timeline::insert_events(tx, &[event], now).await?;
     db::dead_letters::insert_dead_letter(tx, &row, now).await?;
     db::outbox::delete_messages(tx, &[id]).await
 }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::outbox::{NextAttempt, OutboxMessage};
-use crate::db::updates::Event;
+use crate::db::timeline::Event;
 use crate::db::{self, DbResult, Pool, Transaction};
 use crate::domain::UpdateState;
 use crate::messaging::{MAX_BATCH, Publication, ServiceError, UpdatePublisher, wire};
@@ -185,7 +185,7 @@ impl<P: UpdatePublisher> Relay<P> {
         let mut tx = Transaction::begin(&self.pool).await?;
         // Updates before their outbox rows, in id order: the order in which pollers lock them too.
         db::updates::set_published(&mut tx, &published).await?;
-        db::updates::insert_events(&mut tx, &events, now).await?;
+        db::timeline::insert_events(&mut tx, &events, now).await?;
         db::outbox::set_next_attempts(&mut tx, &attempts).await?;
         tx.commit().await
     }

@@ -50,7 +50,7 @@ impl From<Depth> for QueueStatus {
 /// Reads the database's part of the status.
 pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
     let mut conn = pool.acquire().await?;
-    let counts = db::updates::count_updates(&mut conn).await?;
+    let counts = db::update_lists::count_updates(&mut conn).await?;
     let oldest = counts.oldest_waiting;
     Ok(Status {
         accepted: counts.accepted,

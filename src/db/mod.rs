@@ -17,6 +17,8 @@ pub mod inbox;
 pub mod movements;
 pub mod outbox;
 pub mod suppliers;
+pub mod timeline;
+pub mod update_lists;
 pub mod updates;
 
 pub use error::{DbError, DbResult, Trouble};

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::db::outbox::OutboxMessage;
-use crate::db::updates::Event;
+use crate::db::timeline::Event;
 use crate::db::{self, DbError, Pool, Transaction, Trouble};
 use crate::domain::{InventoryUpdate, Origin, Refusal, UpdateState};
 use crate::messaging::wire;
@@ -47,7 +47,7 @@ pub async fn accept_update(
         state: UpdateState::Accepted,
         refusal: None,
     };
-    db::updates::insert_events(&mut tx, &[accepted], now).await?;
+    db::timeline::insert_events(&mut tx, &[accepted], now).await?;
     let message = OutboxMessage {
         id: update.id,
         group: update.message_group(),

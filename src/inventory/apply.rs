@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::plan::{self, Known, Plan, find_bean};
 use super::{Incoming, Outcome};
 use crate::clock::Clock;
-use crate::db::updates::{Event, Record};
+use crate::db::timeline::Event;
+use crate::db::updates::Record;
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{BeanId, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateState};
 
@@ -164,7 +165,7 @@ async fn write(
     }
     db::updates::record_updates(tx, &plan.records, now).await?;
     db::movements::insert_movements(tx, &plan.movements, now).await?;
-    db::updates::insert_events(tx, &plan.events(), now).await?;
+    db::timeline::insert_events(tx, &plan.events(), now).await?;
     db::outbox::delete_messages(tx, &plan.delivered()).await
 }
 
@@ -190,7 +191,7 @@ async fn refuse_unstorable(pool: &Pool, clock: &dyn Clock, id: UpdateId) -> DbRe
     };
     let mut tx = Transaction::begin(pool).await?;
     db::updates::record_updates(&mut tx, &[record], now).await?;
-    db::updates::insert_events(&mut tx, &[event], now).await?;
+    db::timeline::insert_events(&mut tx, &[event], now).await?;
     tx.commit().await?;
     Ok(Outcome::Refused(refusal))
 }

@@ -8,7 +8,8 @@ use super::{Incoming, Outcome};
 use crate::db::beans::{LockedBean, Offer};
 use crate::db::inbox::End;
 use crate::db::movements::Movement;
-use crate::db::updates::{Event, Record};
+use crate::db::timeline::Event;
+use crate::db::updates::Record;
 use crate::domain::{
     BeanId, Claim, Decision, Fingerprint, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId,
     UpdateState, decide, did_you_mean, quote,

@@ -157,7 +157,7 @@ async fn publish(app: &TestApp, messages: &[(String, String)]) {
 
 async fn is_done(app: &TestApp) -> bool {
     let mut conn = app.pool.acquire().await.unwrap();
-    let counts = db::updates::count_updates(&mut conn).await.unwrap();
+    let counts = db::update_lists::count_updates(&mut conn).await.unwrap();
     drop(conn);
     counts.waiting == 0 && app.queued().await == 0
 }
@@ -175,7 +175,7 @@ async fn assert_oracle_agrees(app: &TestApp, oracle: &Oracle, before: &HashMap<i
     }
     let mut conn = app.pool.acquire().await.unwrap();
     for (id, state) in &oracle.ends {
-        let found = db::updates::find_update(&mut conn, *id).await.unwrap();
+        let found = db::update_lists::find_update(&mut conn, *id).await.unwrap();
         assert_eq!(
             found.map(|update| update.state),
             Some(*state),
@@ -231,7 +231,7 @@ async fn two_thousand_mixed_updates_survive_three_kills_of_a_server() {
 
 async fn applied(app: &TestApp) -> i64 {
     let mut conn = app.pool.acquire().await.unwrap();
-    let counts = db::updates::count_updates(&mut conn).await.unwrap();
+    let counts = db::update_lists::count_updates(&mut conn).await.unwrap();
     counts.applied
 }
 

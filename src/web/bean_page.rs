@@ -38,7 +38,7 @@ pub(super) async fn show_bean(
         .await?
         .ok_or(WebError::NotFound(Missing::Bean))?;
     let movements = db::movements::list_movements(&mut conn, id, MOVEMENTS).await?;
-    let updates = db::updates::list_updates_of_bean(&mut conn, id, UPDATES).await?;
+    let updates = db::update_lists::list_updates_of_bean(&mut conn, id, UPDATES).await?;
     Ok(Page::ok(BeanPage {
         bean,
         chart: StepChart::new(&movements, state.clock.now()),

@@ -10,7 +10,7 @@ use super::page::{Page, filters};
 use super::state::AppState;
 use super::updates::UpdateRow;
 use crate::db;
-use crate::db::updates::UpdateCounts;
+use crate::db::update_lists::UpdateCounts;
 
 /// Enough to see what is going on; the rest is a page of its own.
 const LAST_UPDATES: i64 = 8;
@@ -48,9 +48,9 @@ pub(super) async fn show_home(State(state): State<AppState>) -> Result<Page<Home
     let mut conn = state.connection().await?;
     let beans = db::beans::list_beans(&mut conn).await?;
     let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
-    let counts = db::updates::count_updates(&mut conn).await?;
+    let counts = db::update_lists::count_updates(&mut conn).await?;
     let dead_letters = db::dead_letters::count_open(&mut conn).await?;
-    let updates = db::updates::list_updates(&mut conn, LAST_UPDATES).await?;
+    let updates = db::update_lists::list_updates(&mut conn, LAST_UPDATES).await?;
 
     let mut rows = BeanRow::list(beans);
     let pick =

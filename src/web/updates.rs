@@ -11,7 +11,8 @@ use super::paths::{self, Id};
 use super::state::AppState;
 use super::wording::{self, Tag};
 use crate::db;
-use crate::db::updates::{EventLine, StateCount, UpdateLine};
+use crate::db::timeline::EventLine;
+use crate::db::update_lists::{StateCount, UpdateLine};
 use crate::domain::{UpdateId, UpdateState};
 
 /// As many as one page can show without becoming slow to read.
@@ -115,10 +116,10 @@ pub(super) async fn list_updates(
 ) -> Result<Page<UpdatesPage>, WebError> {
     let chosen = paths::chosen_state(&uri);
     let mut conn = state.connection().await?;
-    let counts = db::updates::count_by_state(&mut conn).await?;
+    let counts = db::update_lists::count_by_state(&mut conn).await?;
     let updates = match chosen {
-        Some(chosen) => db::updates::list_updates_in_state(&mut conn, chosen, NEWEST).await?,
-        None => db::updates::list_updates(&mut conn, NEWEST).await?,
+        Some(chosen) => db::update_lists::list_updates_in_state(&mut conn, chosen, NEWEST).await?,
+        None => db::update_lists::list_updates(&mut conn, NEWEST).await?,
     };
     Ok(Page::ok(UpdatesPage {
         now: state.clock.now(),
@@ -159,10 +160,10 @@ pub(super) async fn show_update(
     Id(id): Id<UpdateId>,
 ) -> Result<Page<UpdatePage>, WebError> {
     let mut conn = state.connection().await?;
-    let line = db::updates::find_update(&mut conn, id)
+    let line = db::update_lists::find_update(&mut conn, id)
         .await?
         .ok_or(WebError::NotFound(Missing::Update))?;
-    let events = db::updates::list_events(&mut conn, id).await?;
+    let events = db::timeline::list_events(&mut conn, id).await?;
     Ok(Page::ok(UpdatePage {
         update: line.into(),
         steps: events.into_iter().map(Step::from).collect(),

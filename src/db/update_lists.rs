@@ -1,0 +1,257 @@
+//! SQL for reading inventory updates: lists, one of them, and how many stand where.
+
+use chrono::{DateTime, Utc};
+use sqlx::MySqlConnection;
+use uuid::Uuid;
+
+use super::{DbError, DbResult};
+use crate::domain::{BeanId, UpdateId, UpdateKind, UpdateState};
+
+/// An update as lists and its own page show it.
+#[derive(Debug, Clone)]
+pub struct UpdateLine {
+    /// Its id.
+    pub id: UpdateId,
+    /// The code of an [`Origin`].
+    pub origin: String,
+    /// The supplier it claims to come from.
+    pub supplier: Option<i64>,
+    /// That supplier's name, if there is one.
+    pub supplier_name: Option<String>,
+    /// The bean it names.
+    pub bean_type: Option<String>,
+    /// The bean it was found to mean.
+    pub bean: Option<BeanId>,
+    /// What it does.
+    pub kind: Option<UpdateKind>,
+    /// How many bags.
+    pub quantity: Option<i64>,
+    /// The sender's reference.
+    pub reference: Option<String>,
+    /// The sender's note.
+    pub note: Option<String>,
+    /// When it happened, if the sender said so.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Where it stands.
+    pub state: UpdateState,
+    /// Why it was refused or superseded, in plain words.
+    pub explanation: Option<String>,
+    /// How often it was refused.
+    pub attempts: i32,
+    /// The bean's quantity before it was applied.
+    pub quantity_before: Option<i64>,
+    /// The bean's quantity after it was applied.
+    pub quantity_after: Option<i64>,
+    /// When we first saw it.
+    pub accepted_at: DateTime<Utc>,
+    /// When it came to its end.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+struct UpdateRow {
+    id: Uuid,
+    origin: String,
+    supplier_id: Option<i64>,
+    supplier_name: Option<String>,
+    bean_type: Option<String>,
+    bean_id: Option<i64>,
+    kind: Option<String>,
+    quantity: Option<i64>,
+    reference: Option<String>,
+    note: Option<String>,
+    occurred_at: Option<DateTime<Utc>>,
+    state: String,
+    explanation: Option<String>,
+    attempts: i32,
+    quantity_before: Option<i64>,
+    quantity_after: Option<i64>,
+    accepted_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<UpdateRow> for UpdateLine {
+    type Error = DbError;
+
+    fn try_from(row: UpdateRow) -> DbResult<Self> {
+        let corrupt = |column| DbError::Corrupt {
+            table: "inventory_updates",
+            column,
+        };
+        let kind = match row.kind {
+            Some(code) => Some(UpdateKind::from_code(&code).ok_or_else(|| corrupt("kind"))?),
+            None => None,
+        };
+        Ok(Self {
+            id: UpdateId(row.id),
+            origin: row.origin,
+            supplier: row.supplier_id,
+            supplier_name: row.supplier_name,
+            bean_type: row.bean_type,
+            bean: row.bean_id.map(BeanId),
+            kind,
+            quantity: row.quantity,
+            reference: row.reference,
+            note: row.note,
+            occurred_at: row.occurred_at,
+            state: UpdateState::from_code(&row.state).ok_or_else(|| corrupt("state"))?,
+            explanation: row.explanation,
+            attempts: row.attempts,
+            quantity_before: row.quantity_before,
+            quantity_after: row.quantity_after,
+            accepted_at: row.accepted_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+/// Reads [`UpdateRow`]s. Each way of looking at them is a query of its own, so that each has its
+/// index.
+macro_rules! select_updates {
+    ($rest:tt, $($argument:expr),*) => {
+        sqlx::query_as!(
+            UpdateRow,
+            r#"
+            SELECT
+                u.id AS "id: Uuid",
+                u.origin,
+                u.supplier_id,
+                s.name AS "supplier_name?",
+                u.bean_type,
+                u.bean_id,
+                u.kind,
+                u.quantity,
+                u.reference,
+                u.note,
+                u.occurred_at AS "occurred_at: DateTime<Utc>",
+                u.state,
+                u.explanation,
+                u.attempts,
+                u.quantity_before,
+                u.quantity_after,
+                u.accepted_at AS "accepted_at: DateTime<Utc>",
+                u.finished_at AS "finished_at: DateTime<Utc>"
+            FROM inventory_updates AS u
+            LEFT JOIN suppliers AS s ON s.id = u.supplier_id
+            "#
+                + $rest,
+            $($argument),*
+        )
+    };
+}
+
+/// Lists the newest updates, newest first.
+pub async fn list_updates(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!("ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?", limit)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the newest updates of one bean, newest first.
+pub async fn list_updates_of_bean(
+    conn: &mut MySqlConnection,
+    bean: BeanId,
+    limit: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!(
+        "WHERE u.bean_id = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+        bean.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the newest updates that stand in one state, newest first.
+pub async fn list_updates_in_state(
+    conn: &mut MySqlConnection,
+    state: UpdateState,
+    limit: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!(
+        "WHERE u.state = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+        state.code(),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Finds one update.
+pub async fn find_update(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<Option<UpdateLine>> {
+    let row = select_updates!("WHERE u.id = ?", id.0)
+        .fetch_optional(conn)
+        .await?;
+    row.map(UpdateLine::try_from).transpose()
+}
+
+/// How many updates stand in one state.
+#[derive(Debug, Clone, Copy)]
+pub struct StateCount {
+    /// The state.
+    pub state: UpdateState,
+    /// How many updates stand there.
+    pub number: i64,
+    /// When the oldest of them was accepted.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// Counts updates by state; a state where none stands is absent.
+pub async fn count_by_state(conn: &mut MySqlConnection) -> DbResult<Vec<StateCount>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
+        FROM inventory_updates
+        GROUP BY state
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(StateCount {
+                state: UpdateState::from_code(&row.state).ok_or(DbError::Corrupt {
+                    table: "inventory_updates",
+                    column: "state",
+                })?,
+                number: row.number,
+                oldest: row.oldest,
+            })
+        })
+        .collect()
+}
+
+/// How many updates stand where, and since when the oldest unfinished one waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UpdateCounts {
+    /// All there are.
+    pub accepted: i64,
+    /// Those whose effect is in the stock.
+    pub applied: i64,
+    /// Those overtaken by a newer count.
+    pub superseded: i64,
+    /// Those not finished yet.
+    pub waiting: i64,
+    /// When the oldest of the waiting ones was accepted.
+    pub oldest_waiting: Option<DateTime<Utc>>,
+}
+
+/// Counts updates by what their states mean for whoever watches.
+pub async fn count_updates(conn: &mut MySqlConnection) -> DbResult<UpdateCounts> {
+    let mut counts = UpdateCounts::default();
+    for count in count_by_state(conn).await? {
+        counts.accepted += count.number;
+        match count.state {
+            UpdateState::Applied => counts.applied += count.number,
+            UpdateState::Superseded => counts.superseded += count.number,
+            UpdateState::Accepted | UpdateState::Published | UpdateState::Refused => {
+                counts.waiting += count.number;
+                counts.oldest_waiting = counts.oldest_waiting.into_iter().chain(count.oldest).min();
+            }
+            _ => {}
+        }
+    }
+    Ok(counts)
+}
