@@ -10,24 +10,35 @@ use super::state::AppState;
 use crate::db;
 use crate::db::dead_letters::DeadLetterLine;
 use crate::domain::Reason;
+use crate::messaging::wire;
 
 /// As many as one page can show without becoming slow to read.
 const NEWEST: i64 = 200;
 
+/// A dead letter with the message that the sender wrote, out of its envelope.
+struct Letter {
+    line: DeadLetterLine,
+    message: Option<String>,
+}
+
 /// Dead letters that share a reason.
 struct Group {
     title: String,
-    letters: Vec<DeadLetterLine>,
+    letters: Vec<Letter>,
 }
 
 impl Group {
     /// Sorts letters into groups, which keep the order of their newest letters.
-    fn sort(letters: Vec<DeadLetterLine>) -> Vec<Self> {
+    fn sort(lines: Vec<DeadLetterLine>) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
-        for letter in letters {
-            let title = match Reason::from_code(&letter.reason) {
+        for line in lines {
+            let title = match Reason::from_code(&line.reason) {
                 Some(reason) => reason.title().to_owned(),
-                None => letter.reason.clone(),
+                None => line.reason.clone(),
+            };
+            let letter = Letter {
+                message: wire::message_within(&line.body),
+                line,
             };
             match groups.iter_mut().find(|group| group.title == title) {
                 Some(group) => group.letters.push(letter),

@@ -110,6 +110,13 @@ fn open_envelope<'a>(
     message.ok_or_else(|| malformed("The SNS envelope has no message in it."))
 }
 
+/// The message that a sender wrote, out of its SNS envelope; `None` if there is no envelope.
+pub fn message_within(body: &str) -> Option<String> {
+    let envelope = parse_object(body).ok()??;
+    let message = envelope.get("Message")?.as_str()?;
+    Some(message.to_owned())
+}
+
 /// Reads the lab's line: `SupplierId:BeanType:Quantity`, where quantity 0 means out of stock.
 fn read_line(line: &str, id: UpdateId, claim: &mut Claim) -> Result<InventoryUpdate, Refusal> {
     let line = line.trim();
