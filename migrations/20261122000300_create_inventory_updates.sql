@@ -2,6 +2,7 @@
 -- Supplier and bean are stored as claimed: they may not exist, and then the state says so.
 CREATE TABLE inventory_updates (
     id              BINARY(16)    NOT NULL COMMENT 'UUIDv7 of ours, or derived from the SNS or SQS message id',
+    payload_hash    BINARY(32)    NOT NULL COMMENT 'SHA-256 of the meaning: another meaning under the same id is another update',
     origin          VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'web, csv, api or external',
     supplier_id     BIGINT        NULL COMMENT 'as claimed; NULL when the message could not be read',
     bean_type       VARCHAR(255)  NULL COMMENT 'as claimed',

@@ -15,8 +15,8 @@ use crate::db::inbox::End;
 use crate::db::timeline::Event;
 use crate::db::updates::Record;
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
-use crate::domain::{Claim, Fingerprint, Reason, Refusal, UpdateId, UpdateState};
-use crate::inventory::conflict_id;
+use crate::domain::{Reason, Refusal, UpdateState};
+use crate::inventory::{Identity, Incoming, find_seen};
 use crate::messaging::{Delivery, ServiceError, UpdateQueue, wire};
 use crate::poller::{backoff, delivery};
 use crate::shutdown::Shutdown;
@@ -115,53 +115,26 @@ pub enum CollectError {
     Db(#[from] DbError),
 }
 
-/// What a dead letter is about.
-struct Identity {
-    id: UpdateId,
-    fingerprint: Fingerprint,
-    claim: Claim,
-    /// Why it cannot even be read.
-    unreadable: Option<Refusal>,
-}
-
-impl Identity {
-    fn of(letter: &Delivery) -> Self {
-        match wire::decode(&letter.message_id, &letter.body) {
-            Ok(update) => Self {
-                id: update.id,
-                fingerprint: update.fingerprint(),
-                claim: Claim::from(&update),
-                unreadable: None,
-            },
-            Err(unreadable) => Self {
-                id: unreadable.id,
-                fingerprint: unreadable.fingerprint,
-                claim: unreadable.claim,
-                unreadable: Some(unreadable.refusal),
-            },
-        }
-    }
-}
-
 async fn store(pool: &Pool, now: DateTime<Utc>, letter: &Delivery) -> DbResult<()> {
-    let mut identity = Identity::of(letter);
+    let message = Incoming {
+        content: wire::decode(&letter.message_id, &letter.body),
+        group: None,
+        last_attempt: true,
+    };
     let mut tx = Transaction::begin(pool).await?;
     if db::dead_letters::is_collected(&mut tx, &letter.message_id).await? {
         return tx.rollback().await;
     }
-    let ended = db::inbox::find_ended(&mut tx, &[identity.id]).await?;
-    match ended.get(&identity.id) {
+    let seen = find_seen(&mut tx, std::slice::from_ref(&message)).await?;
+    let identity = Identity::of(&message, &seen);
+    if identity.ended {
         // A copy of an update that has had its end: nothing is lost with it.
-        Some(seen) if *seen == identity.fingerprint => {
-            db::inbox::count_repeats(&mut tx, &[identity.id]).await?;
-            return tx.commit().await;
-        }
-        Some(_) => identity.id = conflict_id(identity.id, &identity.fingerprint),
-        None => {}
+        db::inbox::count_repeats(&mut tx, &[identity.id]).await?;
+        return tx.commit().await;
     }
     let recorded = db::dead_letters::find_last_refusal(&mut tx, identity.id).await?;
-    let given_up = GivenUp::new(recorded, &identity, letter.receive_count);
-    write(&mut tx, now, letter, identity, given_up).await?;
+    let given_up = GivenUp::new(recorded, &message, letter.receive_count);
+    write(&mut tx, now, letter, &message, identity, given_up).await?;
     tx.commit().await
 }
 
@@ -174,7 +147,7 @@ struct GivenUp {
 impl GivenUp {
     /// The reason recorded at the last attempt; failing that, what is wrong with the message
     /// itself. Queues count anew or go on counting after a move, so our own count goes first.
-    fn new(recorded: Option<LastRefusal>, identity: &Identity, received: u32) -> Self {
+    fn new(recorded: Option<LastRefusal>, message: &Incoming, received: u32) -> Self {
         let attempts = recorded.as_ref().map(|row| row.attempts);
         let refusal = recorded.and_then(|row| {
             let reason = Reason::from_code(&row.reason?)?;
@@ -188,7 +161,7 @@ impl GivenUp {
         };
         Self {
             refusal: refusal
-                .or_else(|| identity.unreadable.clone())
+                .or_else(|| Some(message.content.as_ref().err()?.refusal.clone()))
                 .unwrap_or_else(unexplained),
             receive_count: attempts.unwrap_or_else(|| i32::try_from(received).unwrap_or(i32::MAX)),
         }
@@ -199,6 +172,7 @@ async fn write(
     tx: &mut Transaction,
     now: DateTime<Utc>,
     letter: &Delivery,
+    message: &Incoming,
     identity: Identity,
     given_up: GivenUp,
 ) -> DbResult<()> {
@@ -211,7 +185,8 @@ async fn write(
     };
     let record = Record {
         id,
-        claim: identity.claim,
+        fingerprint: identity.fingerprint,
+        claim: message.claim(),
         bean: None,
         state: UpdateState::DeadLettered,
         refusal: Some(refusal.clone()),

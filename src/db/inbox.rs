@@ -1,14 +1,11 @@
 //! SQL for the inbox: which update ids have had their one end.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
-use uuid::Uuid;
 
+use super::DbResult;
 use super::rows::{hex, hex_bytes, json};
-use super::{DbError, DbResult};
 use crate::domain::{Fingerprint, UpdateId, UpdateState};
 
 /// An end to be recorded.
@@ -27,38 +24,6 @@ struct EndRow {
     id: String,
     hash: String,
     outcome: &'static str,
-}
-
-/// Finds those of the ids that have had their end, with what they meant.
-pub async fn find_ended(
-    conn: &mut MySqlConnection,
-    ids: &[UpdateId],
-) -> DbResult<HashMap<UpdateId, Fingerprint>> {
-    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
-    let rows = sqlx::query!(
-        r#"
-        SELECT
-            i.update_id AS "update_id!: Uuid",
-            i.payload_hash AS "payload_hash!: Vec<u8>"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
-        STRAIGHT_JOIN inbox AS i FORCE INDEX (PRIMARY) ON i.update_id = UNHEX(wanted.id)
-        "#,
-        json(&ids)
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let fingerprint =
-                row.payload_hash
-                    .try_into()
-                    .map_err(|_other_length| DbError::Corrupt {
-                        table: "inbox",
-                        column: "payload_hash",
-                    })?;
-            Ok((UpdateId(row.update_id), fingerprint))
-        })
-        .collect()
 }
 
 /// Records ends. A unique violation means that another poller was faster with one of them: roll

@@ -1,14 +1,17 @@
 //! SQL that writes inventory updates down. Lists of them are in `update_lists`, their timelines in
 //! `timeline`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
+use uuid::Uuid;
 
-use super::DbResult;
-use super::rows::{datetime, hex, json};
+use super::rows::{datetime, hex, hex_bytes, json};
+use super::{DbError, DbResult};
 use crate::domain::{
-    BeanId, Claim, InventoryUpdate, Origin, Refusal, UpdateId, UpdateKind, UpdateState,
+    BeanId, Claim, Fingerprint, InventoryUpdate, Origin, Refusal, UpdateId, UpdateKind, UpdateState,
 };
 
 /// What became of one update at one attempt, to be written down.
@@ -16,6 +19,8 @@ use crate::domain::{
 pub struct Record {
     /// The update.
     pub id: UpdateId,
+    /// What it means.
+    pub fingerprint: Fingerprint,
     /// What it claims; kept from the first sight.
     pub claim: Claim,
     /// The bean it was found to mean.
@@ -31,6 +36,7 @@ pub struct Record {
 #[derive(Serialize)]
 struct RecordRow<'a> {
     id: String,
+    hash: String,
     origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     supplier_id: Option<i64>,
@@ -67,6 +73,7 @@ impl<'a> RecordRow<'a> {
         let refused = record.state == UpdateState::Refused;
         Self {
             id: hex(record.id.0),
+            hash: hex_bytes(&record.fingerprint),
             origin: Origin::External.code(),
             supplier_id: record.claim.supplier,
             bean_type: record.claim.bean_type.as_deref(),
@@ -104,18 +111,19 @@ pub async fn record_updates(
     sqlx::query!(
         r#"
         INSERT INTO inventory_updates (
-            id, origin, supplier_id, bean_type, bean_id, kind, quantity, reference, note,
-            occurred_at, state, reason, explanation, attempts, quantity_before, quantity_after,
+            id, payload_hash, origin, supplier_id, bean_type, bean_id, kind, quantity, reference,
+            note, occurred_at, state, reason, explanation, attempts, quantity_before, quantity_after,
             accepted_at, finished_at
         )
         SELECT
-            UNHEX(new.id_hex), new.new_origin, new.new_supplier_id, new.new_bean_type,
+            UNHEX(new.id_hex), UNHEX(new.hash_hex), new.new_origin, new.new_supplier_id, new.new_bean_type,
             new.new_bean_id, new.new_kind, new.new_quantity, new.new_reference, new.new_note,
             new.new_occurred_at, new.new_state, new.new_reason, new.new_explanation,
             new.new_attempts, new.new_quantity_before, new.new_quantity_after,
             ?, new.new_finished_at
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
             id_hex CHAR(32) PATH '$.id',
+            hash_hex CHAR(64) PATH '$.hash',
             new_origin VARCHAR(16) PATH '$.origin',
             new_supplier_id BIGINT PATH '$.supplier_id',
             new_bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
@@ -146,9 +154,75 @@ pub async fn record_updates(
         now,
         json(&rows)
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    check_meanings(conn, records).await
+}
+
+/// Makes sure that every row means what its record means. Two messages that claim one id may meet
+/// here, each having found nothing: the row belongs to the first, and the second looks again.
+async fn check_meanings(conn: &mut MySqlConnection, records: &[Record]) -> DbResult<()> {
+    let ids: Vec<UpdateId> = records.iter().map(|record| record.id).collect();
+    let rows = find_seen(conn, &ids).await?;
+    let same = |record: &Record| {
+        let row = rows.get(&record.id);
+        row.is_some_and(|row| row.fingerprint == record.fingerprint)
+    };
+    if records.iter().all(same) {
+        Ok(())
+    } else {
+        Err(DbError::Overtaken)
+    }
+}
+
+/// What is known of an update that was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What it meant when it was first seen.
+    pub fingerprint: Fingerprint,
+    /// Whether it has had its one end.
+    pub ended: bool,
+}
+
+/// Finds those of the updates that were seen before.
+pub async fn find_seen(
+    conn: &mut MySqlConnection,
+    ids: &[UpdateId],
+) -> DbResult<HashMap<UpdateId, Seen>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            u.id AS "id!: Uuid",
+            u.payload_hash AS "payload_hash!: Vec<u8>",
+            i.update_id IS NOT NULL AS "ended!: bool"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
+        LEFT JOIN inbox AS i ON i.update_id = u.id
+        "#,
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let fingerprint =
+                row.payload_hash
+                    .try_into()
+                    .map_err(|_other_length| DbError::Corrupt {
+                        table: "inventory_updates",
+                        column: "payload_hash",
+                    })?;
+            let seen = Seen {
+                fingerprint,
+                ended: row.ended,
+            };
+            Ok((UpdateId(row.id), seen))
+        })
+        .collect()
 }
 
 /// Stores an update that was just accepted. A unique violation means the id was used before.
@@ -159,15 +233,17 @@ pub async fn insert_accepted(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     let claim = Claim::from(update);
+    let fingerprint = update.fingerprint();
     sqlx::query!(
         r#"
         INSERT INTO inventory_updates (
-            id, origin, supplier_id, bean_type, kind, quantity, reference, note, occurred_at,
-            state, accepted_at
+            id, payload_hash, origin, supplier_id, bean_type, kind, quantity, reference, note,
+            occurred_at, state, accepted_at
         )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         "#,
         update.id.0,
+        fingerprint.as_slice(),
         origin.code(),
         claim.supplier,
         claim.bean_type,

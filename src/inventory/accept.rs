@@ -31,8 +31,13 @@ pub async fn accept_update(
 ) -> Result<(), AcceptError> {
     let body = wire::encode(update);
     // What nobody could read later must not be promised now.
-    wire::decode(&update.id.to_string(), &body)
+    let read = wire::decode(&update.id.to_string(), &body)
         .map_err(|unreadable| AcceptError::Unreadable(unreadable.refusal))?;
+    debug_assert_eq!(
+        read.fingerprint(),
+        update.fingerprint(),
+        "it reads as it was"
+    );
     let now = clock.now();
     let mut tx = Transaction::begin(pool).await?;
     match db::updates::insert_accepted(&mut tx, update, origin, now).await {

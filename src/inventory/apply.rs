@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::identity;
 use super::plan::{self, Known, Plan, find_bean};
 use super::{Incoming, Outcome};
 use crate::clock::Clock;
@@ -94,7 +95,7 @@ async fn apply_one_by_one(
         let alone = std::slice::from_ref(message);
         let outcome = match apply_together(pool, clock, alone).await {
             Ok(mut outcome) => outcome.pop().unwrap_or(Outcome::Unstarted),
-            Err(Failure::BadData) => refuse_unstorable(pool, clock, message.id())
+            Err(Failure::BadData) => refuse_unstorable(pool, clock, message)
                 .await
                 .map_err(ApplyError::Unavailable)?,
             Err(Failure::Apply(error)) => return Err(error),
@@ -120,10 +121,9 @@ async fn apply_in_transaction(
     let ascending: BTreeSet<BeanId> = beans.iter().flatten().copied().collect();
     let ascending: Vec<BeanId> = ascending.into_iter().collect();
     let locked = db::beans::lock_beans(&mut tx, &ascending).await?;
-    let ids: Vec<UpdateId> = incoming.iter().map(Incoming::id).collect();
     let known = Known {
         beans: locked.into_iter().map(|bean| (bean.id, bean)).collect(),
-        ended: db::inbox::find_ended(&mut tx, &ids).await?,
+        seen: identity::find_seen(&mut tx, incoming).await?,
         now: clock.now(),
     };
     let now = known.now;
@@ -169,15 +169,22 @@ async fn write(
     db::outbox::delete_messages(tx, &plan.delivered()).await
 }
 
-/// Records a message whose content passed every check and still cannot be stored. Only its id is.
-async fn refuse_unstorable(pool: &Pool, clock: &dyn Clock, id: UpdateId) -> DbResult<Outcome> {
+/// Records a message whose content passed every check and still cannot be stored: under an id of
+/// its own, and without its content.
+async fn refuse_unstorable(
+    pool: &Pool,
+    clock: &dyn Clock,
+    message: &Incoming,
+) -> DbResult<Outcome> {
     let now = clock.now();
+    let id = UpdateId::derive("unstorable", &message.id().to_string());
     let refusal = Refusal::new(
         Reason::Malformed,
         "The message has something in it that the database cannot store.",
     );
     let record = Record {
         id,
+        fingerprint: message.fingerprint(),
         claim: Claim::default(),
         bean: None,
         state: UpdateState::Refused,

@@ -5,13 +5,14 @@
 
 mod accept;
 mod apply;
+mod identity;
 mod plan;
 
 pub use accept::{AcceptError, accept_update};
 pub use apply::{ApplyError, apply_batch};
-pub(crate) use plan::conflict_id;
+pub(crate) use identity::{Identity, find_seen};
 
-use crate::domain::{Claim, InventoryUpdate, Refusal, UpdateId};
+use crate::domain::{Claim, Fingerprint, InventoryUpdate, Refusal, UpdateId};
 use crate::messaging::wire::Unreadable;
 
 /// A message to be applied, in the order of its receipt.
@@ -34,7 +35,16 @@ impl Incoming {
         }
     }
 
-    fn claim(&self) -> Claim {
+    /// What it means; of one that could not be read, its bytes.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        match &self.content {
+            Ok(update) => update.fingerprint(),
+            Err(unreadable) => unreadable.fingerprint,
+        }
+    }
+
+    /// What it claims, as far as it could be read.
+    pub(crate) fn claim(&self) -> Claim {
         match &self.content {
             Ok(update) => Claim::from(update),
             Err(unreadable) => unreadable.claim.clone(),

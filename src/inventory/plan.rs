@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
+use super::identity::Identity;
 use super::{Incoming, Outcome};
 use crate::db::beans::{LockedBean, Offer};
 use crate::db::inbox::End;
 use crate::db::movements::Movement;
 use crate::db::timeline::Event;
-use crate::db::updates::Record;
+use crate::db::updates::{Record, Seen};
 use crate::domain::{
-    BeanId, Claim, Decision, Fingerprint, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId,
-    UpdateState, decide, did_you_mean, quote,
+    BeanId, Claim, Decision, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId, UpdateState,
+    decide, did_you_mean, quote,
 };
 
 /// What is to be written for a batch, table by table.
@@ -56,8 +57,8 @@ impl Plan {
 pub(super) struct Known {
     /// The beans the messages are about, locked.
     pub(super) beans: BTreeMap<BeanId, LockedBean>,
-    /// Those of the updates that have had their end.
-    pub(super) ended: HashMap<UpdateId, Fingerprint>,
+    /// Those of the updates, and of those that conflict with them, that were seen before.
+    pub(super) seen: HashMap<UpdateId, Seen>,
     /// The time.
     pub(super) now: DateTime<Utc>,
 }
@@ -150,35 +151,34 @@ impl<'a> Planner<'a> {
     }
 
     fn decide(&mut self, message: &Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
-        let id = message.id();
-        let fingerprint = match &message.content {
-            Ok(update) => update.fingerprint(),
-            Err(unreadable) => unreadable.fingerprint,
-        };
-        match self.known.ended.get(&id) {
-            Some(seen) if *seen == fingerprint => {
-                self.plan.repeats.push(id);
-                return Outcome::Duplicate;
-            }
-            Some(_) => return self.conflict(id, fingerprint, message.claim()),
-            None => {}
+        let identity = Identity::of(message, &self.known.seen);
+        if identity.ended {
+            self.plan.repeats.push(identity.id);
+            return Outcome::Duplicate;
         }
-        let update = match &message.content {
-            Ok(update) => update,
-            Err(unreadable) => {
-                return self.refuse(id, message.claim(), None, unreadable.refusal.clone());
-            }
-        };
-        match self.apply(update, fingerprint, bean.clone()) {
-            Ok(outcome) => outcome,
-            Err(refusal) => self.refuse(id, message.claim(), bean.clone().ok(), refusal),
+        if identity.is_conflict {
+            let refusal = Refusal::new(
+                Reason::Malformed,
+                format!(
+                    "The update id {} was already used for another update.",
+                    message.id()
+                ),
+            );
+            return self.refuse(&identity, message.claim(), None, refusal);
         }
+        let applied = match &message.content {
+            Ok(update) => self.apply(update, &identity, bean.clone()),
+            Err(unreadable) => Err(unreadable.refusal.clone()),
+        };
+        applied.unwrap_or_else(|refusal| {
+            self.refuse(&identity, message.claim(), bean.clone().ok(), refusal)
+        })
     }
 
     fn apply(
         &mut self,
         update: &InventoryUpdate,
-        fingerprint: Fingerprint,
+        identity: &Identity,
         bean: Result<BeanId, Refusal>,
     ) -> Result<Outcome, Refusal> {
         let id = bean?;
@@ -216,13 +216,13 @@ impl<'a> Planner<'a> {
             self.known.beans.insert(id, after);
             self.plan.changed.insert(id, after);
         }
-        Ok(self.end(update, fingerprint, &before, &after, superseded))
+        Ok(self.end(update, identity, &before, &after, superseded))
     }
 
     fn end(
         &mut self,
         update: &InventoryUpdate,
-        fingerprint: Fingerprint,
+        identity: &Identity,
         before: &LockedBean,
         after: &LockedBean,
         superseded: Option<Refusal>,
@@ -232,14 +232,15 @@ impl<'a> Planner<'a> {
             None => (UpdateState::Applied, Outcome::Applied),
         };
         let applied = superseded.is_none();
-        self.known.ended.insert(update.id, fingerprint);
+        self.remember(identity, true);
         self.plan.ends.push(End {
-            id: update.id,
-            fingerprint,
+            id: identity.id,
+            fingerprint: identity.fingerprint,
             state,
         });
         self.plan.records.push(Record {
-            id: update.id,
+            id: identity.id,
+            fingerprint: identity.fingerprint,
             claim: Claim::from(update),
             bean: Some(before.id),
             state,
@@ -249,25 +250,17 @@ impl<'a> Planner<'a> {
         outcome
     }
 
-    /// The id had its end with another meaning. The first one stands; this one gets an id of its
-    /// own, so that it has its own row, reason and dead letter.
-    fn conflict(&mut self, id: UpdateId, fingerprint: Fingerprint, claim: Claim) -> Outcome {
-        let refusal = Refusal::new(
-            Reason::Malformed,
-            format!("The update id {id} was already used for another update."),
-        );
-        self.refuse(conflict_id(id, &fingerprint), claim, None, refusal)
-    }
-
     fn refuse(
         &mut self,
-        id: UpdateId,
+        identity: &Identity,
         claim: Claim,
         bean: Option<BeanId>,
         refusal: Refusal,
     ) -> Outcome {
+        self.remember(identity, false);
         self.plan.records.push(Record {
-            id,
+            id: identity.id,
+            fingerprint: identity.fingerprint,
             claim,
             bean,
             state: UpdateState::Refused,
@@ -276,10 +269,13 @@ impl<'a> Planner<'a> {
         });
         Outcome::Refused(refusal)
     }
-}
 
-/// The id of a message that reuses another update's id.
-pub(crate) fn conflict_id(id: UpdateId, fingerprint: &Fingerprint) -> UpdateId {
-    let meaning = UpdateId::derive("fingerprint", &format!("{fingerprint:?}"));
-    UpdateId::derive("conflict", &format!("{id}:{meaning}"))
+    /// For messages later in the batch.
+    fn remember(&mut self, identity: &Identity, ended: bool) {
+        let seen = Seen {
+            fingerprint: identity.fingerprint,
+            ended,
+        };
+        self.known.seen.insert(identity.id, seen);
+    }
 }

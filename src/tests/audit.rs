@@ -111,8 +111,8 @@ async fn a_movement_that_says_something_else_than_its_update_is_found() {
 #[tokio::test]
 async fn an_accepted_update_that_nothing_will_publish_is_found() {
     let found = broken_by(&[
-        "INSERT INTO inventory_updates (id, origin, state, accepted_at) \
-         VALUES (REPEAT('x', 16), 'web', 'accepted', NOW(6))",
+        "INSERT INTO inventory_updates (id, payload_hash, origin, state, accepted_at) \
+         VALUES (REPEAT('x', 16), REPEAT('y', 32), 'web', 'accepted', NOW(6))",
     ])
     .await;
 

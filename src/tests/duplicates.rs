@@ -1,6 +1,6 @@
 //! An update counts once, however often and wherever it arrives.
 
-use beanstock::domain::UpdateId;
+use beanstock::domain::{BeanType, SupplierId, UpdateId};
 use beanstock::messaging::wire;
 use serde_json::json;
 
@@ -86,5 +86,91 @@ async fn two_honest_deliveries_of_the_same_amount_both_count() {
     app.drain().await;
 
     assert_eq!(app.stock_of(5).await, 218);
+    app.assert_audit_is_clean().await;
+}
+
+/// The id of an update that waits in the outbox, used by somebody else for something else.
+#[tokio::test]
+async fn a_foreign_message_cannot_take_over_an_accepted_update() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let accepted = delivery(UpdateId::generate(), 40);
+    app.accept(&accepted).await;
+    let mut foreign = delivery(accepted.id, 1);
+    foreign.supplier = SupplierId(1);
+    foreign.bean_type = BeanType::parse("Arabica").unwrap();
+
+    app.send_raw(&wire::encode(&foreign), "a").await;
+    let poller = app.poller();
+    poller.poll_once().await.unwrap();
+    app.drain().await;
+
+    assert_eq!(app.stock_of(5).await, 240, "the accepted one is applied");
+    assert_eq!(app.stock_of(1).await, 1_000, "the foreign one is not");
+    assert_eq!(app.dead_letters().await.len(), 1);
+    app.assert_audit_is_clean().await;
+}
+
+#[tokio::test]
+async fn an_id_first_seen_in_a_refused_message_stays_with_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut refused = delivery(UpdateId::generate(), 5);
+    refused.supplier = SupplierId(999);
+    app.send_raw(&wire::encode(&refused), "a").await;
+    app.send_raw(&wire::encode(&delivery(refused.id, 7)), "b")
+        .await;
+
+    app.drain().await;
+
+    assert_eq!(app.stock_of(5).await, 200);
+    assert_eq!(app.dead_letters().await.len(), 2);
+    app.assert_audit_is_clean().await;
+}
+
+#[tokio::test]
+async fn a_conflicting_message_that_comes_again_is_a_repeat_of_itself() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let id = UpdateId::generate();
+    app.send_raw(&wire::encode(&delivery(id, 9)), "a").await;
+    app.drain().await;
+
+    for _ in 0..2 {
+        app.send_raw(&wire::encode(&delivery(id, 90)), "b").await;
+        app.drain().await;
+    }
+
+    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.dead_letters().await.len(), 1);
+    app.assert_audit_is_clean().await;
+}
+
+/// Both find nothing, both write; the row belongs to one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_used_for_two_things_at_the_same_moment_belongs_to_one_of_them() {
+    let app = TestApp::start(Kind::Standard).await;
+    for _ in 0..40 {
+        let id = UpdateId::generate();
+        let mut other = delivery(id, 1);
+        other.supplier = SupplierId(6);
+        other.bean_type = BeanType::parse("Arabica").unwrap();
+        app.send_raw(&wire::encode(&delivery(id, 1)), "").await;
+        app.send_raw(&wire::encode(&other), "").await;
+    }
+
+    let pollers: Vec<_> = (0..8)
+        .map(|_| {
+            let poller = app.poller();
+            tokio::task::spawn(
+                async move { while poller.poll_once().await.unwrap().received > 0 {} },
+            )
+        })
+        .collect();
+    for poller in pollers {
+        poller.await.unwrap();
+    }
+    app.drain().await;
+
+    let moved = app.stock_of(5).await - 200 + app.stock_of(10).await - 300;
+    assert_eq!(moved, 40, "one of each two");
+    assert_eq!(app.dead_letters().await.len(), 40);
     app.assert_audit_is_clean().await;
 }
