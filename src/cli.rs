@@ -7,21 +7,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand};
+use anyhow::{Context as _, Result, bail};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::net::TcpListener;
 
 use crate::app::{self, App, Part};
 use crate::audit::audit;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{DatabaseSettings, LogSettings, MessagingSettings, WebSettings};
-use crate::db;
+use crate::db::{self, DbError, Pool, PoolSettings};
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::SqsQueue;
+use crate::poller::backoff;
 use crate::provision::{self, Names};
 use crate::publish::{self, Form, Summary};
 use crate::shutdown::Shutdown;
 use crate::status::{QueueStatus, Status, read_status};
+use crate::telemetry::Streak;
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
@@ -121,8 +123,38 @@ struct Publish {
     messaging: MessagingSettings,
 }
 
-/// How long `serve` lets its parts finish: a long poll of 20 s and what it may bring.
-const GRACE: Duration = Duration::from_secs(25);
+/// Reads the command line and the environment. A variable that is set but empty counts as not set,
+/// as in `PORT= beanstock serve`.
+pub fn parse() -> Cli {
+    let command = without_empty_variables(Cli::command());
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let value = arg.get_env().and_then(environment_variable);
+        if value.is_some_and(|value| value.is_empty()) {
+            arg.env(None)
+        } else {
+            arg
+        }
+    });
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, without_empty_variables)
+    })
+}
+
+fn environment_variable(name: &std::ffi::OsStr) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// How long `serve` lets its parts finish; container engines kill after ten seconds. A long poll
+/// that is cut off may leave messages invisible until their timeout ends, and that is all.
+const GRACE: Duration = Duration::from_secs(7);
 
 /// Runs the chosen command. The exit code tells success from findings and refusals; errors come
 /// back as errors.
@@ -140,7 +172,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Serve(settings) => serve(*settings).await,
         Command::Migrate { database } => {
-            db::migrate(&db::connect(&database.pool()?)).await?;
+            db::migrate(&connect(&database).await?).await?;
             print("The schema is up to date.")
         }
         Command::Provision { names, messaging } => provision(&names, &messaging).await,
@@ -162,13 +194,70 @@ fn print(text: &str) -> Result<ExitCode> {
     }
 }
 
+/// Connects, or tells why that is not possible.
+async fn connect(database: &DatabaseSettings) -> Result<Pool> {
+    let settings = database.pool()?;
+    db::reach(&settings)
+        .await
+        .with_context(|| unreachable_at(&settings))?;
+    Ok(db::connect(&settings))
+}
+
+fn unreachable_at(settings: &PoolSettings) -> String {
+    let host = settings.options.get_host();
+    format!("cannot use the database at {host} (DATABASE_URL or APP_DB_HOST)")
+}
+
+fn unmigrated(error: DbError) -> anyhow::Error {
+    if error.is_missing_table() {
+        anyhow::anyhow!("the database has no tables yet; run `beanstock migrate` first")
+    } else {
+        error.into()
+    }
+}
+
+/// Waits until the database is there: starting must not depend on who starts first. A server that
+/// answers and refuses will go on refusing.
+async fn wait_for_database(settings: &PoolSettings, shutdown: &Shutdown) -> Result<()> {
+    let mut streak = Streak::default();
+    loop {
+        let error = match db::reach(settings).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if error.is_refusal() {
+            return Err(error).with_context(|| unreachable_at(settings));
+        }
+        let failures = streak.failed("reaching the database", &error);
+        shutdown.sleep(backoff::before_probe(failures)).await;
+    }
+}
+
+/// A part that was asked for by name cannot do without its setting.
+fn check_parts(only: &[Part], messaging: &MessagingSettings) -> Result<()> {
+    for part in only {
+        match part {
+            Part::Poller | Part::Collector if messaging.queue().is_none() => {
+                bail!("--only {part:?} needs QUEUE_URL (`beanstock provision` prints it)")
+            }
+            Part::Relay if messaging.topic().is_none() => {
+                bail!("--only {part:?} needs TOPIC_ARN (`beanstock provision` prints it)")
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 async fn serve(settings: Serve) -> Result<ExitCode> {
+    check_parts(&settings.only, &settings.messaging)?;
     let parts = if settings.only.is_empty() {
         Part::ALL.to_vec()
     } else {
         settings.only
     };
-    let pool = db::connect(&settings.database.pool()?);
+    let database = settings.database.pool()?;
+    let pool = db::connect(&database);
     let shutdown = Shutdown::default();
     let app = App::new(pool.clone(), shutdown.clone());
     app.expect(&parts);
@@ -183,6 +272,7 @@ async fn serve(settings: Serve) -> Result<ExitCode> {
         app.start_web(listener);
     }
     let work = async {
+        wait_for_database(&database, &shutdown).await?;
         db::migrate(&pool).await?;
         if parts.iter().any(|part| *part != Part::Web) {
             let aws = app::load_aws(&settings.messaging).await;
@@ -235,7 +325,10 @@ async fn publish(settings: Publish) -> Result<ExitCode> {
             File::open(&settings.file)
                 .with_context(|| format!("cannot read {}", settings.file.display()))
         };
-        let lines = BufReader::new(open()?).split(b'\n').count();
+        let lines = BufReader::new(open()?)
+            .split(b'\n')
+            .map_while(Result::ok)
+            .count();
         let input = BufReader::new(open()?);
         publish::publish(&publisher, input, u64::try_from(lines).ok(), form).await?
     };
@@ -283,8 +376,9 @@ async fn status(
     messaging: &MessagingSettings,
     json: bool,
 ) -> Result<ExitCode> {
-    let pool = db::connect(&database.pool()?);
-    let mut status = read_status(&pool, SystemClock.now()).await?;
+    let pool = connect(database).await?;
+    let status = read_status(&pool, SystemClock.now()).await;
+    let mut status = status.map_err(unmigrated)?;
     if messaging.queue().is_some() || messaging.dead_letter_queue().is_some() {
         let aws = app::load_aws(messaging).await;
         let sqs = app::sqs_client(&aws, Duration::ZERO);
@@ -325,7 +419,7 @@ fn describe(status: &Status) -> String {
 }
 
 async fn audit_books(database: &DatabaseSettings, json: bool) -> Result<ExitCode> {
-    let findings = audit(&db::connect(&database.pool()?)).await?;
+    let findings = audit(&connect(database).await?).await.map_err(unmigrated)?;
     let clean = findings.iter().all(|finding| finding.broken_by.is_empty());
     if json {
         print(&serde_json::to_string_pretty(&findings)?)?;

@@ -82,8 +82,15 @@ impl DatabaseSettings {
     /// # Errors
     /// Neither `DATABASE_URL` nor `APP_DB_HOST` is set, or the URL cannot be read.
     pub fn pool(&self) -> Result<PoolSettings> {
+        let options = self.options()?;
+        if options.get_database().is_none() {
+            bail!(
+                "DATABASE_URL names no database; it must be like \
+                 mysql://user:password@host:3306/beanstock"
+            );
+        }
         Ok(PoolSettings {
-            options: self.options()?,
+            options,
             max_connections: self.database_pool_size,
             acquire_timeout: ACQUIRE_TIMEOUT,
         })
@@ -153,7 +160,7 @@ pub struct MessagingSettings {
     pub pollers: u16,
     /// Move dead letters into the database, where staff see them.
     #[arg(long, env = "COLLECT_DEAD_LETTERS", default_value_t = true,
-          action = clap::ArgAction::Set)]
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub collect_dead_letters: bool,
 }
 

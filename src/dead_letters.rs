@@ -89,7 +89,8 @@ impl<Q: UpdateQueue> Collector<Q> {
     async fn collect(&self, letter: &Delivery) -> DbResult<()> {
         let mut tries = 0;
         loop {
-            match store(&self.pool, self.clock.now(), letter).await {
+            let stored = db::within_limit(store(&self.pool, self.clock.now(), letter)).await;
+            match stored {
                 // Another collector or a poller was at the same rows: look again.
                 Err(error)
                     if tries < 5

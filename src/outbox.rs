@@ -16,13 +16,14 @@ use crate::db::outbox::{NextAttempt, OutboxMessage};
 use crate::db::timeline::Event;
 use crate::db::{self, DbResult, Pool, Transaction};
 use crate::domain::UpdateState;
-use crate::messaging::{MAX_BATCH, Publication, ServiceError, UpdatePublisher, wire};
+use crate::messaging::{Publication, ServiceError, UpdatePublisher, wire};
 use crate::poller::backoff;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
-/// How many messages are leased at once: five batches.
-const LEASED_AT_ONCE: i64 = 50;
+/// How many messages are leased at once: one batch, so that the lease outlasts its one call, and
+/// what fails holds back the later ones of its group.
+const LEASED_AT_ONCE: i64 = 10;
 
 /// How long a relay has to publish what it leased; longer than all of the SDK's attempts.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -101,20 +102,21 @@ impl<P: UpdatePublisher> Relay<P> {
         }
     }
 
-    /// Publishes what is due, up to fifty messages.
+    /// Publishes what is due, up to ten messages.
     ///
     /// # Errors
     /// The database failed. What was published meanwhile is published again later.
     pub async fn relay_once(&self) -> DbResult<Relayed> {
-        let messages = self.lease().await?;
-        let mut relayed = Relayed::default();
-        for batch in messages.chunks(MAX_BATCH) {
-            let failed = self.publish(batch).await;
-            relayed.failed += failed.len();
-            relayed.published += batch.len() - failed.len();
-            self.mark(batch, &failed).await?;
+        let batch = db::within_limit(self.lease()).await?;
+        if batch.is_empty() {
+            return Ok(Relayed::default());
         }
-        Ok(relayed)
+        let failed = self.publish(&batch).await;
+        db::within_limit(self.mark(&batch, &failed)).await?;
+        Ok(Relayed {
+            published: batch.len() - failed.len(),
+            failed: failed.len(),
+        })
     }
 
     async fn lease(&self) -> DbResult<Vec<OutboxMessage>> {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::{InventoryUpdate, StockChange, UpdateId};
-use crate::messaging::{MAX_BATCH, Publication, UpdatePublisher, wire};
+use crate::messaging::{MAX_BATCH, Publication, ServiceError, UpdatePublisher, wire};
 use crate::poller::backoff;
 
 /// The group that all of the lab's messages share.
@@ -101,6 +101,8 @@ fn progress_bar(lines: Option<u64>) -> ProgressBar {
 fn prepare(line: &[u8], form: Form) -> Result<Option<Publication>, String> {
     let line = std::str::from_utf8(line)
         .map_err(|_not_text| "The line is not UTF-8 text.".to_owned())?
+        // Some editors put an invisible mark at the start of a file.
+        .trim_start_matches('\u{feff}')
         .trim();
     if line.is_empty() {
         return Ok(None);
@@ -148,17 +150,24 @@ async fn send<P: UpdatePublisher>(publisher: &P, mut batch: Vec<Line>, summary: 
                 batch.retain(|_| position.next().is_some_and(|p| failed.contains(&p)));
                 "The topic refused it.".to_owned()
             }
+            Err(error @ ServiceError::Refused { .. }) => {
+                refuse_all(&batch, &format!("{error}."), summary);
+                return;
+            }
             Err(error) => format!("{error}."),
         };
         if tries == MAX_TRIES {
-            let lines = batch.iter().map(|line| line.number);
-            summary.refused.extend(lines.map(|number| RefusedLine {
-                number,
-                why: why.clone(),
-            }));
+            refuse_all(&batch, &why, summary);
         } else if !batch.is_empty() {
             let cap = Duration::from_secs(5);
             tokio::time::sleep(backoff::full_jitter(tries, Duration::from_millis(200), cap)).await;
         }
     }
+}
+
+fn refuse_all(batch: &[Line], why: &str, summary: &mut Summary) {
+    summary.refused.extend(batch.iter().map(|line| RefusedLine {
+        number: line.number,
+        why: why.to_owned(),
+    }));
 }

@@ -51,6 +51,16 @@ impl DbError {
         }
     }
 
+    /// Whether the server answered, and refused.
+    pub fn is_refusal(&self) -> bool {
+        self.number().is_some()
+    }
+
+    /// Whether a table is missing: nobody has migrated this database yet.
+    pub fn is_missing_table(&self) -> bool {
+        self.number() == Some(1146)
+    }
+
     /// The server's error number, if it was the server that refused.
     fn number(&self) -> Option<u16> {
         let Self::Query(error) = self else {

@@ -23,5 +23,5 @@ pub mod updates;
 
 pub use error::{DbError, DbResult, Trouble};
 pub use migrate::{MigrateError, migrate};
-pub use pool::{Pool, PoolSettings, connect, ping};
-pub use transaction::{Transaction, probe_writer};
+pub use pool::{Pool, PoolSettings, connect, ping, reach};
+pub use transaction::{Transaction, probe_writer, within_limit};

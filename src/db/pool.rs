@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{DbError, DbResult};
 
@@ -78,6 +78,15 @@ pub fn connect(settings: &PoolSettings) -> Pool {
             })
         })
         .connect_lazy_with(options)
+}
+
+/// Opens one connection and closes it again. A pool only tells that it waited in vain; this tells
+/// why.
+pub async fn reach(settings: &PoolSettings) -> DbResult<()> {
+    let connection = settings.options.connect();
+    let connected = tokio::time::timeout(settings.acquire_timeout, connection).await;
+    let connection = connected.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
+    connection.close().await.map_err(DbError::from)
 }
 
 /// Asks the server for a sign of life.

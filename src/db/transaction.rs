@@ -73,6 +73,18 @@ impl DerefMut for Transaction {
     }
 }
 
+/// Far longer than any of our transactions takes, all its waits for locks included.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Gives up on database work that takes more than a minute, as on a server that fell silent.
+///
+/// Only for work inside a [`Transaction`]: cutting one short closes its connection, so that the
+/// server rolls it back.
+pub async fn within_limit<T>(work: impl Future<Output = DbResult<T>>) -> DbResult<T> {
+    let patience = tokio::time::timeout(LIMIT, work).await;
+    patience.unwrap_or(Err(DbError::Query(sqlx::Error::PoolTimedOut)))
+}
+
 /// Asks for a row lock and gives it back: a server that is up but read-only, like the old writer
 /// after an Aurora failover, answers pings and refuses this.
 pub async fn probe_writer(pool: &Pool) -> DbResult<()> {

@@ -7,14 +7,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use base64::Engine as _;
@@ -24,6 +24,8 @@ use rustack_sns_core::handler::RustackSnsHandler;
 use rustack_sns_core::provider::RustackSns;
 use rustack_sns_core::publisher::{DeliveryError, SqsPublisher};
 use rustack_sns_http::dispatch::SnsHandler as _;
+use rustack_sns_model::error::SnsError;
+use rustack_sns_model::operations::SnsOperation;
 use rustack_sqs_core::config::SqsConfig;
 use rustack_sqs_core::handler::RustackSqsHandler;
 use rustack_sqs_core::provider::RustackSqs;
@@ -63,6 +65,7 @@ const MAX_REQUEST_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub struct LocalAws {
     url: String,
+    open: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -71,6 +74,7 @@ struct Endpoint {
     sqs: Arc<RustackSqsHandler>,
     sns: Arc<RustackSnsHandler>,
     sqs_calls: Arc<AtomicU64>,
+    open: Arc<AtomicBool>,
 }
 
 /// The queues, and what happens beside keeping messages.
@@ -123,7 +127,9 @@ impl LocalAws {
             sqs: Arc::new(RustackSqsHandler::new(provider)),
             sns: Arc::new(RustackSnsHandler::new(Arc::new(topics))),
             sqs_calls: Arc::default(),
+            open: Arc::default(),
         };
+        let open = Arc::clone(&endpoint.open);
         let router = Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
@@ -141,7 +147,14 @@ impl LocalAws {
         });
         Ok(Self {
             url: format!("http://{address}"),
+            open,
         })
+    }
+
+    /// Lets clients publish. Until the topic has its subscription, what they publish would be
+    /// acknowledged and reach nobody.
+    pub fn open(&self) {
+        self.open.store(true, Ordering::Release);
     }
 
     /// The endpoint for AWS clients.
@@ -181,6 +194,17 @@ impl Endpoint {
     async fn answer_sns(&self, body: Bytes, request_id: &str) -> Response {
         let parameters = rustack_sns_http::request::parse_form_params(&body);
         let result = match rustack_sns_http::router::resolve_operation(&parameters) {
+            Ok(SnsOperation::Publish | SnsOperation::PublishBatch)
+                if !self.open.load(Ordering::Acquire) =>
+            {
+                // SDKs try again.
+                return (StatusCode::SERVICE_UNAVAILABLE, "not open yet").into_response();
+            }
+            Ok(SnsOperation::Publish | SnsOperation::PublishBatch) if is_too_long(&parameters) => {
+                Err(SnsError::invalid_parameter(
+                    "Invalid parameter: Message too long",
+                ))
+            }
             Ok(operation) => self.sns.handle_operation(operation, body).await,
             Err(error) => Err(error),
         };
@@ -231,6 +255,19 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Whether a message would not fit into its queue once it is in its envelope. rustack would
+/// acknowledge it and drop it.
+fn is_too_long(parameters: &[(String, String)]) -> bool {
+    const QUEUE_LIMIT: usize = 256 * 1024;
+    const ENVELOPE: usize = 4 * 1024;
+    let messages = parameters
+        .iter()
+        .filter(|(name, _)| name.ends_with("Message"));
+    messages
+        .map(|(_, message)| serde_json::Value::from(message.as_str()).to_string().len())
+        .any(|length| length + ENVELOPE > QUEUE_LIMIT)
 }
 
 impl Queues {

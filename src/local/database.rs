@@ -140,7 +140,8 @@ impl PrivateDatabase {
         {
             self.child.kill().await?;
         }
-        std::fs::remove_file(self.folder.join("pid"))?;
+        // The folder may have been removed meanwhile; the next start looks at it anyway.
+        drop(std::fs::remove_file(self.folder.join("pid")));
         Ok(())
     }
 
@@ -239,34 +240,36 @@ async fn end_left_over(folder: &Path) -> Result<()> {
 
 /// Makes the data folder beside its place and moves it there when it is whole.
 async fn initialise(server: &Server, folder: &Path, data: &Path) -> Result<()> {
-    let unfinished = folder.join("data.unfinished");
-    if unfinished.exists() {
-        std::fs::remove_dir_all(&unfinished)?;
-    }
+    // A name of its own: what a killed start left may still be written to for a moment.
+    let unfinished = folder.join(format!("unfinished-{}", std::process::id()));
+    remove_unfinished(folder);
     let mut command = if server.is_mariadb {
         let name = "mariadb-install-db";
         let beside = server.binary.with_file_name(name);
-        let mut command = Command::new(if beside.is_file() {
+        let program = if beside.is_file() {
             beside
         } else {
             name.into()
-        });
+        };
+        let mut command = bound_to_us(&program);
         command
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .arg("--skip-test-db");
         command
     } else {
-        let mut command = Command::new(&server.binary);
+        let mut command = bound_to_us(&server.binary);
         command.args(["--no-defaults", "--initialize-insecure"]);
         command
     };
     command
         .arg(option("--datadir=", &unfinished))
         .args(as_root());
-    let output =
-        command.stdin(Stdio::null()).output().await.context(
-            "running the database server's set-up program (mariadb-install-db or mysqld)",
-        )?;
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("running the database server's set-up program (mariadb-install-db or mysqld)")?;
     ensure!(
         output.status.success(),
         "the database's data folder could not be set up: {}{}",
@@ -275,6 +278,32 @@ async fn initialise(server: &Server, folder: &Path, data: &Path) -> Result<()> {
     );
     std::fs::rename(&unfinished, data)?;
     Ok(())
+}
+
+/// Removes what starts that were killed have left, as far as nobody writes to it any more.
+fn remove_unfinished(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("unfinished-")
+        {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+/// A command that ends with this program. On Linux the kernel tells it when this program is gone,
+/// however it went.
+fn bound_to_us(program: &Path) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    if !setpriv.is_file() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "TERM"]).arg(program);
+    command
 }
 
 /// Both servers refuse to run as root unless they are told so.
@@ -310,14 +339,7 @@ fn spawn(
     socket: &Path,
     durability: Durability,
 ) -> Result<Child> {
-    // On Linux the kernel tells the server when this program is gone, however it went.
-    let mut command = if Path::new("/usr/bin/setpriv").is_file() {
-        let mut command = Command::new("/usr/bin/setpriv");
-        command.args(["--pdeathsig", "TERM"]).arg(&server.binary);
-        command
-    } else {
-        Command::new(&server.binary)
-    };
+    let mut command = bound_to_us(&server.binary);
     command
         .arg("--no-defaults")
         .arg(option("--datadir=", data))

@@ -49,6 +49,8 @@ pub(super) struct Journal {
 #[derive(Debug)]
 struct State {
     file: File,
+    /// Whether the last line may have been cut short.
+    torn: bool,
     live: HashSet<String>,
     deleted: HashSet<String>,
     deleted_in_order: VecDeque<String>,
@@ -71,6 +73,7 @@ impl Journal {
         Ok(Self {
             state: Mutex::new(State {
                 file,
+                torn: false,
                 live,
                 deleted: HashSet::new(),
                 deleted_in_order: VecDeque::new(),
@@ -125,7 +128,12 @@ impl State {
     fn append(&mut self, line: &Line) {
         let mut text = serde_json::to_string(line).expect("lines always encode");
         text.push('\n');
+        if std::mem::take(&mut self.torn) {
+            text.insert(0, '\n');
+        }
         if let Err(error) = self.file.write_all(text.as_bytes()) {
+            // Part of the line may be there; the next one must not be joined to it.
+            self.torn = true;
             tracing::error!(%error, "the queue's journal cannot be written; a restart may lose messages");
         }
     }
@@ -159,12 +167,15 @@ fn read(path: &Path) -> Result<Vec<Sent>> {
     }
     let mut sent: Vec<Sent> = Vec::new();
     let mut deleted = HashSet::new();
-    for line in BufReader::new(File::open(path)?).lines() {
-        match serde_json::from_str(&line?) {
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        let line = line?;
+        let line_is_empty = line.is_empty();
+        match serde_json::from_slice(&line) {
             Ok(Line::Sent(message)) => sent.push(*message),
             Ok(Line::Deleted(id)) => {
                 deleted.insert(id);
             }
+            Err(_) if line_is_empty => {}
             Err(_) => tracing::warn!("left out a line of the queue's journal that was cut short"),
         }
     }
@@ -219,7 +230,11 @@ mod tests {
         }
         journal.deleted("b");
         // As `kill -9` in the middle of a line leaves it.
-        journal.lock().file.write_all(b"{\"sent\":{\"que").unwrap();
+        journal
+            .lock()
+            .file
+            .write_all(b"{\"sent\":{\"caf\xc3")
+            .unwrap();
 
         let next = Journal::open(&path).unwrap();
 

@@ -57,8 +57,12 @@ pub async fn run(settings: LocalSettings) -> Result<()> {
     let aws = listen(settings.local_aws_port, "LOCAL_AWS_PORT").await?;
     let folder = &settings.beanstock_data;
     let _only_here = lock(folder)?;
-    let database = PrivateDatabase::start(&folder.join("database"), Durability::Full).await?;
     let shutdown = Shutdown::default();
+    let place = folder.join("database");
+    let database = tokio::select! {
+        database = PrivateDatabase::start(&place, Durability::Full) => database?,
+        stopped = shutdown.requested() => return Ok(stopped?),
+    };
     let result = run_with(&settings, &database, web, aws, &shutdown).await;
     shutdown.finish(GRACE).await;
     database.stop().await?;
@@ -90,6 +94,7 @@ async fn run_with(
     )?;
     let sdk = sdk_config(endpoint.url()).await;
     let provisioned = provision_at(&sdk, &settings.names).await?;
+    endpoint.open();
     let app = App::new(pool.clone(), shutdown.clone());
     if demo::fill_if_empty(&pool, &*app.clock).await? {
         tracing::info!("filled the empty database with the demonstration data");
@@ -108,7 +113,8 @@ async fn run_with(
     shutdown.requested().await?;
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
-    pool.close().await;
+    let _a_hung_server_is_ended_anyway =
+        tokio::time::timeout(Duration::from_secs(1), pool.close()).await;
     endpoint_stopped.cancel();
     endpoint_tasks.close();
     let _slow_clients_are_cut_off =
@@ -151,6 +157,7 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
         stopping,
         stopped,
     )?;
+    endpoint.open();
     tracing::info!("SNS and SQS are at {}", endpoint.url());
     shutdown.requested().await?;
     shutdown.finish(GRACE).await;

@@ -49,7 +49,15 @@ impl Tally {
 ///
 /// A refused message is released at once, so that the redrive policy moves it on without waiting
 /// for timeouts; the ones behind it follow only then, so that nobody receives them before it.
-pub async fn settle<Q: UpdateQueue>(queue: &Q, deliveries: &[Delivery], outcomes: &[Outcome]) {
+///
+/// A queue that never gives a message up (`gives_up` is false) would give a refused one back at once,
+/// for ever; there it waits longer and longer.
+pub async fn settle<Q: UpdateQueue>(
+    queue: &Q,
+    deliveries: &[Delivery],
+    outcomes: &[Outcome],
+    gives_up: bool,
+) {
     let pick = |wanted: fn(&Outcome) -> bool| -> Vec<&Delivery> {
         let pairs = deliveries.iter().zip(outcomes);
         pairs.filter(|(_, o)| wanted(o)).map(|(d, _)| d).collect()
@@ -61,7 +69,12 @@ pub async fn settle<Q: UpdateQueue>(queue: &Q, deliveries: &[Delivery], outcomes
         )
     });
     delete(queue, done.iter().map(|d| d.receipt.as_str()).collect()).await;
-    release(queue, &pick(|o| matches!(o, Outcome::Refused(_)))).await;
+    let refused = pick(|o| matches!(o, Outcome::Refused(_)));
+    if gives_up {
+        release(queue, &refused).await;
+    } else {
+        postpone(queue, &refused).await;
+    }
     release(queue, &pick(|o| matches!(o, Outcome::Unstarted))).await;
 }
 

@@ -152,7 +152,8 @@ impl<Q: UpdateQueue> Poller<Q> {
             });
         };
         log_refusals(&deliveries, &outcomes);
-        delivery::settle(&self.queue, &deliveries, &outcomes).await;
+        let gives_up = self.settings.max_receive_count > 0;
+        delivery::settle(&self.queue, &deliveries, &outcomes, gives_up).await;
         Ok(Tally::of(&outcomes))
     }
 

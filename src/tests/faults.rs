@@ -350,6 +350,7 @@ impl Broker {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let (soft, hard) = (stopping.clone(), stopping.clone());
         let endpoint = LocalAws::start(listener, Some(journal), &tasks, soft, hard).unwrap();
+        endpoint.open();
         Self {
             endpoint,
             port,

@@ -23,5 +23,6 @@ mod migrations;
 mod poller;
 mod provision;
 mod publish;
+mod serve;
 mod traps;
 mod web;

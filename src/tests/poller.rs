@@ -220,3 +220,24 @@ async fn messages_are_kept_invisible_while_a_batch_waits_for_a_lock() {
     let last = queue.calls().pop();
     assert!(matches!(last, Some(Call::Delete(_))), "{last:?}");
 }
+
+/// Without a redrive policy, releasing a bad message at once would go on for ever.
+#[tokio::test]
+async fn a_queue_that_never_gives_up_gets_a_bad_message_back_with_a_delay() {
+    let queue = FakeQueue::new(u32::MAX);
+    let app = TestApp::start(Kind::Fifo).await;
+    let settings = PollerSettings {
+        max_receive_count: 0,
+        ..SETTINGS
+    };
+    let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
+    let poller = Poller::new(queue.clone(), pool, clock, settings, Shutdown::default());
+    queue.push("a", "777:Excelsa:1");
+
+    poller.poll_once().await.unwrap();
+
+    let Some(Call::Visibility(entries)) = queue.calls().pop() else {
+        panic!("it is to be handed back");
+    };
+    assert!(entries[0].1 >= Duration::from_secs(1), "{entries:?}");
+}

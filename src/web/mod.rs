@@ -31,7 +31,7 @@ use std::future::Future;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -54,6 +54,7 @@ pub fn router(state: AppState) -> Router {
 fn around(pages: Router<AppState>, state: AppState) -> Router {
     let pages = pages
         .layer(DefaultBodyLimit::max(form::MAX_FORM_BYTES))
+        .layer(from_fn(own_host_only))
         .layer(CsrfLayer::new().with_rejection_response(refuse_cross_site))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(error::finish))
@@ -106,6 +107,21 @@ async fn see_through(State(state): State<AppState>, request: Request, next: Next
     match state.tasks.spawn(next.run(request)).await {
         Ok(response) => response,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Answers only to names of this machine. A page on the internet whose name is made to point here
+/// (DNS rebinding) would otherwise be taken for our own, because nobody has to sign in yet.
+async fn own_host_only(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST);
+    let name = host.map(|host| {
+        let host = host.to_str().unwrap_or_default();
+        let port = host.rfind(':').filter(|at| !host[*at..].contains(']'));
+        &host[..port.unwrap_or(host.len())]
+    });
+    match name {
+        None | Some("127.0.0.1" | "localhost" | "[::1]") => next.run(request).await,
+        Some(_) => WebError::CrossSite.into_response(),
     }
 }
 

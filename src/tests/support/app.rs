@@ -278,14 +278,16 @@ impl TestApp {
 /// The embedded SNS and SQS on a free port, without a journal.
 pub(crate) async fn endpoint(shutdown: &Shutdown) -> LocalAws {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    LocalAws::start(
+    let endpoint = LocalAws::start(
         listener,
         None,
         &TaskTracker::new(),
         shutdown.soft.clone(),
         shutdown.hard.clone(),
-    )
-    .unwrap()
+    );
+    let endpoint = endpoint.unwrap();
+    endpoint.open();
+    endpoint
 }
 
 /// A delivery of Excelsa by supplier 3, which is bean 5.

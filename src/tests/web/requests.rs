@@ -66,7 +66,7 @@ async fn post_from(site: &Site, header: &str, value: &str) -> Answer {
     let mut request = form("/bean-add", &NEW_BEAN);
     request
         .headers_mut()
-        .insert("host", "beans.example".parse().unwrap());
+        .insert("host", "localhost".parse().unwrap());
     let name: axum::http::HeaderName = header.parse().unwrap();
     request.headers_mut().insert(name, value.parse().unwrap());
     site.send(request).await
@@ -88,7 +88,7 @@ async fn forms_of_other_sites_change_nothing() {
 async fn forms_of_this_site_and_of_programs_are_taken() {
     let site = Site::open().await;
 
-    let ours = post_from(&site, "origin", "https://beans.example").await;
+    let ours = post_from(&site, "origin", "http://localhost").await;
     let program = site
         .post("/bean-add", &changed(NEW_BEAN, "supplier_id", "1"))
         .await;
@@ -225,4 +225,21 @@ async fn whoever_saves_sees_it_however_many_are_reading() {
     stop.store(true, Ordering::Relaxed);
     readers.join_all().await;
     assert!(pages.load(Ordering::Relaxed) > 0);
+}
+
+/// A name on the internet that is made to point at this machine is not this site.
+#[tokio::test]
+async fn a_name_that_is_not_this_machines_is_refused() {
+    let site = Site::open().await;
+
+    let evil = post_from(&site, "host", "evil.example").await;
+    let here = post_from(&site, "host", "localhost:8080").await;
+    let v6 = post_from(&site, "host", "[::1]:8080").await;
+
+    assert_eq!((evil.status(), here.status(), v6.status()), (403, 303, 422));
+    assert_eq!(
+        site.rows_of("beans").await,
+        15,
+        "added once, and then a duplicate"
+    );
 }
