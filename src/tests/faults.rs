@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use beanstock::db;
@@ -461,23 +462,22 @@ async fn several_relays_publish_every_update_once() {
         .await;
     }
 
+    let published = Arc::new(AtomicUsize::new(0));
     let relays: Vec<_> = (0..4)
         .map(|_| {
-            let relay = app.relay();
+            let (relay, published) = (app.relay(), Arc::clone(&published));
             tokio::task::spawn(async move {
-                let mut published = 0;
-                for _ in 0..4 {
-                    published += relay.relay_once().await.unwrap().published;
+                while published.load(Ordering::SeqCst) < 60 {
+                    let relayed = relay.relay_once().await.unwrap();
+                    published.fetch_add(relayed.published, Ordering::SeqCst);
                 }
-                published
             })
         })
         .collect();
-    let mut published = 0;
     for relay in relays {
-        published += relay.await.unwrap();
+        relay.await.unwrap();
     }
 
-    assert_eq!(published, 60);
+    assert_eq!(published.load(Ordering::SeqCst), 60);
     assert_eq!(app.queue().depth().await.unwrap().visible, 60);
 }
