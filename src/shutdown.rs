@@ -31,8 +31,11 @@ impl Shutdown {
     }
 
     /// Stops everything: softly for `grace`, then hard. Returns when all tasks have ended, or a
-    /// second after the hard stop.
+    /// second after the hard stop. Doing it again waits no more.
     pub async fn finish(&self, grace: Duration) {
+        if self.hard.is_cancelled() {
+            return;
+        }
         self.soft.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {

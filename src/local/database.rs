@@ -23,7 +23,7 @@ const NAME: &str = "beanstock";
 const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// An orderly stop takes less than a second.
-const STOP_LIMIT: Duration = Duration::from_secs(7);
+const STOP_LIMIT: Duration = Duration::from_secs(4);
 
 /// The longest path of a Unix socket that every system takes (104 bytes with its end on macOS).
 const MAX_SOCKET_PATH: usize = 100;
@@ -131,7 +131,7 @@ impl PrivateDatabase {
         self.folder.join("log")
     }
 
-    /// Stops the server in an orderly way; after seven seconds, in any way.
+    /// Stops the server in an orderly way; after four seconds, in any way.
     pub async fn stop(mut self) -> Result<()> {
         signal(self.child.id(), Signal::TERM);
         if tokio::time::timeout(STOP_LIMIT, self.child.wait())

@@ -150,6 +150,27 @@ async fn a_first_start_brings_everything_and_sigterm_takes_it_away() {
 }
 
 #[tokio::test]
+async fn sigterm_ends_it_even_if_its_database_hangs() {
+    let place = Place::new();
+    let running = place.start_ready().await;
+    let database = place.keep_database_pid();
+    let pid = std::fs::read_to_string(&database).unwrap().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    running.publish("3:Excelsa:9").await;
+
+    let since = Instant::now();
+    running.program.terminate().await;
+
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        since.elapsed()
+    );
+    assert!(!is_running(&database), "nothing stays");
+}
+
+#[tokio::test]
 async fn data_and_queued_messages_survive_kill_9() {
     let place = Place::new();
     let running = place.start_ready().await;
