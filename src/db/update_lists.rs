@@ -12,7 +12,7 @@ use crate::domain::{BeanId, UpdateId, UpdateKind, UpdateState};
 pub struct UpdateLine {
     /// Its id.
     pub id: UpdateId,
-    /// The code of an [`Origin`].
+    /// The code of an [`crate::domain::Origin`].
     pub origin: String,
     /// The supplier it claims to come from.
     pub supplier: Option<i64>,
