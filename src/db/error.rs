@@ -9,9 +9,6 @@ pub enum DbError {
     /// The server or the way to it failed, or it refused the statement.
     #[error("database query failed")]
     Query(#[from] sqlx::Error),
-    /// Another transaction gave the same id another meaning at the same moment: look again.
-    #[error("the update id was taken by another update at the same moment")]
-    Overtaken,
     /// A row holds something that this program never writes.
     #[error("unexpected value in {table}.{column}")]
     Corrupt {
@@ -40,9 +37,6 @@ impl DbError {
     ///
     /// The numbers are those of the `MySQL` 8 server error reference; 1020 and 4025 are `MariaDB`'s.
     pub fn trouble(&self) -> Trouble {
-        if matches!(self, Self::Overtaken) {
-            return Trouble::Conflict;
-        }
         match self.number() {
             Some(1213 | 1205 | 1020 | 3572) => Trouble::Conflict,
             Some(1062) => Trouble::Duplicate,

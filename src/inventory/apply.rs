@@ -117,19 +117,40 @@ async fn apply_in_transaction(
     incoming: &[Incoming],
 ) -> DbResult<Vec<Outcome>> {
     let mut tx = Transaction::begin(pool).await?;
-    let beans = find_beans(&mut tx, incoming).await?;
+    match decide_and_write(&mut tx, clock, incoming).await {
+        Ok(outcomes) => {
+            tx.commit().await?;
+            Ok(outcomes)
+        }
+        // The server answered, so its connection is good for another try.
+        Err(error) if error.trouble() != Trouble::Unavailable => {
+            tx.rollback().await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn decide_and_write(
+    tx: &mut Transaction,
+    clock: &dyn Clock,
+    incoming: &[Incoming],
+) -> DbResult<Vec<Outcome>> {
+    let beans = find_beans(tx, incoming).await?;
     let ascending: BTreeSet<BeanId> = beans.iter().flatten().copied().collect();
     let ascending: Vec<BeanId> = ascending.into_iter().collect();
-    let locked = db::beans::lock_beans(&mut tx, &ascending).await?;
+    // What is looked up before the locks keeps them short. Whoever is faster with the same id
+    // meanwhile is met at the unique keys, and then the whole is done again.
+    let seen = identity::find_seen(tx, incoming).await?;
+    let locked = db::beans::lock_beans(tx, &ascending).await?;
     let known = Known {
         beans: locked.into_iter().map(|bean| (bean.id, bean)).collect(),
-        seen: identity::find_seen(&mut tx, incoming).await?,
+        seen,
         now: clock.now(),
     };
     let now = known.now;
     let plan = plan::plan(incoming, &beans, known);
-    write(&mut tx, &plan, now).await?;
-    tx.commit().await?;
+    write(tx, &plan, now).await?;
     Ok(plan.outcomes)
 }
 
@@ -166,7 +187,7 @@ async fn write(
     db::updates::record_updates(tx, &plan.records, now).await?;
     db::movements::insert_movements(tx, &plan.movements, now).await?;
     db::timeline::insert_events(tx, &plan.events(), now).await?;
-    db::outbox::delete_messages(tx, &plan.delivered()).await
+    db::outbox::delete_messages(tx, &plan.delivered).await
 }
 
 /// Records a message whose content passed every check and still cannot be stored: under an id of

@@ -20,6 +20,8 @@ pub(crate) struct Identity {
     pub(crate) is_conflict: bool,
     /// Whether it has had its one end.
     pub(crate) ended: bool,
+    /// Whether it is in the outbox.
+    pub(crate) in_outbox: bool,
 }
 
 impl Identity {
@@ -40,6 +42,7 @@ impl Identity {
             fingerprint,
             is_conflict,
             ended: seen.get(&id).is_some_and(|seen| seen.ended),
+            in_outbox: seen.get(&id).is_some_and(|seen| seen.in_outbox),
         }
     }
 }

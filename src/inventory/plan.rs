@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) ends: Vec<End>,
     /// Ids that had their end before.
     pub(super) repeats: Vec<UpdateId>,
+    /// Ids whose outbox rows are done with.
+    pub(super) delivered: Vec<UpdateId>,
     /// What became of the updates.
     pub(super) records: Vec<Record>,
     /// Beans whose stock or flag changed, as they are afterwards.
@@ -44,11 +46,6 @@ impl Plan {
                 refusal: record.refusal.clone(),
             })
             .collect()
-    }
-
-    /// The outbox rows that are done with.
-    pub(super) fn delivered(&self) -> Vec<UpdateId> {
-        self.records.iter().map(|record| record.id).collect()
     }
 }
 
@@ -126,6 +123,7 @@ pub(super) fn plan(incoming: &[Incoming], beans: &[Result<BeanId, Refusal>], kno
     // Rows are written in id order, so that no two transactions wait for each other.
     planner.plan.ends.sort_by_key(|end| end.id);
     planner.plan.repeats.sort_unstable();
+    planner.plan.delivered.sort_unstable();
     planner.plan.records.sort_by_key(|record| record.id);
     planner.plan
 }
@@ -272,9 +270,13 @@ impl<'a> Planner<'a> {
 
     /// For messages later in the batch.
     fn remember(&mut self, identity: &Identity, ended: bool) {
+        if identity.in_outbox {
+            self.plan.delivered.push(identity.id);
+        }
         let seen = Seen {
             fingerprint: identity.fingerprint,
             ended,
+            in_outbox: identity.in_outbox,
         };
         self.known.seen.insert(identity.id, seen);
     }
