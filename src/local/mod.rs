@@ -228,8 +228,8 @@ fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &P
 
   Publish an update with any AWS client, for example:
 
-    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region} \\
-    aws --endpoint-url {endpoint} sns publish \\
+    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \\
+    aws --region {region} --endpoint-url {endpoint} sns publish \\
       --topic-arn {topic} \\
       --message-group-id bean_message_group --subject 'New bean delivery' --message '3:Excelsa:9'
 
