@@ -14,17 +14,7 @@ async fn fifty_deliveries_to_four_pollers_count_once(kind: Kind) {
         app.send_raw(&body, &format!("group-{copy}")).await;
     }
 
-    let pollers: Vec<_> = (0..4)
-        .map(|_| {
-            let poller = app.poller();
-            tokio::task::spawn(
-                async move { while poller.poll_once().await.unwrap().received > 0 {} },
-            )
-        })
-        .collect();
-    for poller in pollers {
-        poller.await.unwrap();
-    }
+    app.poll_with(4).await;
     app.drain().await;
 
     assert_eq!(app.stock_of(5).await, 209);
@@ -156,17 +146,7 @@ async fn an_id_used_for_two_things_at_the_same_moment_belongs_to_one_of_them() {
         app.send_raw(&wire::encode(&other), "").await;
     }
 
-    let pollers: Vec<_> = (0..8)
-        .map(|_| {
-            let poller = app.poller();
-            tokio::task::spawn(
-                async move { while poller.poll_once().await.unwrap().received > 0 {} },
-            )
-        })
-        .collect();
-    for poller in pollers {
-        poller.await.unwrap();
-    }
+    app.poll_with(8).await;
     app.drain().await;
 
     let moved = app.stock_of(5).await - 200 + app.stock_of(10).await - 300;

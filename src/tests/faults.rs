@@ -409,17 +409,7 @@ async fn many_pollers_with_crossing_beans_do_not_lose_or_double_anything() {
     let before = stock_before(&app).await;
     publish(&app, &messages).await;
 
-    let pollers: Vec<_> = (0..8)
-        .map(|_| {
-            let poller = app.poller();
-            tokio::task::spawn(
-                async move { while poller.poll_once().await.unwrap().received > 0 {} },
-            )
-        })
-        .collect();
-    for poller in pollers {
-        poller.await.unwrap();
-    }
+    app.poll_with(8).await;
     app.drain().await;
 
     for (bean, sum) in sums {

@@ -212,6 +212,16 @@ impl TestApp {
         )
     }
 
+    /// Has several pollers at once receive until each finds nothing.
+    pub(crate) async fn poll_with(&self, pollers: usize) {
+        let mut running = tokio::task::JoinSet::new();
+        for _ in 0..pollers {
+            let poller = self.poller();
+            running.spawn(async move { while poller.poll_once().await.unwrap().received > 0 {} });
+        }
+        running.join_all().await;
+    }
+
     /// Relays, polls and collects until nothing is left in the outbox's reach or in a queue.
     pub(crate) async fn drain(&self) {
         let (relay, updates, letters) = (self.relay(), self.poller(), self.collector());
