@@ -80,13 +80,14 @@ impl App {
     }
 
     /// Starts the website on the shutdown's tasks.
-    pub fn start_web(&self, listener: TcpListener) {
+    pub fn start_web(&self, listener: TcpListener, front: web::Front) {
         let state = web::AppState::new(
             self.pool.clone(),
             Arc::clone(&self.clock),
             self.readiness.clone(),
             self.shutdown.tasks.clone(),
-        );
+        )
+        .behind(front);
         let stop = self.shutdown.soft.clone().cancelled_owned();
         let shutdown = self.shutdown.clone();
         self.shutdown.tasks.spawn(async move {
@@ -104,38 +105,42 @@ impl App {
     pub async fn start_messaging(
         &self,
         settings: &MessagingSettings,
-        aws: &SdkConfig,
+        aws: &Aws,
         parts: &[Part],
     ) -> Result<()> {
         if parts.contains(&Part::Relay) {
             self.start_relay(settings, aws);
         }
         let Some(url) = settings.queue() else {
-            tracing::warn!("QUEUE_URL is not set, so nothing is polled");
+            tracing::warn!("neither QUEUE_URL nor SQS_ENDPOINT is set, so nothing is polled");
             self.readiness.set(QUEUE, true);
             return Ok(());
         };
-        let sqs = sqs_client(aws, settings.wait());
+        let sqs = sqs_client(&aws.sqs, settings.wait());
         let queue = SqsQueue::new(sqs.clone(), url.to_owned(), settings.visibility());
         let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
         if parts.contains(&Part::Collector) && settings.collect_dead_letters {
             let arn = redrive.as_ref().map(|r| r.dead_letter_queue_arn.as_str());
-            self.start_collector(settings, sqs, arn).await?;
+            self.start_collector(settings, sqs.clone(), arn).await?;
         }
         if parts.contains(&Part::Poller) {
             let max_receive_count = redrive.map_or(0, |redrive| redrive.max_receive_count);
-            self.start_pollers(settings, queue, max_receive_count);
+            self.start_pollers(settings, queue, max_receive_count, settings.pollers);
+            if let Some(url) = settings.undelivered_queue() {
+                let queue = SqsQueue::new(sqs, url.to_owned(), settings.visibility());
+                self.start_pollers(settings, queue, max_receive_count, 1);
+            }
         }
         self.readiness.set(QUEUE, true);
         Ok(())
     }
 
-    fn start_relay(&self, settings: &MessagingSettings, aws: &SdkConfig) {
+    fn start_relay(&self, settings: &MessagingSettings, aws: &Aws) {
         let Some(topic) = settings.topic() else {
             tracing::warn!("TOPIC_ARN is not set, so accepted updates are not published");
             return;
         };
-        let publisher = SnsPublisher::new(sns_client(aws), topic.to_owned());
+        let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
         let relay = Relay::new(
             publisher,
             self.pool.clone(),
@@ -171,13 +176,19 @@ impl App {
         Ok(())
     }
 
-    fn start_pollers(&self, settings: &MessagingSettings, queue: SqsQueue, max_receive_count: u32) {
+    fn start_pollers(
+        &self,
+        settings: &MessagingSettings,
+        queue: SqsQueue,
+        max_receive_count: u32,
+        pollers: u16,
+    ) {
         let poller = Poller::new(
             queue,
             self.pool.clone(),
             Arc::clone(&self.clock),
             PollerSettings {
-                pollers: settings.pollers.into(),
+                pollers: pollers.into(),
                 wait: settings.wait(),
                 visibility: settings.visibility(),
                 max_receive_count,
@@ -227,8 +238,29 @@ where
     }
 }
 
-/// Reads credentials and region the way every AWS client does.
-pub async fn load_aws(settings: &MessagingSettings) -> SdkConfig {
+/// What the AWS clients are made from: region, credentials and endpoints.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// For all services.
+    pub all: SdkConfig,
+    /// For SQS.
+    pub sqs: SdkConfig,
+    /// For SNS.
+    pub sns: SdkConfig,
+}
+
+impl From<SdkConfig> for Aws {
+    fn from(all: SdkConfig) -> Self {
+        Self {
+            sqs: all.clone(),
+            sns: all.clone(),
+            all,
+        }
+    }
+}
+
+/// Reads credentials and region the way every AWS client does: from the SDK's provider chain.
+pub async fn load_aws(settings: &MessagingSettings) -> Aws {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = settings.region() {
         loader = loader.region(Region::new(region.to_owned()));
@@ -236,7 +268,19 @@ pub async fn load_aws(settings: &MessagingSettings) -> SdkConfig {
     if let Some(url) = settings.endpoint() {
         loader = loader.endpoint_url(url);
     }
-    loader.load().await
+    let all = loader.load().await;
+    let at = |endpoint: Option<&str>| {
+        let builder = all.clone().into_builder();
+        match endpoint {
+            Some(url) => builder.endpoint_url(url).build(),
+            None => builder.build(),
+        }
+    };
+    Aws {
+        sqs: at(settings.sqs_endpoint()),
+        sns: at(settings.sns_endpoint()),
+        all,
+    }
 }
 
 /// How long a call may take beyond what it is asked to wait. The SDK for Rust has no limit of its

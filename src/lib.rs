@@ -14,15 +14,17 @@
 //!
 //! `main → cli → app → { web, poller, outbox, dead_letters } → { inventory, catalogue, messaging,
 //! db } → domain`. [`domain`] does no I/O; SQL lives in [`db`] alone; AWS types stay inside
-//! `messaging::{sns, sqs}`, [`app`], [`provision`] and [`local`]; axum stays inside [`web`] and
+//! `messaging::{sns, sqs}`, [`app`], [`credentials`], [`provision`] and [`local`]; axum stays inside [`web`] and
 //! [`local`]. A test reads the imports and holds this line.
 
 pub mod app;
 pub mod audit;
 pub mod catalogue;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod credentials;
 pub mod db;
 pub mod dead_letters;
 pub mod domain;

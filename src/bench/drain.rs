@@ -16,7 +16,7 @@ pub(crate) struct Drained {
 
 pub(crate) async fn drain(setup: &Setup) -> Drained {
     sqlx::query("DELETE FROM inbox")
-        .execute(&setup.pool)
+        .execute(&mut *setup.pool.acquire().await.unwrap())
         .await
         .unwrap();
     setup.fill(UPDATES).await;
@@ -40,7 +40,7 @@ pub(crate) async fn drain(setup: &Setup) -> Drained {
     let calls = setup.sqs_calls().await - calls_before;
     let (first, last, number): (DateTime<Utc>, DateTime<Utc>, i64) =
         sqlx::query_as("SELECT MIN(finished_at), MAX(finished_at), COUNT(*) FROM inbox")
-            .fetch_one(&setup.pool)
+            .fetch_one(&mut *setup.pool.acquire().await.unwrap())
             .await
             .unwrap();
     assert_eq!(

@@ -72,7 +72,7 @@ async fn watch(setup: &Setup) -> HashMap<Uuid, Instant> {
             "SELECT id, update_id FROM update_events WHERE id > ? AND event = 'applied'",
         )
         .bind(newest - 100)
-        .fetch_all(&setup.pool)
+        .fetch_all(&mut *setup.pool.acquire().await.unwrap())
         .await
         .unwrap();
         let now = Instant::now();

@@ -12,7 +12,7 @@ use beanstock::local::database::{Durability, PrivateDatabase};
 use beanstock::local::{self, demo};
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::{Publication, UpdatePublisher as _, wire};
-use beanstock::provision::{Names, Provisioned};
+use beanstock::provision::{Provisioned, ResourceSettings};
 use sqlx::ConnectOptions as _;
 use tokio::process::{Child, Command};
 
@@ -110,13 +110,14 @@ impl Setup {
         } else {
             ".fifo"
         };
-        let names = Names {
+        let settings = ResourceSettings {
             queue_name: format!("updated_beans{suffix}"),
             dead_letter_queue_name: format!("DeadLetterQueue{suffix}"),
+            undelivered_queue_name: format!("undelivered_beans{suffix}"),
             topic_name: format!("updated_beans_sns{suffix}"),
-            max_receive_count: 5,
+            ..ResourceSettings::default()
         };
-        let resources = local::provision_at(&sdk, &names).await.unwrap();
+        let resources = local::provision_at(&sdk, &settings).await.unwrap();
         Self {
             groups,
             pool,

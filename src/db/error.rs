@@ -1,5 +1,7 @@
 //! What can go wrong with the database, sorted by what helps.
 
+use std::time::Duration;
+
 /// The result of every query function.
 pub type DbResult<T> = Result<T, DbError>;
 
@@ -9,6 +11,18 @@ pub enum DbError {
     /// The server or the way to it failed, or it refused the statement.
     #[error("database query failed")]
     Query(#[from] sqlx::Error),
+    /// All connections the pool may open stayed busy.
+    #[error(
+        "all {limit} database connections were busy for {} s; if that happens often, raise \
+         DATABASE_POOL_SIZE",
+        waited.as_secs()
+    )]
+    Exhausted {
+        /// The most connections the pool may open.
+        limit: u32,
+        /// How long one was waited for.
+        waited: Duration,
+    },
     /// A row holds something that this program never writes.
     #[error("unexpected value in {table}.{column}")]
     Corrupt {
@@ -48,6 +62,29 @@ impl DbError {
     /// Whether the server answered, and refused.
     pub fn is_refusal(&self) -> bool {
         self.number().is_some()
+    }
+
+    /// Whether the server knows neither the user nor the password.
+    pub fn is_access_denied(&self) -> bool {
+        matches!(self.number(), Some(1044 | 1045 | 1698))
+    }
+
+    /// Whether the server has no database of that name.
+    pub fn is_unknown_database(&self) -> bool {
+        self.number() == Some(1049)
+    }
+
+    /// Whether the connection could not be encrypted, or the server not be verified.
+    pub fn is_tls(&self) -> bool {
+        let Self::Query(error) = self else {
+            return false;
+        };
+        match error {
+            sqlx::Error::Tls(_) => true,
+            // rustls tells a certificate it does not like this way.
+            sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+            _ => false,
+        }
     }
 
     /// Whether a table is missing: nobody has migrated this database yet.

@@ -32,7 +32,7 @@ pub enum MigrateError {
 /// sqlx's own lock is switched off: it calls `GET_LOCK(?, -1)`, which `MariaDB` answers with NULL at
 /// once, and then goes on without the lock.
 pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
-    let mut connection = pool.acquire().await.map_err(DbError::from)?;
+    let mut connection = pool.acquire().await?;
     // The lock belongs to this connection, which is closed afterwards: whatever happens, it ends.
     connection.close_on_drop();
     let locked = sqlx::query_scalar!(

@@ -16,6 +16,7 @@ mod transaction;
 pub mod inbox;
 pub mod movements;
 pub mod outbox;
+pub mod server;
 pub mod suppliers;
 pub mod timeline;
 pub mod update_lists;

@@ -1,14 +1,20 @@
 //! The connection pool, and what every connection is told before its first statement.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection};
 
 use super::{DbError, DbResult};
 
-/// A pool of connections to the writer.
-pub type Pool = MySqlPool;
+/// A bounded pool of connections to the writer. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    connections: MySqlPool,
+    doubt: Arc<Doubt>,
+}
 
 /// Where the database is and how much of it to use.
 #[derive(Debug, Clone)]
@@ -38,6 +44,85 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// Old connections are replaced, so that a moved endpoint is noticed (Aurora DNS: 5 s TTL).
 const MAX_LIFETIME: Duration = Duration::from_mins(5);
 
+impl Pool {
+    /// Borrows a connection.
+    ///
+    /// # Errors
+    /// [`DbError::Exhausted`] if all of them stay busy for the time allowed.
+    pub async fn acquire(&self) -> DbResult<PoolConnection<MySql>> {
+        self.connections.acquire().await.map_err(|error| {
+            let options = self.connections.options();
+            let limit = options.get_max_connections();
+            let busy = self.connections.size() >= limit && self.connections.num_idle() == 0;
+            match error {
+                sqlx::Error::PoolTimedOut if busy => DbError::Exhausted {
+                    limit,
+                    waited: options.get_acquire_timeout(),
+                },
+                error => error.into(),
+            }
+        })
+    }
+
+    /// Uses another user and password for the connections to come.
+    pub fn sign_in_as(&self, user: &str, password: &str) {
+        let options = self.connections.connect_options();
+        let options = options.as_ref().clone().username(user).password(password);
+        self.connections.set_connect_options(options);
+    }
+
+    /// Closes all connections, after they have been given back.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    /// Has every connection that lies idle now prove itself before it is used again, because a
+    /// transaction has just ended badly.
+    pub(super) fn doubt_idle_connections(&self) {
+        self.doubt.raise();
+    }
+}
+
+/// Since when connections are in doubt.
+///
+/// After an Aurora failover all of a pool's connections lead to a server that has become a reader.
+/// It answers pings and refuses writes, so without this each of them would fail one transaction.
+#[derive(Debug, Default)]
+struct Doubt(Mutex<Option<Instant>>);
+
+impl Doubt {
+    fn raise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn covers(&self, meta: &PoolConnectionMetadata) -> bool {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() <= meta.idle_for)
+    }
+}
+
+async fn is_usable(
+    connection: &mut MySqlConnection,
+    doubtful: bool,
+    idle_for: Duration,
+) -> sqlx::Result<bool> {
+    if doubtful {
+        return leads_to_writer(connection).await;
+    }
+    if idle_for > PING_AFTER_IDLE {
+        connection.ping().await?;
+    }
+    Ok(true)
+}
+
+/// Whether the server at the other end takes writes. `MariaDB`, `MySQL` and Aurora know both names.
+async fn leads_to_writer(connection: &mut MySqlConnection) -> sqlx::Result<bool> {
+    let read_only = sqlx::query_scalar!(
+        r#"SELECT @@global.read_only + @@global.innodb_read_only AS "read_only!: i64""#
+    );
+    Ok(read_only.fetch_one(connection).await? == 0)
+}
+
 /// Prepares a pool; the first connection is opened by the first query.
 pub fn connect(settings: &PoolSettings) -> Pool {
     let options = settings
@@ -47,7 +132,8 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         .collation("utf8mb4_unicode_ci")
         .pipes_as_concat(false)
         .no_engine_substitution(false);
-    MySqlPoolOptions::new()
+    let doubt = Arc::new(Doubt::default());
+    let connections = MySqlPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
         .max_lifetime(MAX_LIFETIME)
@@ -60,13 +146,12 @@ pub fn connect(settings: &PoolSettings) -> Pool {
                 Ok(())
             })
         })
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > PING_AFTER_IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
+        .before_acquire({
+            let doubt = Arc::clone(&doubt);
+            move |connection, meta| {
+                let doubtful = doubt.covers(&meta);
+                Box::pin(is_usable(connection, doubtful, meta.idle_for))
+            }
         })
         .after_release(|connection, _| {
             Box::pin(async move {
@@ -77,7 +162,8 @@ pub fn connect(settings: &PoolSettings) -> Pool {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options)
+        .connect_lazy_with(options);
+    Pool { connections, doubt }
 }
 
 /// Opens one connection and closes it again. A pool only tells that it waited in vain; this tells

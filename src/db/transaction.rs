@@ -11,11 +11,13 @@ use super::{DbError, DbResult, Pool, outbox};
 /// A database transaction.
 ///
 /// If it ends in any other way than [`Transaction::commit`] or [`Transaction::rollback`], its
-/// connection is closed instead of being used again. That covers the dropped future, the lost
+/// connection is closed instead of being used again, and those that lie idle have to show that they
+/// still lead to the writer. That covers the dropped future, the lost
 /// answer to a COMMIT and, after an Aurora failover, the connection to the old writer that answers
 /// pings but refuses writes (1290).
 #[derive(Debug)]
 pub struct Transaction {
+    pool: Pool,
     connection: Option<PoolConnection<MySql>>,
 }
 
@@ -24,6 +26,7 @@ impl Transaction {
     pub async fn begin(pool: &Pool) -> DbResult<Self> {
         let connection = pool.acquire().await?;
         let mut transaction = Self {
+            pool: pool.clone(),
             connection: Some(connection),
         };
         transaction.execute("BEGIN").await?;
@@ -53,6 +56,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(connection) = &mut self.connection {
             connection.close_on_drop();
+            self.pool.doubt_idle_connections();
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Any AWS client can use it; nothing in the rest of the program knows that it is not AWS. Composed
 //! here are the listener, the way from topic to queue, the journal, and an end to long polls when
 //! the program stops. Known gaps: one message of a FIFO group in each receive, no
-//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control.
+//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control; what a topic cannot
+//! deliver is dropped.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::journal::{Journal, Sent};
+use super::redrive::RedrivePolicies;
 
 /// The region of the embedded resources.
 pub const REGION: &str = "us-east-1";
@@ -73,6 +75,7 @@ struct Endpoint {
     queues: Arc<Queues>,
     sqs: Arc<RustackSqsHandler>,
     sns: Arc<RustackSnsHandler>,
+    redrive_policies: Arc<RedrivePolicies>,
     sqs_calls: Arc<AtomicU64>,
     open: Arc<AtomicBool>,
 }
@@ -126,6 +129,7 @@ impl LocalAws {
             queues,
             sqs: Arc::new(RustackSqsHandler::new(provider)),
             sns: Arc::new(RustackSnsHandler::new(Arc::new(topics))),
+            redrive_policies: Arc::default(),
             sqs_calls: Arc::default(),
             open: Arc::default(),
         };
@@ -192,28 +196,34 @@ async fn answer(
 
 impl Endpoint {
     async fn answer_sns(&self, body: Bytes, request_id: &str) -> Response {
-        let parameters = rustack_sns_http::request::parse_form_params(&body);
-        let result = match rustack_sns_http::router::resolve_operation(&parameters) {
-            Ok(SnsOperation::Publish | SnsOperation::PublishBatch)
-                if !self.open.load(Ordering::Acquire) =>
-            {
-                // SDKs try again.
-                return (StatusCode::SERVICE_UNAVAILABLE, "not open yet").into_response();
-            }
-            Ok(SnsOperation::Publish | SnsOperation::PublishBatch) if is_too_long(&parameters) => {
-                Err(SnsError::invalid_parameter(
-                    "Invalid parameter: Message too long",
-                ))
-            }
-            Ok(operation) => self.sns.handle_operation(operation, body).await,
-            Err(error) => Err(error),
-        };
-        result
+        self.try_answer_sns(body, request_id)
+            .await
             .unwrap_or_else(|error| {
                 rustack_sns_http::response::error_to_response(&error, request_id)
+                    .map(axum::body::Body::new)
             })
-            .map(axum::body::Body::new)
-            .into_response()
+    }
+
+    async fn try_answer_sns(&self, body: Bytes, request_id: &str) -> Result<Response, SnsError> {
+        let parameters = rustack_sns_http::request::parse_form_params(&body);
+        let operation = rustack_sns_http::router::resolve_operation(&parameters)?;
+        if let SnsOperation::Publish | SnsOperation::PublishBatch = operation {
+            if !self.open.load(Ordering::Acquire) {
+                // SDKs try again.
+                return Ok((StatusCode::SERVICE_UNAVAILABLE, "not open yet").into_response());
+            }
+            if is_too_long(&parameters) {
+                let reason = "Invalid parameter: Message too long";
+                return Err(SnsError::invalid_parameter(reason));
+            }
+        }
+        let policies = &self.redrive_policies;
+        if let Some(done) = policies.set(operation, &parameters, request_id) {
+            return Ok(done);
+        }
+        let response = self.sns.handle_operation(operation, body).await?;
+        let response = response.map(axum::body::Body::new);
+        Ok(policies.show(operation, &parameters, response).await)
     }
 
     async fn answer_sqs(

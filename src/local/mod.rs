@@ -6,6 +6,7 @@ pub mod aws;
 pub mod database;
 pub mod demo;
 mod journal;
+mod redrive;
 
 use std::fs::{File, TryLockError};
 use std::net::Ipv4Addr;
@@ -19,10 +20,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{self, App, Part};
-use crate::config::{MessagingSettings, WebSettings};
+use crate::app::{self, App, Aws, Part};
+use crate::config::{ListenSettings, MessagingSettings, WebSettings, cannot_listen};
 use crate::db::{self, MigrateError, PoolSettings};
-use crate::provision::{self, Names, Provisioned};
+use crate::provision::{self, Mode, Provisioned, ResourceSettings};
 use crate::shutdown::Shutdown;
 use aws::LocalAws;
 use database::{Durability, PrivateDatabase};
@@ -30,18 +31,23 @@ use database::{Durability, PrivateDatabase};
 /// Settings of local mode.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocalSettings {
-    /// Port of the embedded SNS and SQS, on 127.0.0.1.
+    /// Port of the embedded SNS and SQS
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder for the database and the queues' messages.
-    #[arg(long = "data", env = "BEANSTOCK_DATA", default_value = "./.beanstock")]
+    /// Folder for the database and the queues' messages
+    #[arg(
+        long,
+        alias = "data",
+        env = "BEANSTOCK_DATA",
+        default_value = "./.beanstock"
+    )]
     pub beanstock_data: PathBuf,
     /// The website.
     #[command(flatten)]
     pub web: WebSettings,
-    /// The names of queues and topic.
+    /// Queues and topic.
     #[command(flatten)]
-    pub names: Names,
+    pub resources: ResourceSettings,
     /// How to poll.
     #[command(flatten)]
     pub messaging: MessagingSettings,
@@ -93,7 +99,7 @@ async fn run_with(
         endpoint_stopped.clone(),
     )?;
     let sdk = sdk_config(endpoint.url()).await;
-    let provisioned = provision_at(&sdk, &settings.names).await?;
+    let provisioned = provision_at(&sdk, &settings.resources).await?;
     endpoint.open();
     let app = App::new(pool.clone(), shutdown.clone());
     if demo::fill_if_empty(&pool, &*app.clock).await? {
@@ -101,9 +107,10 @@ async fn run_with(
     }
     let mut messaging = settings.messaging.clone();
     messaging.set_resources(&provisioned);
-    app.start_messaging(&messaging, &sdk, &Part::ALL).await?;
+    app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL)
+        .await?;
     let website = format!("http://{}", web.local_addr()?);
-    app.start_web(web);
+    app.start_web(web, settings.web.front());
     announce(
         &website,
         endpoint.url(),
@@ -126,25 +133,28 @@ async fn run_with(
 async fn listen(port: u16, setting: &str) -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
-        .with_context(|| {
-            format!("cannot listen on 127.0.0.1:{port}; set {setting} to a port that is free")
-        })
+        .with_context(|| cannot_listen((Ipv4Addr::LOCALHOST, port).into(), setting))
 }
 
 /// Settings of the embedded SNS and SQS alone.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocalAwsSettings {
-    /// Port of the embedded SNS and SQS, on 127.0.0.1.
+    /// Port of the embedded SNS and SQS
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder to keep messages in over a restart; without it they end with the process.
-    #[arg(long = "data", env = "BEANSTOCK_DATA")]
+    /// Folder to keep messages in over a restart; without it they end with the process
+    #[arg(long, alias = "data", env = "BEANSTOCK_DATA")]
     pub beanstock_data: Option<PathBuf>,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: ListenSettings,
 }
 
 /// Runs the embedded SNS and SQS alone until SIGTERM or Ctrl-C.
 pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
-    let listener = listen(settings.local_aws_port, "LOCAL_AWS_PORT").await?;
+    let address = settings.listen.address(settings.local_aws_port)?;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| cannot_listen(address, "LOCAL_AWS_PORT"))?;
     let folder = settings.beanstock_data.as_deref();
     let _only_here = folder.map(lock).transpose()?;
     let journal = folder.map(|folder| folder.join(JOURNAL));
@@ -204,10 +214,10 @@ pub async fn sdk_config(endpoint: &str) -> SdkConfig {
 }
 
 /// Creates queues, topic and subscription at an endpoint.
-pub async fn provision_at(sdk: &SdkConfig, names: &Names) -> Result<Provisioned> {
+pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Result<Provisioned> {
     let sqs = app::sqs_client(sdk, Duration::ZERO);
     let sns = app::sns_client(sdk);
-    provision::provision(&sqs, &sns, names).await
+    provision::provision(&sqs, &sns, resources, Mode::Apply).await
 }
 
 #[expect(

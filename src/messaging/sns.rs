@@ -5,7 +5,9 @@ use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::sqs::is_fifo;
-use super::{FailedEntry, MAX_BATCH, Publication, ServiceError, UpdatePublisher, failed_entries};
+use super::{
+    FailedEntry, MAX_BATCH, Publication, ServiceError, UpdatePublisher, allowed, failed_entries,
+};
 
 const SNS: &str = "SNS";
 
@@ -16,10 +18,60 @@ pub struct SnsPublisher {
     topic_arn: String,
 }
 
+/// How a queue is subscribed to the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    /// Without the SNS envelope. That works, but SNS message ids are lost.
+    pub raw: bool,
+    /// Only messages that match a filter policy come through.
+    pub filtered: bool,
+    /// What cannot be delivered goes to a dead-letter queue instead of being dropped.
+    pub keeps_undelivered: bool,
+}
+
 impl SnsPublisher {
     /// Publishes to the topic.
     pub fn new(client: Client, topic_arn: String) -> Self {
         Self { client, topic_arn }
+    }
+
+    /// Asks to publish nothing at all: whoever may not do it is told so, and whoever may is told
+    /// that the batch is empty.
+    pub async fn may_publish(&self) -> Result<(), ServiceError> {
+        let publish = self.client.publish_batch().topic_arn(&self.topic_arn);
+        let publish = publish.set_publish_batch_request_entries(Some(Vec::new()));
+        let publish = publish.send().await;
+        allowed(publish.err().map(service_error))
+    }
+
+    /// Finds the subscription of a queue to the topic.
+    pub async fn subscription_of(
+        &self,
+        queue_arn: &str,
+    ) -> Result<Option<Subscription>, ServiceError> {
+        let list = self.client.list_subscriptions_by_topic();
+        let list = list.topic_arn(&self.topic_arn);
+        let mut pages = list.into_paginator().items().send();
+        while let Some(found) = pages.next().await {
+            let found = found.map_err(service_error)?;
+            if found.endpoint() != Some(queue_arn) {
+                continue;
+            }
+            let arn = found.subscription_arn().unwrap_or_default();
+            let attributes = self.client.get_subscription_attributes();
+            let answer = attributes.subscription_arn(arn).send().await;
+            let attributes = answer
+                .map_err(service_error)?
+                .attributes
+                .unwrap_or_default();
+            let is = |name: &str, value: &str| attributes.get(name).is_some_and(|v| v == value);
+            return Ok(Some(Subscription {
+                raw: is("RawMessageDelivery", "true"),
+                filtered: attributes.contains_key("FilterPolicy"),
+                keeps_undelivered: attributes.contains_key("RedrivePolicy"),
+            }));
+        }
+        Ok(None)
     }
 
     fn entry(&self, position: usize, publication: &Publication) -> PublishBatchRequestEntry {

@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::{
 use chrono::DateTime;
 use uuid::Uuid;
 
-use super::{Delivery, FailedEntry, MAX_BATCH, ServiceError, UpdateQueue, failed_entries};
+use super::{Delivery, FailedEntry, MAX_BATCH, ServiceError, UpdateQueue, allowed, failed_entries};
 
 const SQS: &str = "SQS";
 
@@ -86,6 +86,27 @@ impl SqsQueue {
             visible: number(&visible).unwrap_or_default(),
             in_flight: number(&in_flight).unwrap_or_default(),
         })
+    }
+
+    /// The queue's ARN.
+    pub async fn arn(&self) -> Result<Option<String>, ServiceError> {
+        let attribute = QueueAttributeName::QueueArn;
+        Ok(self
+            .attributes([attribute.clone()])
+            .await?
+            .remove(&attribute))
+    }
+
+    /// Asks to delete and release nothing at all: whoever may not do it is told so, and whoever
+    /// may is told that the batch is empty.
+    pub async fn may_settle(&self) -> Result<(), ServiceError> {
+        let delete = self.client.delete_message_batch().queue_url(&self.url);
+        let delete = delete.set_entries(Some(Vec::new())).send().await;
+        allowed(delete.err().map(service_error))?;
+        let release = self.client.change_message_visibility_batch();
+        let release = release.queue_url(&self.url).set_entries(Some(Vec::new()));
+        let release = release.send().await;
+        allowed(release.err().map(service_error))
     }
 
     async fn attributes<const N: usize>(

@@ -70,10 +70,16 @@ fn the_website_and_the_poller_do_not_know_each_other() {
 fn only_the_messaging_adapters_and_the_composition_name_aws() {
     let expected = [
         "app.rs",
+        "cli/mod.rs",
+        "credentials.rs",
         "local/mod.rs",
         "messaging/sns.rs",
         "messaging/sqs.rs",
-        "provision.rs",
+        "provision/blueprint.rs",
+        "provision/cloudformation.rs",
+        "provision/mod.rs",
+        "provision/queues.rs",
+        "provision/topic.rs",
     ];
 
     assert_eq!(files_that_name("", &["use aws_", "aws_sdk_"]), expected);

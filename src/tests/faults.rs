@@ -321,7 +321,7 @@ async fn a_broker_outage_of_twenty_seconds_loses_nothing_that_was_accepted() {
     tokio::time::sleep(OUTAGE).await;
     let _broker = Broker::start(port, &journal).await;
     // What AWS does by itself: queues and topic are there again, with what was in them.
-    beanstock::local::provision_at(&app.sdk, &Kind::Fifo.names())
+    beanstock::local::provision_at(&app.sdk, &Kind::Fifo.resources())
         .await
         .unwrap();
 

@@ -278,8 +278,9 @@ async fn a_second_instance_on_the_same_folder_is_refused() {
 async fn data_of_a_newer_version_is_left_alone_and_told() {
     let place = Place::new();
     let running = place.start_ready().await;
-    place
-        .database()
+    let pool = place.database();
+    let mut conn = pool.acquire().await.unwrap();
+    (*conn)
         .execute(
             "INSERT INTO _sqlx_migrations \
              (version, description, success, checksum, execution_time) \

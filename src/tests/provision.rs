@@ -6,7 +6,7 @@ use beanstock::local;
 use crate::support::{Kind, TestApp};
 
 async fn provision_again(app: &TestApp) -> Vec<String> {
-    let again = local::provision_at(&app.sdk, &app.kind.names())
+    let again = local::provision_at(&app.sdk, &app.kind.resources())
         .await
         .unwrap();
     assert_eq!(again.queue_url, app.resources.queue_url);
@@ -87,7 +87,7 @@ async fn what_drifted_is_repaired_and_reported() {
 #[tokio::test]
 async fn names_of_both_kinds_are_not_mixed() {
     let app = TestApp::start(Kind::Fifo).await;
-    let mut names = Kind::Fifo.names();
+    let mut names = Kind::Fifo.resources();
     names.topic_name = "standard_topic".to_owned();
 
     let error = local::provision_at(&app.sdk, &names).await.unwrap_err();

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use uuid::Uuid;
 
+use super::front::{Front, Visitor};
 use super::page::HTML;
 use super::{headers, legacy_json, paths};
 use crate::catalogue::CatalogueError;
@@ -67,6 +67,9 @@ pub enum WebError {
     /// Another site sent the form.
     #[error("the form was sent by another site")]
     CrossSite,
+    /// The site was asked for under a name that is not its own.
+    #[error("the site does not answer to this host")]
+    UnknownHost,
     /// The database is away.
     #[error("the database does not answer")]
     Unavailable(#[source] Source),
@@ -110,6 +113,7 @@ impl WebError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::Unavailable(_) | Self::Unsure(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -153,6 +157,11 @@ impl WebError {
                 "That form came from another site",
                 "Nothing was saved. Open the page here and fill in the form again.",
             ),
+            Self::UnknownHost => (
+                "We don’t go by that name",
+                "The address in your browser is not one this site knows. Whoever runs it can make it \
+                 known with PUBLIC_URL; nothing was saved.",
+            ),
             Self::Unavailable(_) => (
                 "The stock room is locked for a moment",
                 "The database does not answer. Try again in a minute.",
@@ -174,9 +183,10 @@ impl From<DbError> for WebError {
     fn from(error: DbError) -> Self {
         let trouble = error.trouble();
         match (&error, trouble) {
-            (DbError::Query(_), Trouble::Unavailable | Trouble::Conflict) => {
-                Self::Unavailable(Arc::new(error))
-            }
+            (
+                DbError::Query(_) | DbError::Exhausted { .. },
+                Trouble::Unavailable | Trouble::Conflict,
+            ) => Self::Unavailable(Arc::new(error)),
             _ => Self::internal(error),
         }
     }
@@ -199,8 +209,10 @@ struct ErrorPage<'a> {
 }
 
 /// Gives every response its id and headers; turns an error into a line in the log and a page.
-pub(super) async fn finish(request: Request, next: Next) -> Response {
-    let request_id = Uuid::now_v7().simple().to_string();
+pub(super) async fn finish(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let visitor = request.extensions().get::<Visitor>();
+    let visitor = visitor.cloned().expect("everybody was met at the door");
+    let request_id = &visitor.request_id;
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -208,11 +220,11 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
         if method == Method::POST {
             error = error.when_saving();
         }
-        log(&error, &request_id, &method, path.as_ref());
+        log(&error, &visitor, &method, path.as_ref());
         let for_programs = path.is_some_and(|path| path.as_str() == paths::BEANS_JSON);
-        response = show(&error, &request_id, for_programs, response);
+        response = show(&error, request_id, for_programs, response);
     }
-    headers::complete(response.headers_mut(), &request_id);
+    headers::complete(response.headers_mut(), request_id, front.is_https());
     response
 }
 
@@ -245,14 +257,19 @@ fn page(error: &WebError, request_id: &str) -> String {
     page.render().unwrap_or_else(|_| heading.to_owned())
 }
 
-fn log(error: &WebError, request_id: &str, method: &Method, path: Option<&MatchedPath>) {
+fn log(error: &WebError, visitor: &Visitor, method: &Method, path: Option<&MatchedPath>) {
     let status = error.status().as_u16();
     let path = path.map_or("(none)", MatchedPath::as_str);
     let chain = chain(error);
+    let Visitor {
+        address,
+        request_id,
+    } = visitor;
+    let address = address.map(tracing::field::display);
     if error.status().is_server_error() {
-        tracing::error!(request.id = request_id, %method, path, status, error = chain, "request failed");
+        tracing::error!(request.id = request_id, client.address = address, %method, path, status, error = chain, "request failed");
     } else {
-        tracing::debug!(request.id = request_id, %method, path, status, error = chain, "request refused");
+        tracing::debug!(request.id = request_id, client.address = address, %method, path, status, error = chain, "request refused");
     }
 }
 

@@ -12,6 +12,7 @@ mod chart;
 mod dead_letters;
 mod error;
 mod form;
+mod front;
 mod headers;
 mod health;
 mod home;
@@ -28,11 +29,12 @@ mod updates;
 mod wording;
 
 use std::future::Future;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -42,6 +44,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_http::normalize_path::NormalizePath;
 
 pub use self::error::{Missing, WebError};
+pub use self::front::Front;
 pub use self::health::Readiness;
 pub use self::state::AppState;
 
@@ -54,14 +57,18 @@ pub fn router(state: AppState) -> Router {
 fn around(pages: Router<AppState>, state: AppState) -> Router {
     let pages = pages
         .layer(DefaultBodyLimit::max(form::MAX_FORM_BYTES))
-        .layer(from_fn(own_host_only))
+        .layer(from_fn_with_state(
+            state.front.clone(),
+            front::own_host_only,
+        ))
         .layer(CsrfLayer::new().with_rejection_response(refuse_cross_site))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(error::finish))
+        .layer(from_fn_with_state(state.front.clone(), error::finish))
         .with_state(state.clone());
     // Addresses are tidied before they are routed, so the tidying wraps the router of the pages.
     Router::new()
         .fallback_service(NormalizePath::trim_trailing_slash(pages))
+        .layer(from_fn_with_state(state.front.clone(), front::meet))
         .layer(from_fn_with_state(state, see_through))
 }
 
@@ -77,7 +84,8 @@ pub async fn serve(
             tracing::debug!(%error, "connection keeps its delay");
         }
     });
-    axum::serve(listener, router(state))
+    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
         .with_graceful_shutdown(stop)
         .await
 }
@@ -107,21 +115,6 @@ async fn see_through(State(state): State<AppState>, request: Request, next: Next
     match state.tasks.spawn(next.run(request)).await {
         Ok(response) => response,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-/// Answers only to names of this machine. A page on the internet whose name is made to point here
-/// (DNS rebinding) would otherwise be taken for our own, because nobody has to sign in yet.
-async fn own_host_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST);
-    let name = host.map(|host| {
-        let host = host.to_str().unwrap_or_default();
-        let port = host.rfind(':').filter(|at| !host[*at..].contains(']'));
-        &host[..port.unwrap_or(host.len())]
-    });
-    match name {
-        None | Some("127.0.0.1" | "localhost" | "[::1]") => next.run(request).await,
-        Some(_) => WebError::CrossSite.into_response(),
     }
 }
 

@@ -8,10 +8,11 @@ use sqlx::pool::PoolConnection;
 use tokio_util::task::TaskTracker;
 
 use super::error::WebError;
+use super::front::Front;
 use super::health::Readiness;
 use super::shared_read::SharedRead;
 use crate::clock::Clock;
-use crate::db::{DbError, Pool};
+use crate::db::Pool;
 
 /// The website's surroundings; cloning is cheap and shares everything.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct AppState {
     pub readiness: Readiness,
     /// Requests run on it, so that shutdown can wait for those whose visitor has gone.
     pub tasks: TaskTracker,
+    /// The site's public name, and its proxies.
+    pub front: Front,
     pub(super) shared: Arc<SharedPages>,
 }
 
@@ -47,11 +50,19 @@ impl AppState {
             clock,
             readiness,
             tasks,
+            front: Front::default(),
             shared: Arc::default(),
         }
     }
+
+    /// Puts something in front.
+    #[must_use]
+    pub fn behind(self, front: Front) -> Self {
+        Self { front, ..self }
+    }
+
     /// Borrows a connection to read with.
     pub(super) async fn connection(&self) -> Result<PoolConnection<MySql>, WebError> {
-        Ok(self.pool.acquire().await.map_err(DbError::from)?)
+        Ok(self.pool.acquire().await?)
     }
 }

@@ -21,7 +21,7 @@ use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
 use beanstock::outbox::Relay;
 use beanstock::poller::{Poller, PollerSettings};
-use beanstock::provision::{Names, Provisioned};
+use beanstock::provision::{Provisioned, ResourceSettings};
 use beanstock::shutdown::Shutdown;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
@@ -37,13 +37,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn names(self) -> Names {
+    pub(crate) fn resources(self) -> ResourceSettings {
         let suffix = if self == Self::Fifo { ".fifo" } else { "" };
-        Names {
+        ResourceSettings {
             queue_name: format!("updated_beans{suffix}"),
             dead_letter_queue_name: format!("DeadLetterQueue{suffix}"),
+            undelivered_queue_name: format!("undelivered_beans{suffix}"),
             topic_name: format!("updated_beans_sns{suffix}"),
-            max_receive_count: 5,
+            ..ResourceSettings::default()
         }
     }
 }
@@ -83,7 +84,7 @@ impl TestApp {
         let shutdown = Shutdown::default();
         let endpoint = endpoint(&shutdown).await;
         let sdk = local::sdk_config(endpoint.url()).await;
-        let resources = local::provision_at(&sdk, &kind.names()).await.unwrap();
+        let resources = local::provision_at(&sdk, &kind.resources()).await.unwrap();
         Self {
             database,
             pool,
@@ -106,7 +107,9 @@ impl TestApp {
             clock: Arc::clone(&self.clock),
             sns: app::sns_client(&sdk),
             sqs: app::sqs_client(&sdk, Duration::from_secs(1)),
-            resources: local::provision_at(&sdk, &self.kind.names()).await.unwrap(),
+            resources: local::provision_at(&sdk, &self.kind.resources())
+                .await
+                .unwrap(),
             sdk,
             shutdown: Shutdown::default(),
             kind: self.kind,

@@ -88,7 +88,7 @@ impl Site {
     pub(crate) async fn rows_of(&self, table: &str) -> i64 {
         let count = format!("SELECT COUNT(*) FROM {table}");
         sqlx::query_scalar(AssertSqlSafe(count))
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.pool.acquire().await.unwrap())
             .await
             .unwrap()
     }

@@ -1,29 +1,32 @@
 //! The commands.
 
+mod complaint;
+mod provision;
+mod serve;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use aws_config::BehaviorVersion;
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tokio::net::TcpListener;
 
-use crate::app::{self, App, Part};
+use crate::app;
 use crate::audit::audit;
+use crate::check::{Line, Verdict, check_database, check_messaging};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{DatabaseSettings, LogSettings, MessagingSettings, WebSettings};
+use crate::config::{Credentials, DatabaseSettings, LogSettings, MessagingSettings};
+use crate::credentials;
 use crate::db::{self, DbError, Pool, PoolSettings};
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::SqsQueue;
-use crate::poller::backoff;
-use crate::provision::{self, Names};
+use crate::provision::ResourceSettings;
 use crate::publish::{self, Form, Summary};
-use crate::shutdown::Shutdown;
 use crate::status::{QueueStatus, Status, read_status};
-use crate::telemetry::Streak;
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
@@ -50,27 +53,31 @@ enum Command {
     #[cfg(feature = "local")]
     LocalAws(crate::local::LocalAwsSettings),
     /// Runs the website, the poller, the relay and the collector against your database and AWS.
-    Serve(Box<Serve>),
+    Serve(Box<serve::Serve>),
     /// Brings the database's schema up to date.
     Migrate {
         #[command(flatten)]
         database: DatabaseSettings,
     },
     /// Creates the queues, the topic and the subscription, and repairs what has drifted.
-    Provision {
+    Provision(Box<provision::Provision>),
+    /// Tries everything `serve` will need, tells what is wrong and what to do, and changes nothing.
+    ///
+    /// Exits with 1 if something is broken.
+    Check {
         #[command(flatten)]
-        names: Names,
+        database: Box<DatabaseSettings>,
         #[command(flatten)]
-        messaging: MessagingSettings,
+        messaging: Box<MessagingSettings>,
     },
     /// Publishes the updates in a file, one a line: `3:Excelsa:9` or JSON.
     Publish(Box<Publish>),
     /// Tells how many updates wait, since when, and how deep the queues are.
     Status {
         #[command(flatten)]
-        database: DatabaseSettings,
+        database: Box<DatabaseSettings>,
         #[command(flatten)]
-        messaging: MessagingSettings,
+        messaging: Box<MessagingSettings>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -85,19 +92,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Serve {
-    /// Run only these parts.
-    #[arg(long, value_delimiter = ',', value_enum)]
-    only: Vec<Part>,
-    #[command(flatten)]
-    web: WebSettings,
-    #[command(flatten)]
-    database: DatabaseSettings,
-    #[command(flatten)]
-    messaging: MessagingSettings,
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,7 +112,7 @@ struct Publish {
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     local_aws_port: u16,
     #[command(flatten)]
-    names: Names,
+    resources: ResourceSettings,
     #[command(flatten)]
     messaging: MessagingSettings,
 }
@@ -126,8 +120,18 @@ struct Publish {
 /// Reads the command line and the environment. A variable that is set but empty counts as not set,
 /// as in `PORT= beanstock serve`.
 pub fn parse() -> Cli {
-    let command = without_empty_variables(Cli::command());
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    let mut command = without_empty_variables(command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.unwrap_or_else(|error| match complaint::about(&command, &error) {
+        Some(complaint) => clap::Error::raw(ErrorKind::InvalidValue, complaint + "\n").exit(),
+        None => error.exit(),
+    })
+}
+
+/// All commands with their settings, as clap knows them.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {
@@ -152,10 +156,6 @@ fn environment_variable(name: &std::ffi::OsStr) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 
-/// How long `serve` lets its parts finish; container engines kill after ten seconds. A long poll
-/// that is cut off may leave messages invisible until their timeout ends, and that is all.
-const GRACE: Duration = Duration::from_secs(7);
-
 /// Runs the chosen command. The exit code tells success from findings and refusals; errors come
 /// back as errors.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
@@ -170,12 +170,16 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             crate::local::run_aws(settings).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Serve(settings) => serve(*settings).await,
+        Command::Serve(settings) => serve::serve(*settings).await,
         Command::Migrate { database } => {
             db::migrate(&connect(&database).await?).await?;
             print("The schema is up to date.")
         }
-        Command::Provision { names, messaging } => provision(&names, &messaging).await,
+        Command::Provision(settings) => provision::provision(*settings).await,
+        Command::Check {
+            database,
+            messaging,
+        } => check(&database, &messaging).await,
         Command::Publish(settings) => publish(*settings).await,
         Command::Status {
             database,
@@ -196,11 +200,22 @@ fn print(text: &str) -> Result<ExitCode> {
 
 /// Connects, or tells why that is not possible.
 async fn connect(database: &DatabaseSettings) -> Result<Pool> {
-    let settings = database.pool()?;
+    let settings = signed_in(database).await?;
     db::reach(&settings)
         .await
         .with_context(|| unreachable_at(&settings))?;
     Ok(db::connect(&settings))
+}
+
+/// Reads where the database is, with credentials from AWS if they come from there.
+async fn signed_in(database: &DatabaseSettings) -> Result<PoolSettings> {
+    let mut settings = database.pool()?;
+    let access = database.credentials()?;
+    if access != Credentials::Fixed {
+        let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        credentials::sign_in(&mut settings, &access, &aws).await?;
+    }
+    Ok(settings)
 }
 
 fn unreachable_at(settings: &PoolSettings) -> String {
@@ -214,100 +229,6 @@ fn unmigrated(error: DbError) -> anyhow::Error {
     } else {
         error.into()
     }
-}
-
-/// Waits until the database is there: starting must not depend on who starts first. A server that
-/// answers and refuses will go on refusing.
-async fn wait_for_database(settings: &PoolSettings, shutdown: &Shutdown) -> Result<()> {
-    let mut streak = Streak::default();
-    loop {
-        let error = match db::reach(settings).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        if error.is_refusal() {
-            return Err(error).with_context(|| unreachable_at(settings));
-        }
-        let failures = streak.failed("reaching the database", &error);
-        shutdown.sleep(backoff::before_probe(failures)).await;
-    }
-}
-
-/// A part that was asked for by name cannot do without its setting.
-fn check_parts(only: &[Part], messaging: &MessagingSettings) -> Result<()> {
-    for part in only {
-        match part {
-            Part::Poller | Part::Collector if messaging.queue().is_none() => {
-                bail!("--only {part:?} needs QUEUE_URL (`beanstock provision` prints it)")
-            }
-            Part::Relay if messaging.topic().is_none() => {
-                bail!("--only {part:?} needs TOPIC_ARN (`beanstock provision` prints it)")
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-async fn serve(settings: Serve) -> Result<ExitCode> {
-    check_parts(&settings.only, &settings.messaging)?;
-    let parts = if settings.only.is_empty() {
-        Part::ALL.to_vec()
-    } else {
-        settings.only
-    };
-    let database = settings.database.pool()?;
-    let pool = db::connect(&database);
-    let shutdown = Shutdown::default();
-    let app = App::new(pool.clone(), shutdown.clone());
-    app.expect(&parts);
-    if parts.contains(&Part::Web) {
-        let port = settings.web.port();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .with_context(|| {
-                format!("cannot listen on 127.0.0.1:{port}; set PORT to a port that is free")
-            })?;
-        tracing::info!("the website is at http://{}", listener.local_addr()?);
-        app.start_web(listener);
-    }
-    let work = async {
-        wait_for_database(&database, &shutdown).await?;
-        db::migrate(&pool).await?;
-        if parts.iter().any(|part| *part != Part::Web) {
-            let aws = app::load_aws(&settings.messaging).await;
-            app.start_messaging(&settings.messaging, &aws, &parts)
-                .await?;
-        }
-        anyhow::Ok(())
-    };
-    let result = tokio::select! {
-        result = work => match result {
-            Ok(()) => shutdown.requested().await.map_err(anyhow::Error::from),
-            Err(error) => Err(error),
-        },
-        result = shutdown.requested() => result.map_err(anyhow::Error::from),
-    };
-    tracing::info!("stopping");
-    shutdown.finish(GRACE).await;
-    result.map(|()| ExitCode::SUCCESS)
-}
-
-async fn provision(names: &Names, messaging: &MessagingSettings) -> Result<ExitCode> {
-    let aws = app::load_aws(messaging).await;
-    let sqs = app::sqs_client(&aws, Duration::ZERO);
-    let sns = app::sns_client(&aws);
-    let provisioned = provision::provision(&sqs, &sns, names).await?;
-    for change in &provisioned.changes {
-        print(change)?;
-    }
-    if provisioned.changes.is_empty() {
-        print("Everything was right already.")?;
-    }
-    print(&format!(
-        "\nQUEUE_URL={}\nDEAD_LETTER_QUEUE_URL={}\nTOPIC_ARN={}",
-        provisioned.queue_url, provisioned.dead_letter_queue_url, provisioned.topic_arn
-    ))
 }
 
 async fn publish(settings: Publish) -> Result<ExitCode> {
@@ -342,7 +263,7 @@ async fn publisher(settings: &Publish) -> Result<SnsPublisher> {
         let endpoint = format!("http://127.0.0.1:{}", settings.local_aws_port);
         let arn = format!(
             "arn:aws:sns:{REGION}:{ACCOUNT}:{}",
-            settings.names.topic_name
+            settings.resources.topic_name
         );
         let sns = app::sns_client(&crate::local::sdk_config(&endpoint).await);
         return Ok(SnsPublisher::new(sns, arn));
@@ -352,7 +273,10 @@ async fn publisher(settings: &Publish) -> Result<SnsPublisher> {
          one that runs on this machine",
     )?;
     let aws = app::load_aws(&settings.messaging).await;
-    Ok(SnsPublisher::new(app::sns_client(&aws), topic.to_owned()))
+    Ok(SnsPublisher::new(
+        app::sns_client(&aws.sns),
+        topic.to_owned(),
+    ))
 }
 
 fn tell(summary: &Summary) -> Result<ExitCode> {
@@ -381,7 +305,7 @@ async fn status(
     let mut status = status.map_err(unmigrated)?;
     if messaging.queue().is_some() || messaging.dead_letter_queue().is_some() {
         let aws = app::load_aws(messaging).await;
-        let sqs = app::sqs_client(&aws, Duration::ZERO);
+        let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
         let depth = async |url: Option<&str>| -> Result<Option<QueueStatus>> {
             let Some(url) = url else { return Ok(None) };
             let queue = SqsQueue::new(sqs.clone(), url.to_owned(), messaging.visibility());
@@ -416,6 +340,29 @@ fn describe(status: &Status) -> String {
         queue(status.queue),
         queue(status.dead_letter_queue),
     )
+}
+
+async fn check(database: &DatabaseSettings, messaging: &MessagingSettings) -> Result<ExitCode> {
+    let mut lines = match signed_in(database).await {
+        Ok(settings) => check_database(&settings, || SystemClock.now()).await,
+        Err(error) => vec![Line {
+            verdict: Verdict::Broken,
+            subject: "database",
+            found: format!("{error:#}"),
+            remedy: String::new(),
+        }],
+    };
+    let aws = app::load_aws(messaging).await;
+    lines.extend(check_messaging(messaging, &aws).await);
+    for line in &lines {
+        print(&line.to_string())?;
+    }
+    let broken = lines.iter().any(|line| line.verdict == Verdict::Broken);
+    Ok(if broken {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 async fn audit_books(database: &DatabaseSettings, json: bool) -> Result<ExitCode> {

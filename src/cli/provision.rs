@@ -1,0 +1,79 @@
+//! `beanstock provision`: queues, topic and subscription, or what is to be known about them.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::print;
+use crate::app;
+use crate::config::MessagingSettings;
+use crate::provision::{self, Account, Mode, ResourceSettings, cloudformation, iam};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Provision {
+    /// Change nothing, and list what would be changed
+    #[arg(long)]
+    dry_run: bool,
+    /// Print policies or a template instead, without asking AWS anything
+    #[arg(long, value_enum, conflicts_with = "dry_run")]
+    print: Option<Print>,
+    #[command(flatten)]
+    resources: ResourceSettings,
+    #[command(flatten)]
+    messaging: MessagingSettings,
+}
+
+/// What can be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Print {
+    /// The smallest policies for the application, a supplier's publisher and an operator.
+    Iam,
+    /// A template with the same resources.
+    Cloudformation,
+}
+
+pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
+    settings.resources.check()?;
+    if let Some(what) = settings.print {
+        let document = match what {
+            Print::Iam => iam::policies(&settings.resources, &account(&settings.messaging)),
+            Print::Cloudformation => cloudformation::template(&settings.resources),
+        };
+        return print(&serde_json::to_string_pretty(&document)?);
+    }
+    let (mode, word) = if settings.dry_run {
+        (Mode::Plan, "to do")
+    } else {
+        (Mode::Apply, "done")
+    };
+    let aws = app::load_aws(&settings.messaging).await;
+    let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
+    let sns = app::sns_client(&aws.sns);
+    let provisioned = provision::provision(&sqs, &sns, &settings.resources, mode).await?;
+    for change in &provisioned.changes {
+        print(&format!("{word}: {change}"))?;
+    }
+    if provisioned.changes.is_empty() {
+        print("Everything is right already.")?;
+    }
+    if mode == Mode::Plan {
+        return print("Nothing was changed.");
+    }
+    print(&format!(
+        "\nQUEUE_URL={}\nDEAD_LETTER_QUEUE_URL={}\nUNDELIVERED_QUEUE_URL={}\nTOPIC_ARN={}",
+        provisioned.queue_url,
+        provisioned.dead_letter_queue_url,
+        provisioned.undelivered_queue_url,
+        provisioned.topic_arn
+    ))
+}
+
+/// The account to put into policies: that of the topic if it is set, else words to be replaced.
+fn account(messaging: &MessagingSettings) -> Account {
+    messaging.topic().and_then(Account::of).unwrap_or(Account {
+        partition: "aws".to_owned(),
+        region: messaging.region().unwrap_or("REGION").to_owned(),
+        id: "ACCOUNT".to_owned(),
+    })
+}

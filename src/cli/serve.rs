@@ -1,0 +1,159 @@
+//! `beanstock serve`: the parts against your database and AWS.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::net::TcpListener;
+
+use super::unreachable_at;
+use crate::app::{self, App, Aws, Part};
+use crate::config::{
+    Credentials, DatabaseSettings, ListenSettings, MessagingSettings, WebSettings, cannot_listen,
+    reference,
+};
+use crate::credentials;
+use crate::db::{self, PoolSettings};
+use crate::poller::backoff;
+use crate::provision::{self, Mode, ResourceSettings};
+use crate::shutdown::Shutdown;
+use crate::telemetry::Streak;
+
+/// How long the parts may take to finish; container engines kill after ten seconds. A long poll
+/// that is cut off may leave messages invisible until their timeout ends, and that is all.
+const GRACE: Duration = Duration::from_secs(7);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// Run only these parts
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<Part>,
+    /// Whether to create and repair queues, topic and subscription first (needs an operator's
+    /// rights)
+    #[arg(long, env = "PROVISION", default_value_t = false,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    provision: bool,
+    #[command(flatten)]
+    listen: ListenSettings,
+    #[command(flatten)]
+    web: WebSettings,
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    messaging: MessagingSettings,
+    #[command(flatten)]
+    resources: ResourceSettings,
+}
+
+impl Serve {
+    fn parts(&self) -> Vec<Part> {
+        if self.only.is_empty() {
+            Part::ALL.to_vec()
+        } else {
+            self.only.clone()
+        }
+    }
+
+    /// A part that was asked for by name cannot do without its setting.
+    fn check_parts(&self) -> Result<()> {
+        for part in &self.only {
+            let (variable, found) = match part {
+                Part::Web => continue,
+                Part::Poller | Part::Collector => ("QUEUE_URL", self.messaging.queue()),
+                Part::Relay => ("TOPIC_ARN", self.messaging.topic()),
+            };
+            if found.is_none() && !self.provision {
+                let what_for =
+                    format!("--only {part:?} needs it (`beanstock provision` prints it)");
+                bail!(reference::missing(variable, &what_for));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs until SIGTERM or Ctrl-C.
+pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
+    settings.check_parts()?;
+    let parts = settings.parts();
+    let mut database = settings.database.pool()?;
+    let access = settings.database.credentials()?;
+    let aws = app::load_aws(&settings.messaging).await;
+    credentials::sign_in(&mut database, &access, &aws.all).await?;
+    let pool = db::connect(&database);
+    let shutdown = Shutdown::default();
+    let app = App::new(pool.clone(), shutdown.clone());
+    app.expect(&parts);
+    if parts.contains(&Part::Web) {
+        let address = settings.listen.address(settings.web.port())?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| cannot_listen(address, "PORT"))?;
+        tracing::info!("the website is at http://{}", listener.local_addr()?);
+        app.start_web(listener, settings.web.front());
+    }
+    keep_signed_in(&app, &database, access, &aws);
+    let work = async {
+        wait_for_database(&database, &shutdown).await?;
+        db::migrate(&pool).await?;
+        let mut messaging = settings.messaging;
+        if settings.provision {
+            set_up(&settings.resources, &mut messaging, &aws).await?;
+        }
+        if parts.iter().any(|part| *part != Part::Web) {
+            app.start_messaging(&messaging, &aws, &parts).await?;
+        }
+        anyhow::Ok(())
+    };
+    let result = tokio::select! {
+        result = work => match result {
+            Ok(()) => shutdown.requested().await.map_err(anyhow::Error::from),
+            Err(error) => Err(error),
+        },
+        result = shutdown.requested() => result.map_err(anyhow::Error::from),
+    };
+    tracing::info!("stopping");
+    shutdown.finish(GRACE).await;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+fn keep_signed_in(app: &App, database: &PoolSettings, access: Credentials, aws: &Aws) {
+    if access != Credentials::Fixed {
+        let (pool, stop) = (app.pool.clone(), app.shutdown.clone());
+        let fresh = credentials::keep_fresh(pool, database.clone(), access, aws.all.clone(), stop);
+        app.shutdown.tasks.spawn(fresh);
+    }
+}
+
+/// Provisions, and uses what was provisioned.
+async fn set_up(
+    resources: &ResourceSettings,
+    messaging: &mut MessagingSettings,
+    aws: &Aws,
+) -> Result<()> {
+    let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
+    let sns = app::sns_client(&aws.sns);
+    let provisioned = provision::provision(&sqs, &sns, resources, Mode::Apply).await?;
+    for change in &provisioned.changes {
+        tracing::info!("provisioned: {change}");
+    }
+    messaging.set_resources(&provisioned);
+    Ok(())
+}
+
+/// Waits until the database is there: starting must not depend on who starts first. A server that
+/// answers and refuses will go on refusing.
+async fn wait_for_database(settings: &PoolSettings, shutdown: &Shutdown) -> Result<()> {
+    let mut streak = Streak::default();
+    loop {
+        let error = match db::reach(settings).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if error.is_refusal() || error.is_tls() {
+            return Err(error).with_context(|| unreachable_at(settings));
+        }
+        let failures = streak.failed("reaching the database", &error);
+        shutdown.sleep(backoff::before_probe(failures)).await;
+    }
+}

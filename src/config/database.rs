@@ -1,0 +1,315 @@
+//! Where the database is, how the way to it is protected, and how it lets us in.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use url::Url;
+
+use super::{Secret, reference};
+use crate::db::PoolSettings;
+
+/// Where the database is.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseSettings {
+    /// The database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    /// The database's host, instead of a URL (the lab's name)
+    #[arg(long, env = "APP_DB_HOST")]
+    app_db_host: Option<String>,
+    /// The database's user (the lab's name)
+    #[arg(long, env = "APP_DB_USER")]
+    app_db_user: Option<String>,
+    /// That user's password (the lab's name)
+    #[arg(long, env = "APP_DB_PASSWORD", hide_env_values = true)]
+    app_db_password: Option<Secret>,
+    /// The database's name (the lab's name)
+    #[arg(long, env = "APP_DB_NAME")]
+    app_db_name: Option<String>,
+    /// How the connection is encrypted and the server verified
+    #[arg(long, env = "DATABASE_TLS", hide_possible_values = true)]
+    database_tls: Option<Tls>,
+    /// The authorities that may have signed the server's certificate, like Amazon RDS's bundle
+    #[arg(long, env = "DATABASE_CA")]
+    database_ca: Option<PathBuf>,
+    /// How to sign in: with the password, or as the AWS role with a token (RDS IAM authentication)
+    #[arg(
+        long,
+        env = "DATABASE_AUTH",
+        default_value = "password",
+        hide_possible_values = true
+    )]
+    database_auth: Auth,
+    /// Where Secrets Manager keeps user and password, read again every minute
+    #[arg(long, env = "DATABASE_SECRET")]
+    database_secret: Option<String>,
+    /// The most connections to open
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16,
+          value_parser = clap::value_parser!(u32).range(2..=1000))]
+    database_pool_size: u32,
+}
+
+/// How the connection to the database is protected, in the terms of `MySQL`'s `--ssl-mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tls {
+    /// Never encrypted.
+    Disabled,
+    /// Encrypted if the server can.
+    Preferred,
+    /// Encrypted, whoever answers.
+    Required,
+    /// Encrypted, and the server's certificate is signed by an authority we trust.
+    VerifyCa,
+    /// The same, and the certificate is for this host.
+    VerifyIdentity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Auth {
+    Password,
+    Iam,
+}
+
+/// What opens the database's door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// The user and password in the settings.
+    Fixed,
+    /// A token signed with the role's AWS credentials, valid for fifteen minutes.
+    IamToken,
+    /// User and password from this secret.
+    Secret(String),
+}
+
+/// How long to wait for a free connection before saying that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl DatabaseSettings {
+    /// Reads where the database is.
+    ///
+    /// # Errors
+    /// A setting is missing or cannot be used; the message names it.
+    pub fn pool(&self) -> Result<PoolSettings> {
+        let options = self.protected(self.location()?)?;
+        ensure!(
+            options.get_database().is_some_and(|name| !name.is_empty()),
+            reference::wrong("DATABASE_URL", None)
+        );
+        Ok(PoolSettings {
+            options,
+            max_connections: self.database_pool_size,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+        })
+    }
+
+    /// What opens the door.
+    ///
+    /// # Errors
+    /// Two ways are set at once.
+    pub fn credentials(&self) -> Result<Credentials> {
+        match (self.database_auth, &self.database_secret) {
+            (Auth::Password, None) => Ok(Credentials::Fixed),
+            (Auth::Password, Some(secret)) => Ok(Credentials::Secret(secret.clone())),
+            (Auth::Iam, None) => Ok(Credentials::IamToken),
+            (Auth::Iam, Some(_)) => bail!(
+                "DATABASE_AUTH=iam needs no password, and DATABASE_SECRET names one; set only one \
+                 of the two"
+            ),
+        }
+    }
+
+    fn location(&self) -> Result<MySqlConnectOptions> {
+        if let Some(url) = &self.database_url {
+            let url = url.expose().trim();
+            let known = url.starts_with("mysql://") || url.starts_with("mariadb://");
+            return match MySqlConnectOptions::from_str(url) {
+                Ok(options) if known => Ok(options),
+                _ => bail!(reference::wrong("DATABASE_URL", None)),
+            };
+        }
+        let Some(host) = &self.app_db_host else {
+            bail!(
+                "{}. The lab's APP_DB_HOST works too, and `beanstock local` brings its own database",
+                reference::missing("DATABASE_URL", "there is no database to work with")
+            );
+        };
+        let mut options = MySqlConnectOptions::new()
+            .host(host)
+            .username(self.app_db_user.as_deref().unwrap_or("root"))
+            .database(self.app_db_name.as_deref().unwrap_or("COFFEE"));
+        if let Some(password) = &self.app_db_password {
+            options = options.password(password.expose());
+        }
+        Ok(options)
+    }
+
+    /// Without a word about it, the way to another machine is encrypted.
+    fn protected(&self, options: MySqlConnectOptions) -> Result<MySqlConnectOptions> {
+        let local = is_local(&options);
+        let mut options = options;
+        if let Some(path) = &self.database_ca {
+            let pem = std::fs::read(path).ok();
+            let pem = pem.filter(|pem| pem.windows(11).any(|part| part == b"-----BEGIN "));
+            let Some(pem) = pem else {
+                bail!(reference::wrong("DATABASE_CA", path.to_str()));
+            };
+            options = options.ssl_ca_from_pem(pem);
+        }
+        let mode = match self.database_tls {
+            Some(tls) => tls.into(),
+            None if self.url_names_tls() => options.get_ssl_mode(),
+            None if self.database_ca.is_some() => MySqlSslMode::VerifyIdentity,
+            None if local => MySqlSslMode::Preferred,
+            None => MySqlSslMode::Required,
+        };
+        let in_the_open = matches!(mode, MySqlSslMode::Disabled | MySqlSslMode::Preferred);
+        if self.database_auth == Auth::Iam {
+            ensure!(
+                !in_the_open || local,
+                "DATABASE_AUTH=iam sends a token that must not be read on the way; set \
+                 DATABASE_TLS=required or stronger"
+            );
+            options = options.enable_cleartext_plugin(true);
+        }
+        Ok(options.ssl_mode(mode))
+    }
+
+    fn url_names_tls(&self) -> bool {
+        let url = self.database_url.as_ref();
+        let url = url.and_then(|url| Url::parse(url.expose()).ok());
+        url.is_some_and(|url| {
+            url.query_pairs()
+                .any(|(name, _)| matches!(name.as_ref(), "ssl-mode" | "sslmode"))
+        })
+    }
+}
+
+impl From<Tls> for MySqlSslMode {
+    fn from(tls: Tls) -> Self {
+        match tls {
+            Tls::Disabled => Self::Disabled,
+            Tls::Preferred => Self::Preferred,
+            Tls::Required => Self::Required,
+            Tls::VerifyCa => Self::VerifyCa,
+            Tls::VerifyIdentity => Self::VerifyIdentity,
+        }
+    }
+}
+
+/// Whether nobody else can listen on the way to the server.
+pub fn is_local(options: &MySqlConnectOptions) -> bool {
+    let host = options.get_host();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    options.get_socket().is_some()
+        || host == "localhost"
+        || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Settings {
+        #[command(flatten)]
+        database: DatabaseSettings,
+    }
+
+    fn parse(args: &[&str]) -> DatabaseSettings {
+        Settings::parse_from([&["test"], args].concat()).database
+    }
+
+    fn mode(args: &[&str]) -> MySqlSslMode {
+        parse(args).pool().unwrap().options.get_ssl_mode()
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let settings = parse(&["--database-url", "mysql://u:hunter2@h/d"]);
+
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_wrong_url_names_the_variable_and_an_example_and_not_the_secret() {
+        for url in ["hunter2", "postgres://u:hunter2@h/d", "mysql://u:hunter2@h"] {
+            let error = parse(&["--database-url", url])
+                .pool()
+                .unwrap_err()
+                .to_string();
+
+            assert!(error.contains("DATABASE_URL=mysql://"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_way_to_another_machine_is_encrypted_unless_somebody_says_otherwise() {
+        let far = "mysql://u@db.example.com/d";
+        let near = "mysql://u@127.0.0.1/d";
+        let said = "mysql://u@db.example.com/d?ssl-mode=DISABLED";
+
+        assert!(matches!(
+            mode(&["--database-url", far]),
+            MySqlSslMode::Required
+        ));
+        assert!(matches!(
+            mode(&["--app-db-host", "db.example.com"]),
+            MySqlSslMode::Required
+        ));
+        assert!(matches!(
+            mode(&["--database-url", near]),
+            MySqlSslMode::Preferred
+        ));
+        assert!(matches!(
+            mode(&["--database-url", said]),
+            MySqlSslMode::Disabled
+        ));
+        let stronger = ["--database-url", said, "--database-tls", "verify-ca"];
+        assert!(matches!(mode(&stronger), MySqlSslMode::VerifyCa));
+    }
+
+    #[test]
+    fn a_file_of_authorities_must_be_one() {
+        let args = ["--app-db-host", "h", "--database-ca", "/dev/null"];
+
+        let error = parse(&args).pool().unwrap_err().to_string();
+
+        assert!(error.contains("DATABASE_CA is `/dev/null`"), "{error}");
+    }
+
+    #[test]
+    fn a_token_is_not_sent_in_the_open() {
+        let args = ["--app-db-host", "h", "--database-auth", "iam"];
+        assert!(parse(&args).pool().is_ok());
+
+        let open = [&args[..], &["--database-tls", "preferred"]].concat();
+        let error = parse(&open).pool().unwrap_err().to_string();
+
+        assert!(error.contains("DATABASE_TLS=required"), "{error}");
+    }
+
+    #[test]
+    fn the_labs_names_mean_the_same() {
+        let args = [
+            "--app-db-host",
+            "localhost",
+            "--app-db-user",
+            "nodeapp",
+            "--app-db-password",
+            "coffee",
+        ];
+
+        let options = parse(&args).pool().unwrap().options;
+
+        assert_eq!(options.get_username(), "nodeapp");
+        assert_eq!(options.get_database(), Some("COFFEE"));
+    }
+}

@@ -1,0 +1,153 @@
+//! Where the queue and the topic are, and how to poll.
+
+use std::time::Duration;
+
+use super::parse;
+
+/// Where the queue and the topic are.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Queue and topic")]
+pub struct MessagingSettings {
+    /// AWS region; credentials come from the SDK's provider chain
+    #[arg(long, env = "AWS_REGION", value_parser = parse::region)]
+    aws_region: Option<String>,
+    /// AWS region (the lab's name)
+    #[arg(long, env = "SQS_REGION", value_parser = parse::region)]
+    sqs_region: Option<String>,
+    /// Endpoint of all AWS services, if it is not AWS
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_parser = parse::endpoint)]
+    aws_endpoint_url: Option<String>,
+    /// Endpoint of SQS, like a VPC endpoint
+    #[arg(long, env = "AWS_ENDPOINT_URL_SQS", value_parser = parse::endpoint)]
+    aws_endpoint_url_sqs: Option<String>,
+    /// Endpoint of SNS, like a VPC endpoint
+    #[arg(long, env = "AWS_ENDPOINT_URL_SNS", value_parser = parse::endpoint)]
+    aws_endpoint_url_sns: Option<String>,
+    /// The queue to poll
+    #[arg(long, env = "QUEUE_URL", value_parser = parse::queue_url)]
+    queue_url: Option<String>,
+    /// The queue to poll (the lab's name)
+    #[arg(long, env = "SQS_ENDPOINT", value_parser = parse::queue_url)]
+    sqs_endpoint: Option<String>,
+    /// The dead-letter queue to collect from
+    #[arg(long, env = "DEAD_LETTER_QUEUE_URL", value_parser = parse::queue_url)]
+    dead_letter_queue_url: Option<String>,
+    /// The queue of messages that the topic could not deliver, polled as well
+    #[arg(long, env = "UNDELIVERED_QUEUE_URL", value_parser = parse::queue_url)]
+    undelivered_queue_url: Option<String>,
+    /// The topic to publish to
+    #[arg(long, env = "TOPIC_ARN", value_parser = parse::topic_arn)]
+    topic_arn: Option<String>,
+    /// How long received messages are invisible to others
+    #[arg(long, env = "VISIBILITY_TIMEOUT_IN_SEC", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(5..=43_200))]
+    visibility_timeout_in_sec: u64,
+    /// How long a receive waits for the first message
+    #[arg(long, env = "LONG_POLL_WAIT_IN_SEC", default_value_t = 20,
+          value_parser = clap::value_parser!(u64).range(0..=20))]
+    long_poll_wait_in_sec: u64,
+    /// Pollers to run when there is much to do; one when there is not
+    #[arg(long, env = "POLLERS", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub pollers: u16,
+    /// Whether dead letters are moved into the database, where staff see them
+    #[arg(long, env = "COLLECT_DEAD_LETTERS", default_value_t = true,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub collect_dead_letters: bool,
+}
+
+impl MessagingSettings {
+    /// The region, under either name.
+    pub fn region(&self) -> Option<&str> {
+        self.aws_region.as_deref().or(self.sqs_region.as_deref())
+    }
+
+    /// The endpoint of all services, if it is not AWS.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.aws_endpoint_url.as_deref()
+    }
+
+    /// The endpoint of SQS, if it is not AWS's public one.
+    pub fn sqs_endpoint(&self) -> Option<&str> {
+        self.aws_endpoint_url_sqs.as_deref().or(self.endpoint())
+    }
+
+    /// The endpoint of SNS, if it is not AWS's public one.
+    pub fn sns_endpoint(&self) -> Option<&str> {
+        self.aws_endpoint_url_sns.as_deref().or(self.endpoint())
+    }
+
+    /// The queue's URL, under either name.
+    pub fn queue(&self) -> Option<&str> {
+        self.queue_url.as_deref().or(self.sqs_endpoint.as_deref())
+    }
+
+    /// The dead-letter queue's URL.
+    pub fn dead_letter_queue(&self) -> Option<&str> {
+        self.dead_letter_queue_url.as_deref()
+    }
+
+    /// The URL of the queue that takes what the topic could not deliver.
+    pub fn undelivered_queue(&self) -> Option<&str> {
+        self.undelivered_queue_url.as_deref()
+    }
+
+    /// The topic's ARN.
+    pub fn topic(&self) -> Option<&str> {
+        self.topic_arn.as_deref()
+    }
+
+    /// How long received messages are invisible to others.
+    pub fn visibility(&self) -> Duration {
+        Duration::from_secs(self.visibility_timeout_in_sec)
+    }
+
+    /// How long a receive waits.
+    pub fn wait(&self) -> Duration {
+        Duration::from_secs(self.long_poll_wait_in_sec)
+    }
+
+    /// Points at what was provisioned.
+    pub fn set_resources(&mut self, found: &crate::provision::Provisioned) {
+        self.queue_url = Some(found.queue_url.clone());
+        self.dead_letter_queue_url = Some(found.dead_letter_queue_url.clone());
+        self.undelivered_queue_url = Some(found.undelivered_queue_url.clone());
+        self.topic_arn = Some(found.topic_arn.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Settings {
+        #[command(flatten)]
+        messaging: MessagingSettings,
+    }
+
+    fn parse(args: &[&str]) -> MessagingSettings {
+        Settings::parse_from([&["test"], args].concat()).messaging
+    }
+
+    #[test]
+    fn the_labs_names_mean_the_same() {
+        let url = "http://127.0.0.1:4566/000000000000/updated_beans.fifo";
+        let settings = parse(&["--sqs-endpoint", url, "--sqs-region", "eu-west-1"]);
+
+        assert_eq!(settings.queue(), Some(url));
+        assert_eq!(settings.region(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn a_services_own_endpoint_comes_before_the_one_for_all() {
+        let all = "http://127.0.0.1:4566";
+        let own = "https://vpce-0abc.sqs.us-east-1.vpce.amazonaws.com";
+        let settings = parse(&["--aws-endpoint-url", all, "--aws-endpoint-url-sqs", own]);
+
+        assert_eq!(settings.sqs_endpoint(), Some(own));
+        assert_eq!(settings.sns_endpoint(), Some(all));
+    }
+}

@@ -1,0 +1,178 @@
+//! Reading single values. What was expected is told by [`super::reference`], so errors are short.
+
+use std::net::IpAddr;
+use std::str::FromStr as _;
+
+use ipnet::IpNet;
+use url::Url;
+
+type Parsed<T> = Result<T, &'static str>;
+
+fn web_url(text: &str) -> Parsed<Url> {
+    let url = Url::parse(text.trim()).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or("not an http or https URL")
+}
+
+/// An endpoint.
+pub(super) fn endpoint(text: &str) -> Parsed<String> {
+    web_url(text)?;
+    Ok(text.trim().to_owned())
+}
+
+/// The site's own address: scheme, host and perhaps port.
+pub(super) fn site(text: &str) -> Parsed<Url> {
+    let url = web_url(text)?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let nobody = url.username().is_empty() && url.password().is_none();
+    if bare && nobody {
+        Ok(url)
+    } else {
+        Err("more than scheme, host and port")
+    }
+}
+
+/// A queue's URL ends with the account and the queue's name.
+pub(super) fn queue_url(text: &str) -> Parsed<String> {
+    let url = web_url(text)?;
+    let segments = url.path_segments().map_or(0, |segments| {
+        segments.filter(|segment| !segment.is_empty()).count()
+    });
+    if segments < 2 {
+        return Err("without the account and the name of a queue");
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// `arn:partition:service:region:account:resource`.
+pub(super) fn arn_of(text: &str, service: &str) -> Parsed<String> {
+    let text = text.trim();
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, found, _, _, resource]
+            if found == service && !partition.is_empty() && !resource.is_empty() =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("not such an ARN"),
+    }
+}
+
+/// A topic's ARN.
+pub(super) fn topic_arn(text: &str) -> Parsed<String> {
+    arn_of(text, "sns")
+}
+
+/// A role's ARN.
+pub(crate) fn role_arn(text: &str) -> Parsed<String> {
+    arn_of(text, "iam")
+}
+
+/// Somebody whom a policy may name: an ARN of IAM or STS, or an account's twelve digits.
+pub(crate) fn principal(text: &str) -> Parsed<String> {
+    let text = text.trim();
+    let account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if account {
+        return Ok(text.to_owned());
+    }
+    arn_of(text, "iam").or_else(|_| arn_of(text, "sts"))
+}
+
+/// What to log, in the words of `tracing`'s filters.
+pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("not a filter"),
+    }
+}
+
+/// The name of a region.
+pub(super) fn region(text: &str) -> Parsed<String> {
+    let text = text.trim();
+    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.bytes().all(letters) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a region")
+    }
+}
+
+/// The name of a queue or topic; SQS allows 80 characters, `.fifo` included.
+pub(crate) fn resource_name(text: &str) -> Parsed<String> {
+    let stem = text.strip_suffix(".fifo").unwrap_or(text);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if (1..=75).contains(&stem.len()) && stem.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a name")
+    }
+}
+
+/// An address or a network.
+pub(super) fn network(text: &str) -> Parsed<IpNet> {
+    let text = text.trim();
+    let address = || IpAddr::from_str(text).ok().map(IpNet::from);
+    let network = IpNet::from_str(text).ok().or_else(address);
+    network.ok_or("not an address")
+}
+
+/// `key=value`, within what SQS and SNS both take.
+pub(crate) fn tag(text: &str) -> Parsed<(String, String)> {
+    let (key, value) = text.split_once('=').ok_or("without =")?;
+    let (key, value) = (key.trim(), value.trim());
+    if key.is_empty() || key.len() > 128 || value.len() > 256 {
+        return Err("too short or too long");
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_url_names_account_and_queue() {
+        assert!(queue_url("http://127.0.0.1:4566/000000000000/beans.fifo").is_ok());
+        for bad in [
+            "updated_beans.fifo",
+            "https://sqs.us-east-1.amazonaws.com",
+            "ftp://a/b/c",
+        ] {
+            assert!(queue_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_principal_is_an_arn_or_an_account() {
+        for good in ["123456789012", "arn:aws:iam::123456789012:role/r"] {
+            assert!(principal(good).is_ok(), "{good}");
+        }
+        for bad in ["*", "12345", "arn:aws:s3:::bucket", "arn:aws:iam::1:"] {
+            assert!(principal(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_sites_address_has_no_path_and_no_password() {
+        assert!(site("https://beans.example.com").is_ok());
+        for bad in [
+            "https://x.example/a",
+            "https://u:p@x.example",
+            "beans.example.com",
+            "https://",
+        ] {
+            assert!(site(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_may_be_one_address_or_a_network() {
+        assert!(
+            network("10.0.0.0/16")
+                .unwrap()
+                .contains(&IpAddr::from([10, 0, 9, 9]))
+        );
+        assert!(network("::1").is_ok());
+        assert!(network("10.0.0.0/33").is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! Every setting in one table: what is expected, and an example. The program's complaints and the
+//! README are written from it.
+
+/// What a setting takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable; the flag is the same in lower case with dashes.
+    pub variable: &'static str,
+    /// What is expected, to be read after "expected".
+    pub expected: &'static str,
+    /// A value that is accepted.
+    pub example: &'static str,
+    /// What holds without it, if that is no fixed value.
+    pub without: &'static str,
+}
+
+const fn setting(
+    variable: &'static str,
+    expected: &'static str,
+    example: &'static str,
+    without: &'static str,
+) -> Setting {
+    Setting {
+        variable,
+        expected,
+        example,
+        without,
+    }
+}
+
+const REQUIRED: &str = "–";
+const NONE: &str = "–";
+const DATABASE_EXAMPLE: &str = "mysql://user:password@host:3306/beanstock";
+const QUEUE_EXAMPLE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/updated_beans.fifo";
+const QUEUE: &str = "the URL of a queue";
+const NAME: &str = "up to 75 letters, digits, - and _, and .fifo for FIFO";
+const PORT: &str = "a port number from 0 to 65535 (0: any that is free)";
+const YES_OR_NO: &str = "true or false";
+
+/// All settings, in the order of the README.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "DATABASE_URL",
+        "a URL with a database",
+        DATABASE_EXAMPLE,
+        REQUIRED,
+    ),
+    setting(
+        "APP_DB_HOST",
+        "a host name",
+        "mydb.cluster-abc.us-east-1.rds.amazonaws.com",
+        NONE,
+    ),
+    setting("APP_DB_USER", "a user name", "nodeapp", "root"),
+    setting("APP_DB_PASSWORD", "a password", "coffee", NONE),
+    setting("APP_DB_NAME", "a database's name", "COFFEE", "COFFEE"),
+    setting(
+        "DATABASE_TLS",
+        "disabled, preferred, required, verify-ca or verify-identity",
+        "verify-identity",
+        "preferred for a local server, verify-identity with DATABASE_CA, else required",
+    ),
+    setting(
+        "DATABASE_CA",
+        "the path of a PEM file",
+        "/etc/ssl/rds-global-bundle.pem",
+        "the public authorities",
+    ),
+    setting("DATABASE_AUTH", "password or iam", "iam", ""),
+    setting(
+        "DATABASE_SECRET",
+        "the ARN or name of a secret",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:beanstock-AbCdEf",
+        NONE,
+    ),
+    setting("DATABASE_POOL_SIZE", "a number from 2 to 1000", "16", ""),
+    setting("AWS_REGION", "a region", "us-east-1", "the SDK's"),
+    setting("SQS_REGION", "a region", "us-east-1", "AWS_REGION"),
+    setting(
+        "AWS_ENDPOINT_URL",
+        "an http or https URL",
+        "http://127.0.0.1:4566",
+        "AWS",
+    ),
+    setting(
+        "AWS_ENDPOINT_URL_SQS",
+        "an http or https URL",
+        "https://vpce-0abc.sqs.us-east-1.vpce.amazonaws.com",
+        "AWS_ENDPOINT_URL",
+    ),
+    setting(
+        "AWS_ENDPOINT_URL_SNS",
+        "an http or https URL",
+        "https://vpce-0abc.sns.us-east-1.vpce.amazonaws.com",
+        "AWS_ENDPOINT_URL",
+    ),
+    setting("QUEUE_URL", QUEUE, QUEUE_EXAMPLE, "nothing is polled"),
+    setting("SQS_ENDPOINT", QUEUE, QUEUE_EXAMPLE, "QUEUE_URL"),
+    setting(
+        "DEAD_LETTER_QUEUE_URL",
+        QUEUE,
+        "https://sqs.us-east-1.amazonaws.com/123456789012/DeadLetterQueue.fifo",
+        "by the queue's redrive policy",
+    ),
+    setting(
+        "UNDELIVERED_QUEUE_URL",
+        QUEUE,
+        "https://sqs.us-east-1.amazonaws.com/123456789012/undelivered_beans.fifo",
+        "it is not polled",
+    ),
+    setting(
+        "TOPIC_ARN",
+        "the ARN of a topic",
+        "arn:aws:sns:us-east-1:123456789012:updated_beans_sns.fifo",
+        "nothing is published",
+    ),
+    setting(
+        "VISIBILITY_TIMEOUT_IN_SEC",
+        "seconds from 5 to 43200",
+        "30",
+        "",
+    ),
+    setting("LONG_POLL_WAIT_IN_SEC", "seconds from 0 to 20", "20", ""),
+    setting("POLLERS", "a number from 1 to 64", "4", ""),
+    setting("COLLECT_DEAD_LETTERS", YES_OR_NO, "false", ""),
+    setting("PORT", PORT, "8080", "8080"),
+    setting("APP_PORT", PORT, "3000", "PORT"),
+    setting("LISTEN_ADDRESS", "an IP address", "0.0.0.0", ""),
+    setting("ALLOW_UNAUTHENTICATED", YES_OR_NO, "true", ""),
+    setting(
+        "PUBLIC_URL",
+        "an http or https URL without a path",
+        "https://beans.example.com",
+        NONE,
+    ),
+    setting(
+        "TRUSTED_PROXIES",
+        "IP addresses or networks with commas between them",
+        "10.0.0.0/16,192.168.1.7",
+        "none",
+    ),
+    setting("PROVISION", YES_OR_NO, "true", ""),
+    setting("QUEUE_NAME", NAME, "updated_beans.fifo", ""),
+    setting("DEAD_LETTER_QUEUE_NAME", NAME, "DeadLetterQueue.fifo", ""),
+    setting("UNDELIVERED_QUEUE_NAME", NAME, "undelivered_beans.fifo", ""),
+    setting("TOPIC_NAME", NAME, "updated_beans_sns.fifo", ""),
+    setting("MAX_RECEIVE_COUNT", "a number from 1 to 1000", "5", ""),
+    setting(
+        "KMS_KEY",
+        "the ARN, id or alias of a KMS key",
+        "alias/beanstock",
+        "the key that SQS manages (SSE-SQS)",
+    ),
+    setting(
+        "TOPIC_PUBLISHERS",
+        "ARNs of users and roles, or account ids, with commas between them",
+        "arn:aws:iam::123456789012:role/supplier-3,210987654321",
+        "the topic's own account",
+    ),
+    setting(
+        "APPLICATION_ROLE",
+        "the ARN of a role",
+        "arn:aws:iam::123456789012:role/aws-elasticbeanstalk-ec2-role",
+        NONE,
+    ),
+    setting(
+        "RESOURCE_TAGS",
+        "key=value pairs with commas between them",
+        "application=beanstock,stage=production",
+        "",
+    ),
+    setting("LOCAL_AWS_PORT", PORT, "4566", ""),
+    setting("BEANSTOCK_DATA", "a folder", "./.beanstock", ""),
+    setting("RUST_LOG", "a level or filters", "beanstock=debug", ""),
+    setting("LOG_FORMAT", "text or json", "json", ""),
+];
+
+/// The entry for a variable.
+pub fn find(variable: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.variable == variable)
+}
+
+/// Complains about a value. Values that may hold secrets are left out by the caller.
+pub fn wrong(variable: &str, value: Option<&str>) -> String {
+    let found = value.map_or_else(
+        || format!("{variable} cannot be used"),
+        |value| format!("{variable} is `{value}`, which cannot be used"),
+    );
+    format!("{found}; {}", expected(variable))
+}
+
+/// Complains about a setting that is not there.
+pub fn missing(variable: &str, what_for: &str) -> String {
+    format!(
+        "{variable} is not set, and {what_for}; {}",
+        expected(variable)
+    )
+}
+
+fn expected(variable: &str) -> String {
+    find(variable).map_or_else(String::new, |setting| {
+        format!(
+            "expected {}, for example {variable}={}",
+            setting.expected, setting.example
+        )
+    })
+}

@@ -1,0 +1,120 @@
+//! Where the website listens, and what stands in front of it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use anyhow::{Result, ensure};
+use ipnet::IpNet;
+use url::Url;
+
+use super::{parse, reference};
+use crate::web::Front;
+
+/// Where a server listens. Beyond this machine only if somebody says so, until there are accounts.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ListenSettings {
+    /// The address to listen on
+    #[arg(long, env = "LISTEN_ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen_address: IpAddr,
+    /// Whether others than this machine may be let in although nobody has to sign in
+    #[arg(long, env = "ALLOW_UNAUTHENTICATED", default_value_t = false,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    allow_unauthenticated: bool,
+}
+
+impl ListenSettings {
+    /// The address, if it may be listened on.
+    ///
+    /// # Errors
+    /// It is open to others, and nobody said that this is meant.
+    pub fn address(&self, port: u16) -> Result<SocketAddr> {
+        ensure!(
+            self.listen_address.is_loopback() || self.allow_unauthenticated,
+            "LISTEN_ADDRESS={} would let everybody in who can reach this machine, and nobody has to \
+             sign in yet. If only people you trust can reach it (a private network, a proxy that \
+             asks for a password), set ALLOW_UNAUTHENTICATED=true",
+            self.listen_address
+        );
+        Ok(SocketAddr::new(self.listen_address, port))
+    }
+}
+
+/// The website.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Website")]
+pub struct WebSettings {
+    /// Port of the website
+    #[arg(long, env = "PORT")]
+    port: Option<u16>,
+    /// Port of the website (the lab's name)
+    #[arg(long, env = "APP_PORT")]
+    app_port: Option<u16>,
+    /// The address people type. The site answers to its host besides localhost; with https it asks
+    /// browsers to stay with https
+    #[arg(long, env = "PUBLIC_URL", value_parser = parse::site)]
+    public_url: Option<Url>,
+    /// Proxies whose word about a visitor's address and protocol is taken
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse::network)]
+    trusted_proxies: Vec<IpNet>,
+}
+
+impl WebSettings {
+    /// The port, under either name.
+    pub fn port(&self) -> u16 {
+        self.port.or(self.app_port).unwrap_or(8080)
+    }
+
+    /// What stands in front of the site.
+    pub fn front(&self) -> Front {
+        Front {
+            public_url: self.public_url.clone(),
+            trusted_proxies: self.trusted_proxies.as_slice().into(),
+        }
+    }
+}
+
+/// Says why an address cannot be listened on.
+pub fn cannot_listen(address: SocketAddr, port_variable: &str) -> String {
+    format!(
+        "cannot listen on {address}: the port may be taken; {}",
+        reference::wrong(port_variable, None)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Settings {
+        #[command(flatten)]
+        listen: ListenSettings,
+        #[command(flatten)]
+        web: WebSettings,
+    }
+
+    fn parse(args: &[&str]) -> Settings {
+        Settings::parse_from([&["test"], args].concat())
+    }
+
+    #[test]
+    fn listening_beyond_this_machine_has_to_be_meant() {
+        let open = ["--listen-address", "0.0.0.0"];
+        let error = parse(&open).listen.address(80).unwrap_err().to_string();
+        assert!(error.contains("ALLOW_UNAUTHENTICATED=true"), "{error}");
+
+        let meant = [&open[..], &["--allow-unauthenticated", "true"]].concat();
+        assert_eq!(
+            parse(&meant).listen.address(80).unwrap().to_string(),
+            "0.0.0.0:80"
+        );
+        assert!(parse(&[]).listen.address(80).is_ok());
+    }
+
+    #[test]
+    fn the_labs_port_means_the_same() {
+        assert_eq!(parse(&["--app-port", "3000"]).web.port(), 3000);
+        assert_eq!(parse(&[]).web.port(), 8080);
+    }
+}

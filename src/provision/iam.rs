@@ -1,0 +1,140 @@
+//! The smallest IAM policies with which Beanstock works, for whoever runs it.
+//!
+//! Tests record the calls that are really made and compare them with these.
+
+use serde_json::{Map, Value, json};
+
+use super::blueprint::Account;
+use super::settings::ResourceSettings;
+
+/// What the poller and the collector do with a queue. Batches need no actions of their own.
+pub const CONSUME: [&str; 4] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+];
+
+/// What `beanstock check` and `beanstock provision` read.
+const READ_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"];
+
+/// One policy for each who needs one: `application`, `publisher` and `operator`.
+pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
+    let mut policies = Map::new();
+    for (who, statements) in [
+        ("application", application(settings, account)),
+        ("publisher", publisher(settings, account)),
+        ("operator", operator(settings, account)),
+    ] {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+        policies.insert(who.to_owned(), policy);
+    }
+    Value::Object(policies)
+}
+
+fn queues(settings: &ResourceSettings, account: &Account) -> Vec<String> {
+    [
+        &settings.queue_name,
+        &settings.dead_letter_queue_name,
+        &settings.undelivered_queue_name,
+    ]
+    .map(|name| account.arn("sqs", name))
+    .to_vec()
+}
+
+fn topic(settings: &ResourceSettings, account: &Account) -> String {
+    account.arn("sns", &settings.topic_name)
+}
+
+fn allow(sid: &str, actions: &[&str], resource: impl Into<Value>) -> Value {
+    let resource = resource.into();
+    json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource})
+}
+
+/// Runs `serve` (all parts), `check` and `status`.
+fn application(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
+    let topic = topic(settings, account);
+    let dead_letters = account.arn("sqs", &settings.dead_letter_queue_name);
+    let mut statements = vec![
+        allow("ConsumeQueues", &CONSUME, queues(settings, account)),
+        allow("FindDeadLetterQueue", &["sqs:GetQueueUrl"], dead_letters),
+        allow("Publish", &["sns:Publish"], topic.clone()),
+        allow("CheckTopic", &READ_TOPIC, topic.clone()),
+        allow(
+            "CheckSubscription",
+            &["sns:GetSubscriptionAttributes"],
+            format!("{topic}:*"),
+        ),
+    ];
+    statements.extend(use_key(settings, account));
+    statements
+}
+
+/// A supplier's own script, or `beanstock publish`.
+fn publisher(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
+    let mut statements = vec![allow("Publish", &["sns:Publish"], topic(settings, account))];
+    statements.extend(use_key(settings, account));
+    statements
+}
+
+/// Runs `provision`.
+fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
+    let topic = topic(settings, account);
+    vec![
+        allow(
+            "ManageQueues",
+            &[
+                "sqs:CreateQueue",
+                "sqs:GetQueueUrl",
+                "sqs:GetQueueAttributes",
+                "sqs:SetQueueAttributes",
+                "sqs:ListQueueTags",
+                "sqs:TagQueue",
+            ],
+            queues(settings, account),
+        ),
+        allow(
+            "ManageTopic",
+            &[
+                "sns:CreateTopic",
+                "sns:GetTopicAttributes",
+                "sns:SetTopicAttributes",
+                "sns:ListTagsForResource",
+                "sns:TagResource",
+                "sns:ListSubscriptionsByTopic",
+                "sns:Subscribe",
+            ],
+            topic.clone(),
+        ),
+        allow(
+            "ManageSubscription",
+            &[
+                "sns:GetSubscriptionAttributes",
+                "sns:SetSubscriptionAttributes",
+            ],
+            format!("{topic}:*"),
+        ),
+    ]
+}
+
+/// What publishing to and receiving from resources under a key of our own takes (SQS Developer
+/// Guide, "Key management").
+fn use_key(settings: &ResourceSettings, account: &Account) -> Option<Value> {
+    let key = settings.kms_key.as_ref()?;
+    let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
+    if key.starts_with("arn:") {
+        return Some(allow("UseKey", &actions, key.clone()));
+    }
+    if let Some(alias) = key.strip_prefix("alias/") {
+        // Policies cannot name an alias as a resource, only as a condition.
+        let mut statement = allow("UseKey", &actions, account.arn("kms", "key/*"));
+        statement["Condition"] =
+            json!({"ForAnyValue:StringEquals": {"kms:ResourceAliases": format!("alias/{alias}")}});
+        return Some(statement);
+    }
+    Some(allow(
+        "UseKey",
+        &actions,
+        account.arn("kms", &format!("key/{key}")),
+    ))
+}

@@ -1,0 +1,99 @@
+//! What to create: names, encryption, and whom to let in.
+
+use anyhow::{Result, ensure};
+
+use crate::config::{principal, resource_name, role_arn, tag};
+use crate::messaging::sqs::is_fifo;
+
+const QUEUE: &str = "updated_beans.fifo";
+const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue.fifo";
+const UNDELIVERED_QUEUE: &str = "undelivered_beans.fifo";
+const TOPIC: &str = "updated_beans_sns.fifo";
+const MAX_RECEIVE_COUNT: u32 = 5;
+const TAG: &str = "application=beanstock";
+
+/// What to create. The defaults are those of the lab; names ending in `.fifo` make FIFO resources,
+/// others standard ones.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Resources")]
+pub struct ResourceSettings {
+    /// Name of the queue
+    #[arg(long, env = "QUEUE_NAME", default_value = QUEUE, value_parser = resource_name)]
+    pub queue_name: String,
+    /// Name of the dead-letter queue
+    #[arg(long, env = "DEAD_LETTER_QUEUE_NAME", default_value = DEAD_LETTER_QUEUE,
+          value_parser = resource_name)]
+    pub dead_letter_queue_name: String,
+    /// Name of the queue for what the topic cannot deliver, the subscription's dead-letter queue
+    #[arg(long, env = "UNDELIVERED_QUEUE_NAME", default_value = UNDELIVERED_QUEUE,
+          value_parser = resource_name)]
+    pub undelivered_queue_name: String,
+    /// Name of the topic
+    #[arg(long, env = "TOPIC_NAME", default_value = TOPIC, value_parser = resource_name)]
+    pub topic_name: String,
+    /// Receives after which a message is dead-lettered
+    #[arg(long, env = "MAX_RECEIVE_COUNT", default_value_t = MAX_RECEIVE_COUNT,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_receive_count: u32,
+    /// Key to encrypt queues and topic with; its policy must let `sns.amazonaws.com` use it
+    #[arg(long, env = "KMS_KEY")]
+    pub kms_key: Option<String>,
+    /// Others who may publish to the topic
+    #[arg(long, env = "TOPIC_PUBLISHERS", value_delimiter = ',', value_parser = principal)]
+    pub topic_publishers: Vec<String>,
+    /// The application's role, which the queues then let receive and delete
+    #[arg(long, env = "APPLICATION_ROLE", value_parser = role_arn)]
+    pub application_role: Option<String>,
+    /// Tags of queues and topic
+    #[arg(long, env = "RESOURCE_TAGS", value_delimiter = ',', default_value = TAG,
+          value_parser = tag)]
+    pub resource_tags: Vec<(String, String)>,
+}
+
+impl Default for ResourceSettings {
+    fn default() -> Self {
+        Self {
+            queue_name: QUEUE.to_owned(),
+            dead_letter_queue_name: DEAD_LETTER_QUEUE.to_owned(),
+            undelivered_queue_name: UNDELIVERED_QUEUE.to_owned(),
+            topic_name: TOPIC.to_owned(),
+            max_receive_count: MAX_RECEIVE_COUNT,
+            kms_key: None,
+            topic_publishers: Vec::new(),
+            application_role: None,
+            resource_tags: vec![("application".to_owned(), "beanstock".to_owned())],
+        }
+    }
+}
+
+impl ResourceSettings {
+    /// Checks what concerns several settings at once.
+    ///
+    /// # Errors
+    /// Kinds or names are mixed up, or the key would shut SNS out.
+    pub fn check(&self) -> Result<()> {
+        let names = [
+            &self.queue_name,
+            &self.dead_letter_queue_name,
+            &self.undelivered_queue_name,
+        ];
+        let fifo = is_fifo(&self.queue_name);
+        ensure!(
+            names.iter().all(|name| is_fifo(name) == fifo) && is_fifo(&self.topic_name) == fifo,
+            "QUEUE_NAME, DEAD_LETTER_QUEUE_NAME, UNDELIVERED_QUEUE_NAME and TOPIC_NAME must all end \
+             in .fifo, or none of them: SQS and SNS do not mix the two kinds here"
+        );
+        let all_differ = names[0] != names[1] && names[0] != names[2] && names[1] != names[2];
+        ensure!(
+            all_differ,
+            "QUEUE_NAME, DEAD_LETTER_QUEUE_NAME and UNDELIVERED_QUEUE_NAME must be three names"
+        );
+        let managed = |key: &String| key.starts_with("alias/aws/") || key.contains(":alias/aws/");
+        ensure!(
+            !self.kms_key.as_ref().is_some_and(managed),
+            "KMS_KEY is a key that AWS manages, and those do not let SNS in, so nothing would be \
+             delivered; make a key of your own, or leave KMS_KEY away for SSE-SQS"
+        );
+        Ok(())
+    }
+}
