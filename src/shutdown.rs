@@ -18,16 +18,27 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Waits for SIGTERM or Ctrl-C, or until a part of the program asks for the end.
-    pub async fn requested(&self) -> std::io::Result<()> {
+    /// Stops softly at SIGTERM and Ctrl-C, from now on: with a listener for each wait, a signal
+    /// between two of them would be lost.
+    pub fn at_signals() -> std::io::Result<Self> {
+        let shutdown = Self::default();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = self.soft.cancelled() => {}
-        }
-        Ok(())
+        let soft = shutdown.soft.clone();
+        shutdown.tasks.spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = soft.cancelled() => {}
+            }
+            soft.cancel();
+        });
+        Ok(shutdown)
+    }
+
+    /// Waits until a signal or a part of the program asks for the end.
+    pub async fn requested(&self) {
+        self.soft.cancelled().await;
     }
 
     /// Stops everything: softly for `grace`, then hard. Returns when all tasks have ended, or a

@@ -107,7 +107,7 @@ struct Publish {
     #[cfg(feature = "local")]
     #[arg(long)]
     local: bool,
-    /// Port of that one's SNS and SQS.
+    /// Port of the embedded SNS and SQS
     #[cfg(feature = "local")]
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     local_aws_port: u16,

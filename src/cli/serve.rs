@@ -81,7 +81,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let aws = app::load_aws(&settings.messaging).await;
     credentials::sign_in(&mut database, &access, &aws.all).await?;
     let pool = db::connect(&database);
-    let shutdown = Shutdown::default();
+    let shutdown = Shutdown::at_signals()?;
     let app = App::new(pool.clone(), shutdown.clone());
     app.expect(&parts);
     if parts.contains(&Part::Web) {
@@ -105,16 +105,16 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         }
         anyhow::Ok(())
     };
-    let result = tokio::select! {
-        result = work => match result {
-            Ok(()) => shutdown.requested().await.map_err(anyhow::Error::from),
-            Err(error) => Err(error),
-        },
-        result = shutdown.requested() => result.map_err(anyhow::Error::from),
+    let started = tokio::select! {
+        started = work => started,
+        () = shutdown.requested() => Ok(()),
     };
+    if started.is_ok() {
+        shutdown.requested().await;
+    }
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
-    result.map(|()| ExitCode::SUCCESS)
+    started.map(|()| ExitCode::SUCCESS)
 }
 
 fn keep_signed_in(app: &App, database: &PoolSettings, access: Credentials, aws: &Aws) {

@@ -170,7 +170,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
     ),
     setting("LOCAL_AWS_PORT", PORT, "4566", ""),
-    setting("BEANSTOCK_DATA", "a folder", "./.beanstock", ""),
+    setting(
+        "BEANSTOCK_DATA",
+        "a folder",
+        "./.beanstock",
+        "`./.beanstock` for `local`; `local-aws` keeps nothing",
+    ),
     setting("RUST_LOG", "a level or filters", "beanstock=debug", ""),
     setting("LOG_FORMAT", "text or json", "json", ""),
 ];

@@ -63,11 +63,11 @@ pub async fn run(settings: LocalSettings) -> Result<()> {
     let aws = listen(settings.local_aws_port, "LOCAL_AWS_PORT").await?;
     let folder = &settings.beanstock_data;
     let _only_here = lock(folder)?;
-    let shutdown = Shutdown::default();
+    let shutdown = Shutdown::at_signals()?;
     let place = folder.join("database");
     let database = tokio::select! {
         database = PrivateDatabase::start(&place, Durability::Full) => database?,
-        stopped = shutdown.requested() => return Ok(stopped?),
+        () = shutdown.requested() => return Ok(()),
     };
     let result = run_with(&settings, &database, web, aws, &shutdown).await;
     shutdown.finish(GRACE).await;
@@ -117,7 +117,7 @@ async fn run_with(
         &provisioned,
         &settings.beanstock_data,
     );
-    shutdown.requested().await?;
+    shutdown.requested().await;
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
     let _a_hung_server_is_ended_anyway =
@@ -142,7 +142,7 @@ pub struct LocalAwsSettings {
     /// Port of the embedded SNS and SQS
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder to keep messages in over a restart; without it they end with the process
+    /// Folder for the database and the queues' messages
     #[arg(long, alias = "data", env = "BEANSTOCK_DATA")]
     pub beanstock_data: Option<PathBuf>,
     /// Where to listen.
@@ -158,7 +158,7 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     let folder = settings.beanstock_data.as_deref();
     let _only_here = folder.map(lock).transpose()?;
     let journal = folder.map(|folder| folder.join(JOURNAL));
-    let shutdown = Shutdown::default();
+    let shutdown = Shutdown::at_signals()?;
     let (stopping, stopped) = (shutdown.soft.clone(), shutdown.soft.clone());
     let endpoint = LocalAws::start(
         listener,
@@ -169,7 +169,7 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     )?;
     endpoint.open();
     tracing::info!("SNS and SQS are at {}", endpoint.url());
-    shutdown.requested().await?;
+    shutdown.requested().await;
     shutdown.finish(GRACE).await;
     Ok(())
 }

@@ -24,5 +24,6 @@ mod poller;
 mod provision;
 mod publish;
 mod serve;
+mod settings;
 mod traps;
 mod web;

@@ -78,6 +78,27 @@ impl Program {
         self.end().await
     }
 
+    /// Waits until its log has these words, and then asks it to stop.
+    pub(crate) async fn terminate_after(mut self, words: &str) -> Said {
+        let mut stderr = self.child.stderr.take().unwrap();
+        let mut err = String::new();
+        let listening = async {
+            while !err.contains(words) {
+                let mut part = [0; 4096];
+                let length = stderr.read(&mut part).await.unwrap();
+                assert!(length > 0, "it ended and had said: {err}");
+                err.push_str(std::str::from_utf8(&part[..length]).unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, listening).await.unwrap();
+        self.child.stderr = Some(stderr);
+        let said = self.terminate().await;
+        Said {
+            err: err + &said.err,
+            ..said
+        }
+    }
+
     /// Waits until it ends by itself.
     pub(crate) async fn end(mut self) -> Said {
         let (mut out, mut err) = (std::mem::take(&mut self.out), String::new());
