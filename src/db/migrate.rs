@@ -1,11 +1,17 @@
 //! Bringing the schema up to date, by one instance at a time.
 
-use sqlx::migrate::MigrateError as SqlxMigrateError;
+use sqlx::migrate::{Migrate as _, MigrateError as SqlxMigrateError, Migration, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::{MySql, MySqlConnection};
 
-use super::{DbError, Pool};
+use super::lab::{LabTable, Layout, Place, find_layout};
+use super::{DbError, DbResult, Pool, adoptions};
 
 /// How long an instance waits for another one that is migrating.
 const LOCK_WAIT_SECONDS: i64 = 60;
+
+/// Where sqlx notes which migrations were applied.
+const BOOKS: &str = "_sqlx_migrations";
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +25,24 @@ pub enum MigrateError {
     /// Another instance held the lock for a minute.
     #[error("another instance has been migrating this database for over a minute; try again later")]
     Locked,
+    /// The lab's tables are where ours belong.
+    #[error(
+        "this database has the tables of the lab's app; run `beanstock adopt --dry-run` to see \
+         how they would be taken over"
+    )]
+    LabTables,
+    /// The lab's tables were moved, but what they hold was not copied.
+    #[error(
+        "taking over the tables of the lab's app was interrupted; run `beanstock adopt` to \
+         finish it"
+    )]
+    AdoptionInterrupted,
+    /// A table that another program made has the name of one of ours.
+    #[error(
+        "this database has a table `{0}` that beanstock did not make; rename that table, or use \
+         another database"
+    )]
+    TableInTheWay(String),
     /// The server failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -27,31 +51,140 @@ pub enum MigrateError {
     Migration(#[source] SqlxMigrateError),
 }
 
+impl From<SqlxMigrateError> for MigrateError {
+    fn from(error: SqlxMigrateError) -> Self {
+        match error {
+            SqlxMigrateError::VersionMissing(version) => Self::NewerSchema(version),
+            error => Self::Migration(error),
+        }
+    }
+}
+
 /// Applies what is missing. Any number of instances may call this at once.
+pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
+    let mut lock = MigrationLock::take(pool).await?;
+    let layout = find_layout(lock.connection()).await?;
+    if layout.has_any_labs(Place::Own) {
+        return Err(MigrateError::LabTables);
+    }
+    if layout.has_any_labs(Place::Moved) && !is_adopted(lock.connection(), &layout).await? {
+        return Err(MigrateError::AdoptionInterrupted);
+    }
+    lock.migrate().await
+}
+
+async fn is_adopted(conn: &mut MySqlConnection, layout: &Layout) -> DbResult<bool> {
+    Ok(layout.has_adoptions() && adoptions::find_adoption(conn).await?.is_some())
+}
+
+/// The right to change the schema, which one connection to a database has until it is dropped.
 ///
 /// sqlx's own lock is switched off: it calls `GET_LOCK(?, -1)`, which `MariaDB` answers with NULL at
 /// once, and then goes on without the lock.
-pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
-    let mut connection = pool.acquire().await?;
-    // The lock belongs to this connection, which is closed afterwards: whatever happens, it ends.
-    connection.close_on_drop();
-    let locked = sqlx::query_scalar!(
-        r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), ?) AS "locked: i64""#,
-        LOCK_WAIT_SECONDS,
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(DbError::from)?;
-    if locked != Some(1) {
-        return Err(MigrateError::Locked);
+#[derive(Debug)]
+pub struct MigrationLock(PoolConnection<MySql>);
+
+impl MigrationLock {
+    /// Waits for the lock, for a minute at most.
+    pub async fn take(pool: &Pool) -> Result<Self, MigrateError> {
+        let locked = Self::ask(pool).await?;
+        locked.ok_or(MigrateError::Locked)
     }
-    let mut migrations = sqlx::migrate!();
-    migrations
-        .set_locking(false)
-        .run_direct(None, &mut *connection, false)
-        .await
-        .map_err(|error| match error {
-            SqlxMigrateError::VersionMissing(version) => MigrateError::NewerSchema(version),
-            error => MigrateError::Migration(error),
-        })
+
+    async fn ask(pool: &Pool) -> DbResult<Option<Self>> {
+        let mut connection = pool.acquire().await?;
+        // The lock belongs to this connection, which is closed afterwards: whatever happens, it ends.
+        connection.close_on_drop();
+        let locked = sqlx::query_scalar!(
+            r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), ?) AS "locked: i64""#,
+            LOCK_WAIT_SECONDS,
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok((locked == Some(1)).then_some(Self(connection)))
+    }
+
+    /// The connection that has the lock.
+    pub fn connection(&mut self) -> &mut MySqlConnection {
+        &mut self.0
+    }
+
+    /// Refuses a database on which the migrations could only stop half-way.
+    pub async fn check(&mut self, layout: &Layout) -> Result<(), MigrateError> {
+        let migrations = sqlx::migrate!();
+        let applied = if layout.has(BOOKS) {
+            self.0.list_applied_migrations(BOOKS).await?
+        } else {
+            Vec::new()
+        };
+        let known = |version| migrations.version_exists(version);
+        if let Some(unknown) = applied.iter().find(|applied| !known(applied.version)) {
+            return Err(MigrateError::NewerSchema(unknown.version));
+        }
+        let is_applied = |version| applied.iter().any(|applied| applied.version == version);
+        let mut missing = migrations.iter().filter(|one| !is_applied(one.version));
+        match missing.find_map(|one| created_table(one).filter(|table| in_the_way(table, layout))) {
+            Some(table) => Err(MigrateError::TableInTheWay(table.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies what is missing.
+    pub async fn migrate(&mut self) -> Result<(), MigrateError> {
+        let layout = find_layout(&mut self.0).await?;
+        self.check(&layout).await?;
+        let mut migrations = sqlx::migrate!();
+        if layout.has(BOOKS) {
+            settle_interrupted(&mut self.0, &migrations, &layout).await?;
+        }
+        migrations
+            .set_locking(false)
+            .run_direct(None, &mut *self.0, false)
+            .await?;
+        Ok(())
+    }
+}
+
+/// The table that a migration creates, if that is what it does.
+fn created_table(migration: &Migration) -> Option<&str> {
+    let (_, rest) = migration.sql.as_str().split_once("CREATE TABLE ")?;
+    rest.split_whitespace().next()
+}
+
+/// Whether a table that is to be created is there already and will not be moved.
+fn in_the_way(table: &str, layout: &Layout) -> bool {
+    let is_moved = |lab: LabTable| lab.name() == table && layout.has_labs(lab, Place::Own);
+    layout.has(table) && !LabTable::ALL.into_iter().any(is_moved)
+}
+
+/// Finds out how a migration ended whose instance was killed.
+///
+/// A CREATE TABLE commits by itself, before sqlx can note that it succeeded. As a migration is one
+/// statement, and [`MigrationLock::check`] has kept it from a table of the same name, the table
+/// shows whether it happened.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sqlx's own table is not in our schema"
+)]
+async fn settle_interrupted(
+    conn: &mut MySqlConnection,
+    migrations: &Migrator,
+    layout: &Layout,
+) -> Result<(), MigrateError> {
+    let Some(version) = conn.dirty_version(BOOKS).await? else {
+        return Ok(());
+    };
+    let mut migrations = migrations.iter();
+    let interrupted = migrations.find(|migration| migration.version == version);
+    let Some(table) = interrupted.and_then(created_table) else {
+        return Ok(());
+    };
+    let sql = if layout.has(table) {
+        "UPDATE _sqlx_migrations SET success = TRUE WHERE version = ?"
+    } else {
+        "DELETE FROM _sqlx_migrations WHERE version = ?"
+    };
+    let settled = sqlx::query(sql).bind(version).execute(conn).await;
+    settled.map_err(DbError::from)?;
+    Ok(())
 }

@@ -4,10 +4,12 @@
 //! query function takes the connection first, so it works alone and inside a [`Transaction`].
 //! No decisions are made here.
 
+pub mod adoptions;
 pub mod audit;
 pub mod beans;
 pub mod dead_letters;
 mod error;
+pub mod lab;
 mod migrate;
 mod pool;
 mod rows;
@@ -23,6 +25,6 @@ pub mod update_lists;
 pub mod updates;
 
 pub use error::{DbError, DbResult, Trouble};
-pub use migrate::{MigrateError, migrate};
+pub use migrate::{MigrateError, MigrationLock, migrate};
 pub use pool::{Pool, PoolSettings, connect, ping, reach};
 pub use transaction::{Transaction, probe_writer, within_limit};

@@ -21,7 +21,7 @@ impl fmt::Display for BeanId {
 ///
 /// Types are matched without regard to case, so compare [`BeanType::key`], not the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BeanType(ShortText<100>);
+pub struct BeanType(ShortText<{ Self::MAX_CHARS }>);
 
 /// Why a bean type was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,9 @@ pub struct BeanType(ShortText<100>);
 pub struct InvalidBeanType(#[from] pub InvalidText);
 
 impl BeanType {
+    /// The most characters of a type.
+    pub const MAX_CHARS: usize = 100;
+
     /// Trims and checks what was typed.
     pub fn parse(typed: &str) -> Result<Self, InvalidBeanType> {
         Ok(Self(ShortText::parse(typed)?))
