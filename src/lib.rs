@@ -17,6 +17,7 @@
 //! `messaging::{sns, sqs}`, [`app`], [`credentials`], [`provision`] and [`local`]; axum stays inside [`web`] and
 //! [`local`]. A test reads the imports and holds this line.
 
+pub mod adopt;
 pub mod app;
 pub mod audit;
 pub mod catalogue;

@@ -15,6 +15,7 @@ use aws_config::BehaviorVersion;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::adopt;
 use crate::app;
 use crate::audit::audit;
 use crate::check::{Line, Verdict, check_database, check_messaging};
@@ -58,6 +59,16 @@ enum Command {
     Migrate {
         #[command(flatten)]
         database: DatabaseSettings,
+    },
+    /// Takes over a database of the lab's app; nothing in it is dropped.
+    ///
+    /// Stop the lab's app first. Killed and run again, this comes to the same end.
+    Adopt {
+        #[command(flatten)]
+        database: DatabaseSettings,
+        /// Only list every decision and step; change nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Creates the queues, the topic and the subscription, and repairs what has drifted.
     Provision(Box<provision::Provision>),
@@ -180,6 +191,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             database,
             messaging,
         } => check(&database, &messaging).await,
+        Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
         Command::Publish(settings) => publish(*settings).await,
         Command::Status {
             database,
@@ -229,6 +241,16 @@ fn unmigrated(error: DbError) -> anyhow::Error {
     } else {
         error.into()
     }
+}
+
+async fn take_over(database: &DatabaseSettings, dry_run: bool) -> Result<ExitCode> {
+    let pool = connect(database).await?;
+    let report = if dry_run {
+        adopt::preview(&pool).await?
+    } else {
+        adopt::adopt(&pool, &SystemClock).await?
+    };
+    print(&report.to_string())
 }
 
 async fn publish(settings: Publish) -> Result<ExitCode> {

@@ -1,0 +1,224 @@
+//! Taking over a database of the lab's app: its tables are moved aside and copied into ours.
+//!
+//! Nothing is dropped, and a step that was done is found done: killed at any point and run again,
+//! it comes to the same end. All decisions are [`plan`]'s, so what the preview says will happen.
+
+mod clean;
+mod plan;
+mod report;
+
+use sqlx::MySqlConnection;
+
+use self::plan::Plan;
+use self::report::Outcome;
+pub use self::report::Report;
+use crate::clock::Clock;
+use crate::db::adoptions::{self, Adoption};
+use crate::db::lab::{self, LabTable, Layout, Place};
+use crate::db::movements::{Movement, insert_movements};
+use crate::db::{DbError, DbResult, MigrateError, MigrationLock, Pool, Transaction, Trouble};
+use crate::domain::MovementKind;
+
+/// Why a database was not taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// There are only our own tables.
+    #[error("this database is beanstock's already, and has no tables of the lab's app")]
+    Ours,
+    /// There are no tables of these names at all.
+    #[error(
+        "this database has no tables `suppliers` and `beans`, so it is not the lab's; \
+         DATABASE_URL may name another one"
+    )]
+    NoTables,
+    /// One table is there without the other.
+    #[error("this database has no table `{}`, which the lab's app has", .0.name())]
+    MissingTable(LabTable),
+    /// A table that the lab's app could not have worked with.
+    #[error("the table `{table}` has no column `{column}`, so it is not the lab's")]
+    MissingColumn {
+        /// The table.
+        table: &'static str,
+        /// What it lacks.
+        column: &'static str,
+    },
+    /// A table of the lab's under both names.
+    #[error(
+        "both `{}` and `{}` are tables of the lab's app; rename the one that is not to be taken over",
+        .0.name(), .0.moved_name()
+    )]
+    Twice(LabTable),
+    /// The lab's tables came back after they were taken over.
+    #[error(
+        "this database was taken over already, but `{}` is a table of the lab's app again; \
+         rename it, or take it over in a database of its own",
+        .0.name()
+    )]
+    Again(LabTable),
+    /// Our tables hold rows although nothing was copied.
+    #[error(
+        "beanstock's tables have rows already, although the adoption did not finish; somebody \
+         added them, and they would mix with the lab's: move them elsewhere and run this again"
+    )]
+    NotEmpty,
+    /// Somebody holds the lab's tables.
+    #[error("somebody is using the lab's tables: stop the lab's app and run this again")]
+    InUse,
+    /// The schema could not be looked at or brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Tells what [`adopt`] would do, and changes nothing.
+pub async fn preview(pool: &Pool) -> Result<Report, AdoptError> {
+    let mut lock = MigrationLock::take(pool).await?;
+    match survey(&mut lock).await? {
+        Stage::Finished(adoption) => Ok(Report(Outcome::Finished(adoption))),
+        Stage::Open(places) => {
+            let plan = read_plan(lock.connection(), places).await?;
+            Ok(Report(Outcome::Preview { plan, places }))
+        }
+    }
+}
+
+/// Takes the database over, or finishes what was interrupted.
+pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError> {
+    let mut lock = MigrationLock::take(pool).await?;
+    let places = match survey(&mut lock).await? {
+        Stage::Finished(adoption) => return Ok(Report(Outcome::Finished(adoption))),
+        Stage::Open(places) => places,
+    };
+    for (table, place) in LabTable::ALL.into_iter().zip(places) {
+        if place == Place::Own {
+            move_aside(&mut lock, table).await?;
+        }
+    }
+    lock.migrate().await?;
+    let mut tx = Transaction::begin(pool).await?;
+    refuse_rows(&mut tx).await?;
+    let plan = read_plan(&mut tx, [Place::Moved; 2]).await?;
+    store(&mut tx, &plan, clock).await?;
+    tx.commit().await?;
+    Ok(Report(Outcome::Done { plan }))
+}
+
+/// How far the adoption of a database is.
+enum Stage {
+    /// Where the lab's suppliers and beans are.
+    Open([Place; 2]),
+    /// It is over.
+    Finished(Adoption),
+}
+
+/// Finds how far it is, and whether the rest can be done.
+async fn survey(lock: &mut MigrationLock) -> Result<Stage, AdoptError> {
+    let layout = lab::find_layout(lock.connection()).await?;
+    if layout.has_adoptions()
+        && let Some(adoption) = adoptions::find_adoption(lock.connection()).await?
+    {
+        let mut tables = LabTable::ALL.into_iter();
+        let again = tables.find(|table| layout.has_labs(*table, Place::Own));
+        return again.map_or(Ok(Stage::Finished(adoption)), |table| {
+            Err(AdoptError::Again(table))
+        });
+    }
+    let places = find_places(&layout)?;
+    for (table, place) in LabTable::ALL.into_iter().zip(places) {
+        let columns = layout.columns_of(table.name_at(place));
+        let mut needed = table.columns().iter();
+        if let Some(column) = needed.find(|needed| !columns.iter().any(|has| has == *needed)) {
+            let table = table.name_at(place);
+            return Err(AdoptError::MissingColumn { table, column });
+        }
+    }
+    lock.check(&layout).await?;
+    if LabTable::ALL.iter().all(|table| layout.has_ours(*table)) {
+        refuse_rows(lock.connection()).await?;
+    }
+    Ok(Stage::Open(places))
+}
+
+fn find_places(layout: &Layout) -> Result<[Place; 2], AdoptError> {
+    let place_of = |table| {
+        let at = |place| layout.has_labs(table, place);
+        match (at(Place::Own), at(Place::Moved)) {
+            (true, true) => Err(AdoptError::Twice(table)),
+            (true, false) => Ok(Some(Place::Own)),
+            (false, true) => Ok(Some(Place::Moved)),
+            (false, false) => Ok(None),
+        }
+    };
+    match (place_of(LabTable::Suppliers)?, place_of(LabTable::Beans)?) {
+        (Some(suppliers), Some(beans)) => Ok([suppliers, beans]),
+        (Some(_), None) => Err(AdoptError::MissingTable(LabTable::Beans)),
+        (None, Some(_)) => Err(AdoptError::MissingTable(LabTable::Suppliers)),
+        (None, None) if layout.has_ours(LabTable::Suppliers) => Err(AdoptError::Ours),
+        (None, None) => Err(AdoptError::NoTables),
+    }
+}
+
+async fn move_aside(lock: &mut MigrationLock, table: LabTable) -> Result<(), AdoptError> {
+    let moved = lab::move_lab_table(lock.connection(), table).await;
+    moved.map_err(|error| match error.trouble() {
+        Trouble::Conflict => AdoptError::InUse,
+        _ => error.into(),
+    })
+}
+
+async fn refuse_rows(conn: &mut MySqlConnection) -> Result<(), AdoptError> {
+    if adoptions::find_any_row(conn).await? {
+        return Err(AdoptError::NotEmpty);
+    }
+    Ok(())
+}
+
+async fn read_plan(conn: &mut MySqlConnection, places: [Place; 2]) -> DbResult<Plan> {
+    let [suppliers_at, beans_at] = places;
+    let suppliers = lab::list_lab_suppliers(conn, suppliers_at).await?;
+    let beans = lab::list_lab_beans(conn, beans_at).await?;
+    let mut plan = Plan::make(suppliers, beans);
+    let layout = lab::find_layout(conn).await?;
+    for (table, place) in LabTable::ALL.into_iter().zip(places) {
+        plan.leave_columns(table, layout.columns_of(table.name_at(place)));
+    }
+    Ok(plan)
+}
+
+/// How many movements one statement carries.
+const MOVEMENTS_AT_ONCE: usize = 1_000;
+
+async fn store(tx: &mut Transaction, plan: &Plan, clock: &dyn Clock) -> DbResult<()> {
+    let now = clock.now();
+    for supplier in &plan.suppliers {
+        adoptions::insert_adopted_supplier(tx, supplier.id(), supplier.texts(), now).await?;
+    }
+    for bean in &plan.beans {
+        adoptions::insert_adopted_bean(tx, bean.id(), bean.texts(), bean.quantity, now).await?;
+    }
+    let movements: Vec<Movement> = plan
+        .beans
+        .iter()
+        .map(|bean| Movement {
+            bean: bean.id(),
+            sequence: 1,
+            kind: MovementKind::Opening,
+            change_by: bean.quantity,
+            quantity_after: bean.quantity,
+            update: None,
+            reason: None,
+        })
+        .collect();
+    for some in movements.chunks(MOVEMENTS_AT_ONCE) {
+        insert_movements(tx, some, now).await?;
+    }
+    let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    let adoption = Adoption {
+        suppliers: count(plan.suppliers.len()),
+        beans: count(plan.beans.len()),
+        at: now,
+    };
+    adoptions::record_adoption(tx, adoption, &plan.decisions).await
+}

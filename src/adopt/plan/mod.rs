@@ -1,0 +1,322 @@
+//! What becomes of every row of the lab's: all decisions in one place, made without touching anything.
+//!
+//! The rows may come in any order; the plan is always the same.
+
+mod rows;
+mod suppliers;
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+
+use self::rows::{Notes, Numbered, number};
+use self::suppliers::{PlannedSupplier, Suppliers};
+use super::clean;
+use crate::db::beans::BeanTexts;
+use crate::db::lab::{LabBean, LabSupplier, LabTable};
+use crate::domain::{BeanId, BeanType, SupplierId, quote};
+
+/// What will be in our tables.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    /// By id.
+    pub(super) suppliers: Vec<PlannedSupplier>,
+    /// By id.
+    pub(super) beans: Vec<PlannedBean>,
+    /// Everything that is not simply what the lab had, as sentences.
+    pub(super) decisions: Vec<String>,
+}
+
+/// A bean that fits our table.
+#[derive(Debug, Clone)]
+pub(super) struct PlannedBean {
+    id: i64,
+    supplier: i64,
+    bean_type: BeanType,
+    product_name: String,
+    price: Decimal,
+    description: String,
+    pub(super) quantity: i64,
+}
+
+impl PlannedBean {
+    pub(super) fn id(&self) -> BeanId {
+        BeanId(self.id)
+    }
+
+    pub(super) fn texts(&self) -> BeanTexts<'_> {
+        BeanTexts {
+            supplier: SupplierId(self.supplier),
+            bean_type: &self.bean_type,
+            product_name: &self.product_name,
+            price: self.price,
+            description: &self.description,
+        }
+    }
+}
+
+impl Plan {
+    /// Decides about every row.
+    pub(super) fn make(suppliers: Vec<LabSupplier>, beans: Vec<LabBean>) -> Self {
+        let about_texts = [count_escaped(&suppliers, &beans), count_unescaped(&beans)];
+        let mut suppliers = Suppliers::take(suppliers, &beans);
+        let mut notes = Notes::default();
+        let mut planned: Vec<PlannedBean> = number(beans, |row| row.id.as_deref(), &[])
+            .into_iter()
+            .map(|row| plan_bean(row, &mut suppliers, &mut notes))
+            .collect();
+        tell_apart(&mut planned, &mut notes);
+        let mut decisions = suppliers.notes.sentences("supplier");
+        decisions.extend(notes.sentences("bean"));
+        decisions.extend(about_texts.into_iter().flatten());
+        Self {
+            suppliers: suppliers.planned.into_values().collect(),
+            beans: planned,
+            decisions,
+        }
+    }
+
+    /// Says which columns of a table are left behind.
+    pub(super) fn leave_columns(&mut self, table: LabTable, columns: &[String]) {
+        let own = columns.iter().map(String::as_str);
+        let own: Vec<&str> = own.filter(|own| !table.columns().contains(own)).collect();
+        if !own.is_empty() {
+            self.decisions.push(format!(
+                "columns of {} that the lab's app does not know: {}; what they hold stays in {}",
+                table.name(),
+                own.join(", "),
+                table.moved_name()
+            ));
+        }
+    }
+
+    /// All the bags there are.
+    pub(super) fn bags(&self) -> i64 {
+        self.beans.iter().map(|bean| bean.quantity).sum()
+    }
+}
+
+/// Counts the texts that were stored in the lab's way.
+fn count_escaped(suppliers: &[LabSupplier], beans: &[LabBean]) -> Option<String> {
+    let of_suppliers = suppliers.iter().flat_map(|row| {
+        [
+            &row.name,
+            &row.address,
+            &row.city,
+            &row.state,
+            &row.email,
+            &row.phone,
+        ]
+    });
+    let texts = of_suppliers.chain(beans.iter().flat_map(shown_texts));
+    let escaped = texts.flatten().filter(|text| clean::is_escaped(text));
+    let count = escaped.count();
+    (count > 0).then(|| {
+        format!(
+            "texts that were stored HTML-escaped: {count}; they are stored as typed now, and \
+             /beans.json escapes them once"
+        )
+    })
+}
+
+/// Counts the texts that `/beans.json` gives in another way than the lab's app did.
+fn count_unescaped(beans: &[LabBean]) -> Option<String> {
+    let texts = beans.iter().flat_map(shown_texts).flatten();
+    let count = texts.filter(|text| clean::lacks_escapes(text)).count();
+    (count > 0).then(|| {
+        format!(
+            "texts of beans that were stored without the HTML escapes they need: {count}; \
+             /beans.json escapes them from now on"
+        )
+    })
+}
+
+/// What `/beans.json` shows of a bean.
+fn shown_texts(bean: &LabBean) -> [&Option<String>; 3] {
+    [&bean.bean_type, &bean.product_name, &bean.description]
+}
+
+fn plan_bean(
+    numbered: Numbered<LabBean>,
+    suppliers: &mut Suppliers,
+    notes: &mut Notes,
+) -> PlannedBean {
+    let Numbered { id, row, note } = numbered;
+    if let Some(note) = note {
+        notes.add(id, note);
+    }
+    let product_name = clean::text("product_name", row.product_name.as_deref(), 255);
+    let description = clean::text("description", row.description.as_deref(), 1_000);
+    PlannedBean {
+        id,
+        supplier: notes.accept(id, suppliers.find(row.supplier_id.as_deref())),
+        bean_type: notes.accept(id, clean::bean_type(row.bean_type.as_deref())),
+        product_name: notes.accept(id, product_name),
+        price: notes.accept(id, clean::price(row.price.as_deref())),
+        description: notes.accept(id, description),
+        quantity: notes.accept(id, clean::quantity(row.quantity.as_deref())),
+    }
+}
+
+/// Gives beans of one supplier types that differ. Nothing is merged: only somebody in the café
+/// knows whether two rows are the same bags. Messages that name the type go to the first.
+fn tell_apart(beans: &mut [PlannedBean], notes: &mut Notes) {
+    let mut owners = HashMap::new();
+    for bean in &*beans {
+        let key = (bean.supplier, bean.bean_type.key());
+        owners.entry(key).or_insert(bean.id);
+    }
+    for bean in beans {
+        let owner = owners[&(bean.supplier, bean.bean_type.key())];
+        if owner == bean.id {
+            continue;
+        }
+        let typed = bean.bean_type.clone();
+        let mut number = 2;
+        while owners.contains_key(&(bean.supplier, bean.bean_type.key())) {
+            bean.bean_type = clean::numbered_type(&typed, number);
+            number += 1;
+        }
+        owners.insert((bean.supplier, bean.bean_type.key()), bean.id);
+        let note = format!(
+            "supplier {} has {} already (bean {owner}), so this one becomes {}",
+            bean.supplier,
+            quote(typed.as_str()),
+            quote(bean.bean_type.as_str())
+        );
+        notes.add(bean.id, note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn supplier(id: &str) -> LabSupplier {
+        let text = || Some(String::new());
+        LabSupplier {
+            id: Some(id.to_owned()),
+            name: Some("Ada".to_owned()),
+            address: text(),
+            city: text(),
+            state: text(),
+            email: text(),
+            phone: text(),
+        }
+    }
+
+    fn bean(id: &str, supplier: Option<&str>, bean_type: &str) -> LabBean {
+        LabBean {
+            id: Some(id.to_owned()),
+            supplier_id: supplier.map(str::to_owned),
+            bean_type: Some(bean_type.to_owned()),
+            product_name: Some("House".to_owned()),
+            price: Some("18".to_owned()),
+            description: Some("Sweet".to_owned()),
+            quantity: Some("5".to_owned()),
+        }
+    }
+
+    /// Bean, supplier and type of every bean.
+    fn beans(plan: &Plan) -> Vec<(i64, i64, &str)> {
+        let beans = plan.beans.iter();
+        let shown = beans.map(|bean| (bean.id, bean.supplier, bean.bean_type.as_str()));
+        shown.collect()
+    }
+
+    #[test]
+    fn rows_that_fit_need_no_decision() {
+        let plan = Plan::make(
+            vec![supplier("1")],
+            vec![
+                bean("1", Some("1"), "Arabica"),
+                bean("2", Some("1"), "Robusta"),
+            ],
+        );
+
+        assert_eq!(plan.decisions, Vec::<String>::new());
+        assert_eq!(beans(&plan), [(1, 1, "Arabica"), (2, 1, "Robusta")]);
+        assert_eq!(plan.bags(), 10);
+    }
+
+    #[test]
+    fn beans_of_one_type_are_told_apart_and_not_merged() {
+        let plan = Plan::make(
+            vec![supplier("1"), supplier("2")],
+            vec![
+                bean("9", Some("1"), "Arabica"),
+                bean("3", Some("1"), " arabica"),
+                bean("4", Some("1"), "Arabica (2)"),
+                bean("5", Some("2"), "Arabica"),
+                bean("7", Some("1"), "ARABICA"),
+            ],
+        );
+
+        assert_eq!(
+            beans(&plan),
+            [
+                (3, 1, "arabica"),
+                (4, 1, "Arabica (2)"),
+                (5, 2, "Arabica"),
+                (7, 1, "ARABICA (3)"),
+                (9, 1, "Arabica (4)"),
+            ]
+        );
+        insta::assert_snapshot!(plan.decisions.join("\n"), @r"
+        bean 3: type loses the white space around it
+        bean 7: supplier 1 has “ARABICA” already (bean 3), so this one becomes “ARABICA (3)”
+        bean 9: supplier 1 has “Arabica” already (bean 3), so this one becomes “Arabica (4)”
+        ");
+    }
+
+    #[test]
+    fn beans_whose_supplier_is_not_there_get_one_to_fill_in() {
+        let plan = Plan::make(
+            vec![supplier("1"), supplier("0")],
+            vec![
+                bean("1", Some("9"), "Arabica"),
+                bean("2", Some("9"), "Robusta"),
+                bean("3", None, "Arabica"),
+                bean("4", Some("many"), "Robusta"),
+                bean("5", Some("00"), "Arabica"),
+            ],
+        );
+
+        assert_eq!(
+            beans(&plan),
+            [
+                (1, 9, "Arabica"),
+                (2, 9, "Robusta"),
+                (3, 11, "Arabica"),
+                (4, 11, "Robusta"),
+                (5, 10, "Arabica"),
+            ]
+        );
+        insta::assert_snapshot!(plan.decisions.join("\n"), @r"
+        supplier 9: is added as “Unknown supplier 9”, for beans whose supplier is not there
+        supplier 10: gets this id, because its id “0” cannot be kept
+        supplier 11: is added as “Unknown supplier”, for beans whose supplier is not there
+        bean 1: its supplier 9 is not there, so it belongs to “Unknown supplier 9”
+        bean 2: its supplier 9 is not there, so it belongs to “Unknown supplier 9”
+        bean 3: names no supplier, so it belongs to “Unknown supplier” (11)
+        bean 4: names “many” as its supplier, so it belongs to “Unknown supplier” (11)
+        ");
+    }
+
+    #[test]
+    fn the_order_of_the_rows_does_not_matter() {
+        let suppliers = vec![supplier("1"), supplier("1"), supplier("x")];
+        let rows = vec![
+            bean("2", Some("x"), "Arabica"),
+            bean("2", Some("1"), "Robusta"),
+            bean("y", Some("5"), "Excelsa"),
+        ];
+        let reversed = |rows: &[LabBean]| rows.iter().rev().cloned().collect();
+
+        let there = Plan::make(suppliers.clone(), rows.clone());
+        let back = Plan::make(suppliers, reversed(&rows));
+
+        assert_eq!(there.decisions, back.decisions);
+        assert_eq!(beans(&there), beans(&back));
+    }
+}

@@ -1,0 +1,145 @@
+//! The suppliers to be, those that only beans know of included.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::rows::{Notes, Numbered, number};
+use crate::adopt::clean::{self, Cleaned};
+use crate::db::lab::{LabBean, LabSupplier};
+use crate::db::suppliers::SupplierTexts;
+use crate::domain::{SupplierId, quote};
+
+/// The name of a supplier that only beans know of.
+const UNKNOWN: &str = "Unknown supplier";
+
+/// A supplier that fits our table.
+#[derive(Debug, Clone, Default)]
+pub(in crate::adopt) struct PlannedSupplier {
+    id: i64,
+    name: String,
+    address: String,
+    city: String,
+    state: String,
+    email: String,
+    phone: String,
+}
+
+/// The suppliers to be, and how beans find theirs.
+#[derive(Debug, Default)]
+pub(super) struct Suppliers {
+    /// By id.
+    pub(super) planned: BTreeMap<i64, PlannedSupplier>,
+    /// From what the lab's rows say to the id.
+    by_key: HashMap<String, i64>,
+    /// For beans that name no supplier, once there is one.
+    unknown: Option<i64>,
+    /// The largest id that exists or that a bean names.
+    largest: i64,
+    pub(super) notes: Notes,
+}
+
+impl PlannedSupplier {
+    pub(in crate::adopt) fn id(&self) -> SupplierId {
+        SupplierId(self.id)
+    }
+
+    pub(in crate::adopt) fn texts(&self) -> SupplierTexts<'_> {
+        SupplierTexts {
+            name: &self.name,
+            address: &self.address,
+            city: &self.city,
+            state: &self.state,
+            email: &self.email,
+            phone: &self.phone,
+        }
+    }
+}
+
+impl Suppliers {
+    /// Reads the lab's suppliers; the beans are asked only whom they name.
+    pub(super) fn take(rows: Vec<LabSupplier>, beans: &[LabBean]) -> Self {
+        let named = beans.iter().map(|bean| bean.supplier_id.as_deref());
+        let named: Vec<i64> = named.filter_map(clean::usable_id).collect();
+        let mut suppliers = Self::default();
+        for row in number(rows, |row| row.id.as_deref(), &named) {
+            suppliers.add(row);
+        }
+        let ids = suppliers.planned.keys().copied();
+        suppliers.largest = ids.chain(named).max().unwrap_or(0);
+        suppliers
+    }
+
+    fn add(&mut self, numbered: Numbered<LabSupplier>) {
+        let Numbered { id, row, note } = numbered;
+        if let Some(note) = note {
+            self.notes.add(id, note);
+        }
+        if let Some(key) = clean::id_key(row.id.as_deref()) {
+            // The first keeps the id, and the beans that name it.
+            self.by_key.entry(key).or_insert(id);
+        }
+        let name = clean::name(row.name.as_deref(), id);
+        let name = self.notes.accept(id, name);
+        let mut text = |what, raw: Option<String>, max| {
+            let text = clean::text(what, raw.as_deref(), max);
+            self.notes.accept(id, text)
+        };
+        let supplier = PlannedSupplier {
+            id,
+            name,
+            address: text("address", row.address, 255),
+            city: text("city", row.city, 255),
+            state: text("state", row.state, 255),
+            email: text("email", row.email, 255),
+            phone: text("phone", row.phone, 100),
+        };
+        self.planned.insert(id, supplier);
+    }
+
+    /// Finds the supplier a bean names; one that does not exist is added, for staff to fill in.
+    pub(super) fn find(&mut self, named: Option<&str>) -> Cleaned<i64> {
+        let known = clean::id_key(named).and_then(|key| self.by_key.get(&key));
+        if let Some(id) = known {
+            return Cleaned::as_it_is(*id);
+        }
+        let Some(id) = clean::usable_id(named) else {
+            let id = self.unknown();
+            let why = match named {
+                Some(named) => format!("names {} as its supplier", quote(named)),
+                None => "names no supplier".to_owned(),
+            };
+            let note = format!("{why}, so it belongs to {} ({id})", quote(UNKNOWN));
+            return Cleaned::noted(id, note);
+        };
+        let name = format!("{UNKNOWN} {id}");
+        let note = format!(
+            "its supplier {id} is not there, so it belongs to {}",
+            quote(&name)
+        );
+        self.add_placeholder(id, name);
+        Cleaned::noted(id, note)
+    }
+
+    fn unknown(&mut self) -> i64 {
+        let id = self.unknown.unwrap_or(self.largest + 1);
+        self.unknown = Some(id);
+        self.add_placeholder(id, UNKNOWN.to_owned());
+        id
+    }
+
+    fn add_placeholder(&mut self, id: i64, name: String) {
+        if self.planned.contains_key(&id) {
+            return;
+        }
+        let note = format!(
+            "is added as {}, for beans whose supplier is not there",
+            quote(&name)
+        );
+        self.notes.add(id, note);
+        let supplier = PlannedSupplier {
+            id,
+            name,
+            ..PlannedSupplier::default()
+        };
+        self.planned.insert(id, supplier);
+    }
+}
