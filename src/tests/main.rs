@@ -13,6 +13,7 @@
 
 mod support;
 
+mod adopt;
 mod architecture;
 mod audit;
 mod duplicates;

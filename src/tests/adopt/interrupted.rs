@@ -1,0 +1,189 @@
+//! An adoption that is killed, repeated, or run twice at once.
+
+use std::time::Duration;
+
+use beanstock::db;
+
+use super::{Found, LAB, NASTY, adopted, assert_refused};
+
+const MOVE_SUPPLIERS: &str = "RENAME TABLE suppliers TO lab_suppliers";
+const MOVE_BEANS: &str = "RENAME TABLE beans TO lab_beans";
+
+#[tokio::test]
+async fn a_second_run_finds_nothing_to_do() {
+    let mut found = Found::with(NASTY).await;
+    found.run(&["adopt"]).await;
+    let before = found.contents().await;
+
+    for args in [["adopt", "--dry-run"].as_slice(), &["adopt"]] {
+        let said = found.run(args).await;
+
+        assert!(said.status.success(), "{}", said.err);
+        assert!(said.out.contains("nothing left to do"), "{}", said.out);
+    }
+    assert_eq!(found.contents().await, before);
+}
+
+#[tokio::test]
+async fn an_adoption_that_was_interrupted_is_finished() {
+    let expected = adopted(NASTY).await;
+    for moved in [
+        [MOVE_SUPPLIERS].as_slice(),
+        &[MOVE_BEANS],
+        &[MOVE_SUPPLIERS, MOVE_BEANS],
+    ] {
+        let mut found = Found::with(NASTY).await;
+        for step in moved {
+            found.execute(step).await;
+        }
+
+        let preview = found.run(&["adopt", "--dry-run"]).await;
+        let said = found.run(&["adopt"]).await;
+
+        assert!(preview.status.success(), "{}", preview.err);
+        assert!(said.status.success(), "{}", said.err);
+        assert_eq!(found.contents().await, expected, "after {moved:?}");
+    }
+}
+
+/// Moves the lab's tables and makes ours, like a run that is killed before it copies.
+async fn not_copied(dump: &'static str) -> Found {
+    let mut found = Found::with(dump).await;
+    for step in [
+        "RENAME TABLE suppliers TO other_suppliers",
+        "RENAME TABLE beans TO other_beans",
+    ] {
+        found.execute(step).await;
+    }
+    db::migrate(&found.pool()).await.unwrap();
+    for step in [
+        "RENAME TABLE other_suppliers TO lab_suppliers",
+        "RENAME TABLE other_beans TO lab_beans",
+    ] {
+        found.execute(step).await;
+    }
+    found
+}
+
+#[tokio::test]
+async fn an_adoption_that_was_interrupted_before_it_copied_is_finished() {
+    let expected = adopted(NASTY).await;
+    let mut found = not_copied(NASTY).await;
+
+    let preview = found.run(&["adopt", "--dry-run"]).await;
+    let said = found.run(&["adopt"]).await;
+
+    assert!(preview.status.success(), "{}", preview.err);
+    assert!(said.status.success(), "{}", said.err);
+    assert_eq!(found.contents().await, expected);
+}
+
+/// A CREATE TABLE commits before sqlx can note that it succeeded.
+#[tokio::test]
+async fn a_migration_that_was_killed_is_settled() {
+    let expected = adopted(NASTY).await;
+    for at_the_kill in [
+        "DROP TABLE dead_letters",
+        "SELECT 'the table was made, but not noted' FROM dead_letters",
+    ] {
+        let mut found = not_copied(NASTY).await;
+        for step in [
+            "DROP TABLE adoptions",
+            "DELETE FROM _sqlx_migrations WHERE version > 20261122001000",
+            "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 20261122001000",
+            at_the_kill,
+        ] {
+            found.execute(step).await;
+        }
+
+        let said = found.run(&["adopt"]).await;
+
+        assert!(said.status.success(), "{}", said.err);
+        assert_eq!(found.contents().await, expected, "{at_the_kill}");
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_it_comes_to_the_same_end() {
+    let expected = adopted(LAB).await;
+    // Where a kill lands depends on the machine; on the one this was written on, in every step.
+    for milliseconds in [6, 8, 10, 12, 14, 16, 18, 20, 25, 30, 40, 50, 60] {
+        let mut found = Found::with(LAB).await;
+        let program = found.program(&["adopt"]);
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        program.kill().await;
+
+        let said = found.run(&["adopt"]).await;
+
+        assert!(said.status.success(), "{milliseconds} ms: {}", said.err);
+        assert_eq!(found.contents().await, expected, "{milliseconds} ms");
+    }
+}
+
+#[tokio::test]
+async fn two_adoptions_at_once_are_one() {
+    let expected = adopted(NASTY).await;
+    let mut found = Found::with(NASTY).await;
+
+    let (one, other) = tokio::join!(found.run(&["adopt"]), found.run(&["adopt"]));
+
+    assert!(one.status.success(), "{}", one.err);
+    assert!(other.status.success(), "{}", other.err);
+    let finished = [one, other].map(|said| said.out.contains("nothing left to do"));
+    assert!(
+        finished[0] != finished[1],
+        "one does it, the other finds it"
+    );
+    assert_eq!(found.contents().await, expected);
+}
+
+#[tokio::test]
+async fn nothing_else_goes_on_while_an_adoption_is_unfinished() {
+    let mut half_moved = Found::with(LAB).await;
+    half_moved.execute(MOVE_SUPPLIERS).await;
+    let not_copied = not_copied(LAB).await;
+
+    for command in ["serve", "migrate"] {
+        let half_moved = half_moved.run(&[command]).await;
+        let not_copied = not_copied.run(&[command]).await;
+
+        assert_refused(&half_moved, "run `beanstock adopt --dry-run`");
+        assert_refused(&not_copied, "run `beanstock adopt` to finish it");
+    }
+}
+
+#[tokio::test]
+async fn everything_else_goes_on_after_an_adoption() {
+    let mut found = Found::with(LAB).await;
+    found.run(&["adopt"]).await;
+    let with_labs_tables = found.run(&["migrate"]).await;
+    found.execute("DROP TABLE lab_beans, lab_suppliers").await;
+
+    let without = found.run(&["migrate"]).await;
+    let again = found.run(&["adopt"]).await;
+
+    assert!(
+        with_labs_tables.status.success(),
+        "{}",
+        with_labs_tables.err
+    );
+    assert!(without.status.success(), "{}", without.err);
+    assert!(again.out.contains("nothing left to do"), "{}", again.out);
+}
+
+#[tokio::test]
+async fn rows_that_somebody_added_meanwhile_are_not_mixed_with_the_labs() {
+    let mut found = not_copied(NASTY).await;
+    found
+        .execute(
+            "INSERT INTO suppliers (name, address, city, state, email, phone, created_at, \
+             updated_at) VALUES ('Early', '', '', '', '', '', NOW(6), NOW(6))",
+        )
+        .await;
+    let before = found.contents().await;
+
+    for args in [["adopt", "--dry-run"].as_slice(), &["adopt"]] {
+        assert_refused(&found.run(args).await, "have rows already");
+    }
+    assert_eq!(found.contents().await, before);
+}

@@ -1,0 +1,131 @@
+//! A database in which everything is wrong that can be.
+
+use super::{Found, NASTY};
+use crate::support::Site;
+
+#[tokio::test]
+async fn nasty_data_is_taken_over_with_a_sentence_for_every_decision() {
+    let found = Found::with(NASTY).await;
+
+    let said = found.run(&["adopt"]).await;
+
+    assert!(said.status.success(), "{}", said.err);
+    insta::assert_snapshot!(said.out, @r"
+    Decisions:
+    - supplier 1: name was HTML-escaped 2 times; as typed it is “O'Malley & Sons”
+    - supplier 1: address has line breaks or other control characters, which become spaces
+    - supplier 2: has no name, so it is called “Supplier 2”
+    - supplier 2: address is NULL, so it is empty
+    - supplier 9: is added as “Unknown supplier 9”, for beans whose supplier is not there
+    - supplier 10: gets this id, because it had none
+    - supplier 11: gets this id, because its id “0” cannot be kept
+    - supplier 12: gets this id, because its id “five” cannot be kept
+    - supplier 12: name has 300 characters, of which the first 255 are taken
+    - supplier 13: gets this id, because another row has its id 2 too
+    - supplier 14: is added as “Unknown supplier”, for beans whose supplier is not there
+    - bean 2: type loses the white space around it
+    - bean 2: supplier 1 has “arabica” already (bean 1), so this one becomes “arabica (3)”
+    - bean 3: supplier 1 has “ARABICA” already (bean 1), so this one becomes “ARABICA (4)”
+    - bean 4: has no price, so it is 0.00 until somebody corrects it
+    - bean 4: quantity “12.5” is rounded down to 12
+    - bean 5: its supplier 9 is not there, so it belongs to “Unknown supplier 9”
+    - bean 5: price “18.005” is rounded to 18.01
+    - bean 5: quantity “-4” is negative, so it is 0 until somebody counts the bags
+    - bean 6: its supplier 9 is not there, so it belongs to “Unknown supplier 9”
+    - bean 6: price “-3” is negative, so it is 0.00 until somebody corrects it
+    - bean 6: has no quantity, so it is 0 until somebody counts the bags
+    - bean 7: names no supplier, so it belongs to “Unknown supplier” (14)
+    - bean 7: price “twelve” cannot be read, so it is 0.00 until somebody corrects it
+    - bean 7: quantity “many” cannot be read, so it is 0 until somebody counts the bags
+    - bean 8: names “nobody” as its supplier, so it belongs to “Unknown supplier” (14)
+    - bean 8: price “18,50” cannot be read, so it is 0.00 until somebody corrects it
+    - bean 8: has no quantity, so it is 0 until somebody counts the bags
+    - bean 9: has no type, so it becomes “Unnamed”
+    - bean 9: price “100000” is above 99,999.99, so it is 0.00 until somebody corrects it
+    - bean 9: quantity “99999999999” is more than any café can hold, so it is 1000000000 until somebody counts the bags
+    - bean 10: gets this id, because it had none
+    - bean 10: has no type, so it becomes “Unnamed”
+    - bean 10: product_name is NULL, so it is empty
+    - bean 10: has no price, so it is 0.00 until somebody corrects it
+    - bean 10: description is NULL, so it is empty
+    - bean 11: gets this id, because its id “-1” cannot be kept
+    - bean 11: type was HTML-escaped 2 times; as typed it is “Liberica & more”
+    - bean 11: description has 1001 characters, of which the first 1000 are taken
+    - bean 12: gets this id, because another row has its id 9 too
+    - bean 12: description has line breaks or other control characters, which become spaces
+    - texts that were stored HTML-escaped: 3; they are stored as typed now, and /beans.json escapes them once
+    - texts of beans that were stored without the HTML escapes they need: 4; /beans.json escapes them from now on
+    - columns of suppliers that the lab's app does not know: notes; what they hold stays in lab_suppliers
+
+    Took over 8 suppliers, 12 beans and 1000002039 bags.
+    The lab's tables are kept as lab_suppliers and lab_beans. If the lab's app still runs, stop it: it cannot work
+    with this database any more. `beanstock audit` proves the books; `beanstock serve` goes on from here.
+    ");
+    found.app().await.assert_audit_is_clean().await;
+}
+
+#[tokio::test]
+async fn nasty_data_is_shown_to_the_public_site_in_the_shape_it_knows() {
+    let found = Found::with(NASTY).await;
+    found.run(&["adopt"]).await;
+
+    let json = Site::of(&found.app().await).get("/beans.json").await.body;
+
+    let beans: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let lines: Vec<String> = beans.iter().map(serde_json::Value::to_string).collect();
+    let text = lines.join("\n").replace(&"☕".repeat(1_000), "[1,000 ☕]");
+    insta::assert_snapshot!(text, @r#"
+    {"description":"Sweet","id":1,"price":"18.00","product_name":"First","quantity":1000,"supplier_id":1,"type":"Arabica"}
+    {"description":"Sweet","id":2,"price":"18.00","product_name":"Second","quantity":1000,"supplier_id":1,"type":"arabica (3)"}
+    {"description":"Sweet","id":3,"price":"18.00","product_name":"Third","quantity":12,"supplier_id":1,"type":"ARABICA (4)"}
+    {"description":"Sweet","id":4,"price":"0.00","product_name":"Fourth","quantity":12,"supplier_id":1,"type":"Arabica (2)"}
+    {"description":"Sweet","id":5,"price":"18.01","product_name":"Orphan","quantity":0,"supplier_id":9,"type":"Arabica"}
+    {"description":"Sweet","id":6,"price":"0.00","product_name":"Orphan too","quantity":0,"supplier_id":9,"type":"Robusta"}
+    {"description":"Sweet","id":7,"price":"0.00","product_name":"Nobody&#x27;s","quantity":0,"supplier_id":14,"type":"Arabica"}
+    {"description":"Sweet","id":8,"price":"0.00","product_name":"Nobody&#x27;s too","quantity":0,"supplier_id":14,"type":"Robusta"}
+    {"description":"a &lt; b &amp; c","id":9,"price":"0.00","product_name":"Zero&#x27;s","quantity":1000000000,"supplier_id":11,"type":"Unnamed"}
+    {"description":"","id":10,"price":"0.00","product_name":"","quantity":3,"supplier_id":12,"type":"Unnamed"}
+    {"description":"[1,000 ☕]","id":11,"price":"1200.50","product_name":"&lt;b&gt;Bold&lt;&#x2F;b&gt;","quantity":5,"supplier_id":2,"type":"Liberica &amp; more"}
+    {"description":"Line one Line two","id":12,"price":"10.00","product_name":"Twice nine","quantity":7,"supplier_id":2,"type":"Robusta"}
+    "#);
+}
+
+#[tokio::test]
+async fn the_dry_run_decides_like_the_real_run_which_keeps_its_decisions() {
+    let mut found = Found::with(NASTY).await;
+
+    let dry = found.run(&["adopt", "--dry-run"]).await;
+    let real = found.run(&["adopt"]).await;
+
+    let decisions = |out: &str| -> Vec<String> {
+        let lines = out.lines().skip_while(|line| *line != "Decisions:");
+        let lines = lines.skip(1).take_while(|line| !line.is_empty());
+        lines.map(|line| line[2..].to_owned()).collect()
+    };
+    let kept: String = sqlx::query_scalar("SELECT decisions FROM adoptions")
+        .fetch_one(&mut found.conn)
+        .await
+        .unwrap();
+    let kept: Vec<String> = serde_json::from_str(&kept).unwrap();
+    assert!(kept.len() > 40, "{kept:?}");
+    assert_eq!(decisions(&dry.out), kept);
+    assert_eq!(decisions(&real.out), kept);
+}
+
+#[tokio::test]
+async fn nothing_of_the_labs_is_dropped() {
+    let mut found = Found::with(NASTY).await;
+    let before = found.contents().await;
+
+    found.run(&["adopt"]).await;
+
+    let after = found.contents().await;
+    for (table, moved) in [
+        ("suppliers", "lab_suppliers"),
+        ("beans", "lab_beans"),
+        ("notes", "notes"),
+    ] {
+        let renamed = before[table].replace(&format!("FROM {table}"), &format!("FROM {moved}"));
+        assert_eq!(after[moved], renamed);
+    }
+}
