@@ -229,6 +229,8 @@ async fn a_user_who_may_only_read_can_do_a_dry_run() {
     let dry = Program::start(&["adopt", "--dry-run"], &reader).end().await;
     let real = Program::start(&["adopt"], &reader).end().await;
 
+    let drop = format!("DROP USER {user}@'%', {user}@localhost");
+    found.conn.execute(AssertSqlSafe(drop)).await.unwrap();
     assert!(dry.status.success(), "{}", dry.err);
     assert_refused(&real, "denied");
     assert_eq!(found.contents().await, before);
