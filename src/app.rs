@@ -259,6 +259,14 @@ impl From<SdkConfig> for Aws {
     }
 }
 
+impl Aws {
+    /// For a program that has nothing to ask AWS for, and so need not look for credentials either.
+    pub fn unused() -> Self {
+        let builder = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        builder.build().into()
+    }
+}
+
 /// Reads credentials and region the way every AWS client does: from the SDK's provider chain.
 pub async fn load_aws(settings: &MessagingSettings) -> Aws {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());

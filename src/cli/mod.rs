@@ -16,7 +16,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::adopt;
-use crate::app;
+use crate::app::{self, Aws};
 use crate::audit::audit;
 use crate::check::{Line, Verdict, check_database, check_messaging};
 use crate::clock::{Clock as _, SystemClock};
@@ -374,7 +374,11 @@ async fn check(database: &DatabaseSettings, messaging: &MessagingSettings) -> Re
             remedy: String::new(),
         }],
     };
-    let aws = app::load_aws(messaging).await;
+    let aws = if messaging.names_resources() {
+        app::load_aws(messaging).await
+    } else {
+        Aws::unused()
+    };
     lines.extend(check_messaging(messaging, &aws).await);
     for line in &lines {
         print(&line.to_string())?;

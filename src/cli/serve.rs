@@ -78,7 +78,13 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let parts = settings.parts();
     let mut database = settings.database.pool()?;
     let access = settings.database.credentials()?;
-    let aws = app::load_aws(&settings.messaging).await;
+    let needs_aws =
+        access != Credentials::Fixed || settings.provision || settings.messaging.names_resources();
+    let aws = if needs_aws {
+        app::load_aws(&settings.messaging).await
+    } else {
+        Aws::unused()
+    };
     credentials::sign_in(&mut database, &access, &aws.all).await?;
     let pool = db::connect(&database);
     let shutdown = Shutdown::at_signals()?;
@@ -103,6 +109,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         if parts.iter().any(|part| *part != Part::Web) {
             app.start_messaging(&messaging, &aws, &parts).await?;
         }
+        tracing::info!("everything is up");
         anyhow::Ok(())
     };
     let started = tokio::select! {

@@ -163,6 +163,8 @@ impl DatabaseSettings {
         let mode = match self.database_tls {
             Some(tls) => tls.into(),
             None if self.url_names_tls() => options.get_ssl_mode(),
+            // sqlx 0.9 breaks off when it encrypts a Unix socket, and nobody listens there.
+            None if options.get_socket().is_some() => MySqlSslMode::Disabled,
             None if self.database_ca.is_some() => MySqlSslMode::VerifyIdentity,
             None if local => MySqlSslMode::Preferred,
             None => MySqlSslMode::Required,

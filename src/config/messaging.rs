@@ -57,6 +57,14 @@ pub struct MessagingSettings {
 }
 
 impl MessagingSettings {
+    /// Whether there is anything to ask AWS for.
+    pub fn names_resources(&self) -> bool {
+        self.queue().is_some()
+            || self.topic().is_some()
+            || self.dead_letter_queue().is_some()
+            || self.undelivered_queue().is_some()
+    }
+
     /// The region, under either name.
     pub fn region(&self) -> Option<&str> {
         self.aws_region.as_deref().or(self.sqs_region.as_deref())

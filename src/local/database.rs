@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 /// The database inside the server.
 const NAME: &str = "beanstock";
+
+/// The server's log in its folder. `MariaDB` would add `.err` to a name without an ending.
+const LOG: &str = "log.err";
 
 /// Starting takes less than a second; recovering after a crash with a slow disk takes longer.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -54,6 +57,15 @@ struct Server {
 impl PrivateDatabase {
     /// Starts the server with its data in `folder`, which is made if need be.
     pub async fn start(folder: &Path, durability: Durability) -> Result<Self> {
+        Self::start_with(folder, durability, &[]).await
+    }
+
+    /// The same with further options for the server. For tests.
+    pub async fn start_with(
+        folder: &Path,
+        durability: Durability,
+        options: &[OsString],
+    ) -> Result<Self> {
         let server = find_server().await?;
         make_private_folder(folder)?;
         let folder = folder.canonicalize()?;
@@ -63,7 +75,11 @@ impl PrivateDatabase {
             initialise(&server, &folder, &data).await?;
         }
         let socket = socket_path(&folder)?;
-        let child = spawn(&server, &folder, &data, &socket, durability)?;
+        let mut command = server_command(&server, &folder, &data, &socket, durability);
+        let child = command
+            .args(options)
+            .spawn()
+            .with_context(|| format!("starting {}", server.binary.display()))?;
         std::fs::write(
             folder.join("pid"),
             child.id().unwrap_or_default().to_string(),
@@ -86,6 +102,8 @@ impl PrivateDatabase {
     pub fn server_options(&self) -> MySqlConnectOptions {
         MySqlConnectOptions::new()
             .socket(&self.socket)
+            // sqlx 0.9 breaks off when it encrypts a Unix socket.
+            .ssl_mode(MySqlSslMode::Disabled)
             .username("root")
     }
 
@@ -128,7 +146,7 @@ impl PrivateDatabase {
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.join("log")
+        self.folder.join(LOG)
     }
 
     /// Stops the server in an orderly way; after four seconds, in any way.
@@ -332,20 +350,20 @@ fn socket_path(folder: &Path) -> Result<PathBuf> {
     Ok(short.join("socket"))
 }
 
-fn spawn(
+fn server_command(
     server: &Server,
     folder: &Path,
     data: &Path,
     socket: &Path,
     durability: Durability,
-) -> Result<Child> {
+) -> Command {
     let mut command = bound_to_us(&server.binary);
     command
         .arg("--no-defaults")
         .arg(option("--datadir=", data))
         .arg(option("--socket=", socket))
         .arg(option("--pid-file=", &folder.join("server.pid")))
-        .arg(option("--log-error=", &folder.join("log")))
+        .arg(option("--log-error=", &folder.join(LOG)))
         .args(["--skip-networking", "--max-connections=200"])
         .args(["--innodb-buffer-pool-size=64M", "--performance-schema=OFF"])
         .args(as_root());
@@ -361,9 +379,8 @@ fn spawn(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("starting {}", server.binary.display()))
+        .kill_on_drop(true);
+    command
 }
 
 fn last_lines(log: &Path) -> String {

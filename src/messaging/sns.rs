@@ -35,9 +35,12 @@ impl SnsPublisher {
         Self { client, topic_arn }
     }
 
-    /// Asks to publish nothing at all: whoever may not do it is told so, and whoever may is told
-    /// that the batch is empty.
+    /// Makes sure that the topic is there, and asks to publish nothing at all: whoever may not do
+    /// it is told so, and whoever may is told that the batch is empty.
     pub async fn may_publish(&self) -> Result<(), ServiceError> {
+        let attributes = self.client.get_topic_attributes();
+        let found = attributes.topic_arn(&self.topic_arn).send().await;
+        found.map_err(service_error)?;
         let publish = self.client.publish_batch().topic_arn(&self.topic_arn);
         let publish = publish.set_publish_batch_request_entries(Some(Vec::new()));
         let publish = publish.send().await;

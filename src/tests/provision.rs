@@ -2,7 +2,9 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::local;
+use beanstock::provision::ResourceSettings;
 
+use crate::support::process::{Program, settings_for, until};
 use crate::support::{Kind, TestApp};
 
 async fn provision_again(app: &TestApp) -> Vec<String> {
@@ -93,4 +95,119 @@ async fn names_of_both_kinds_are_not_mixed() {
     let error = local::provision_at(&app.sdk, &names).await.unwrap_err();
 
     assert!(error.to_string().contains("TOPIC_NAME"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dry_run_lists_everything_and_changes_nothing() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    for (name, value) in [
+        ("QUEUE_NAME", "new.fifo"),
+        ("DEAD_LETTER_QUEUE_NAME", "new_dead.fifo"),
+        ("UNDELIVERED_QUEUE_NAME", "new_undelivered.fifo"),
+        ("TOPIC_NAME", "new_topic.fifo"),
+    ] {
+        settings.insert(name, value.to_owned());
+    }
+
+    let said = Program::start(&["provision", "--dry-run"], &settings)
+        .end()
+        .await;
+
+    assert!(said.status.success(), "{}", said.err);
+    for line in [
+        "to do: create the queue new.fifo",
+        "to do: create the queue new_dead.fifo",
+        "to do: create the queue new_undelivered.fifo",
+        "to do: create the topic new_topic.fifo",
+        "to do: set RedrivePolicy of new.fifo",
+        "to do: tag new.fifo",
+        "to do: subscribe new.fifo to the topic",
+        "Nothing was changed.",
+    ] {
+        assert!(said.out.contains(line), "{line} is not in {}", said.out);
+    }
+    let queues = app.sqs.list_queues().send().await.unwrap();
+    assert_eq!(queues.queue_urls().len(), 3, "those of the app alone");
+    let topics = app.sns.list_topics().send().await.unwrap();
+    assert_eq!(topics.topics().len(), 1);
+}
+
+#[tokio::test]
+async fn publishers_tags_and_the_applications_role_are_set_as_asked() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let supplier = "arn:aws:iam::123456789012:role/supplier-3";
+    let role = "arn:aws:iam::000000000000:role/app";
+    let resources = ResourceSettings {
+        topic_publishers: vec![supplier.to_owned(), "210987654321".to_owned()],
+        application_role: Some(role.to_owned()),
+        resource_tags: vec![("stage".to_owned(), "test".to_owned())],
+        ..Kind::Fifo.resources()
+    };
+
+    local::provision_at(&app.sdk, &resources).await.unwrap();
+    let again = local::provision_at(&app.sdk, &resources).await.unwrap();
+
+    assert_eq!(again.changes, Vec::<String>::new());
+    let topic = app.sns.get_topic_attributes();
+    let topic = topic.topic_arn(&app.resources.topic_arn).send().await;
+    let policy = topic.unwrap().attributes.unwrap()["Policy"].clone();
+    assert!(policy.contains(supplier) && policy.contains("arn:aws:iam::210987654321:root"));
+    let queue = attributes(&app, &app.resources.queue_url).await;
+    assert!(queue[&QueueAttributeName::Policy].contains(role));
+    let tags = app
+        .sqs
+        .list_queue_tags()
+        .queue_url(&app.resources.queue_url);
+    assert_eq!(tags.send().await.unwrap().tags.unwrap()["stage"], "test");
+}
+
+/// Leaving out a setting is no reason to take an operator's key away.
+#[tokio::test]
+async fn a_key_that_was_set_stays() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let with_key = ResourceSettings {
+        kms_key: Some("alias/beanstock".to_owned()),
+        ..Kind::Fifo.resources()
+    };
+    local::provision_at(&app.sdk, &with_key).await.unwrap();
+
+    let changes = provision_again(&app).await;
+
+    assert_eq!(changes, Vec::<String>::new());
+    let queue = attributes(&app, &app.resources.queue_url).await;
+    assert_eq!(
+        queue[&QueueAttributeName::KmsMasterKeyId],
+        "alias/beanstock"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_would_shut_the_topic_out_is_refused() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let managed = ResourceSettings {
+        kms_key: Some("alias/aws/sqs".to_owned()),
+        ..Kind::Fifo.resources()
+    };
+
+    let error = local::provision_at(&app.sdk, &managed).await.unwrap_err();
+
+    assert!(error.to_string().contains("KMS_KEY"), "{error}");
+}
+
+/// What the topic cannot deliver waits in a queue of its own, and is applied from there.
+#[tokio::test]
+async fn what_the_topic_could_not_deliver_is_applied_from_its_own_queue() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    let undelivered = app.resources.undelivered_queue_url.clone();
+    settings.insert("UNDELIVERED_QUEUE_URL", undelivered.clone());
+    let message = app.sqs.send_message().queue_url(&undelivered);
+    let message = message.message_group_id("g").message_deduplication_id("d");
+    message.message_body("3:Excelsa:9").send().await.unwrap();
+
+    let server = Program::start(&["serve"], &settings);
+
+    until("it is applied", || async { app.stock_of(5).await == 209 }).await;
+    server.terminate().await;
 }

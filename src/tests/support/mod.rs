@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod fake_queue;
 pub(crate) mod process;
+pub(crate) mod recorder;
 pub(crate) mod server;
 pub(crate) mod site;
 

@@ -1,0 +1,172 @@
+//! `beanstock check`: one line for each thing, with what to do, and nothing changed.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use crate::support::process::{Program, Said, settings_for};
+use crate::support::{Kind, TestApp, server};
+
+async fn check(settings: &BTreeMap<&str, String>) -> Said {
+    Program::start(&["check"], settings).end().await
+}
+
+#[track_caller]
+fn assert_line(said: &Said, beginning: &str, words: &[&str]) {
+    let found = said
+        .out
+        .lines()
+        .any(|line| line.starts_with(beginning) && words.iter().all(|word| line.contains(word)));
+    assert!(found, "no {beginning} with {words:?} in\n{}", said.out);
+}
+
+fn all_settings(app: &TestApp) -> BTreeMap<&'static str, String> {
+    let mut settings = settings_for(app);
+    let resources = &app.resources;
+    settings.insert(
+        "DEAD_LETTER_QUEUE_URL",
+        resources.dead_letter_queue_url.clone(),
+    );
+    settings.insert(
+        "UNDELIVERED_QUEUE_URL",
+        resources.undelivered_queue_url.clone(),
+    );
+    settings
+}
+
+#[tokio::test]
+async fn all_is_well_and_nothing_was_changed() {
+    for kind in [Kind::Fifo, Kind::Standard] {
+        let app = TestApp::start(kind).await;
+        app.publish_line("3:Excelsa:9").await;
+
+        let said = check(&all_settings(&app)).await;
+
+        assert_eq!(said.status.code(), Some(0), "{}{}", said.out, said.err);
+        for subject in [
+            "database ",
+            "database TLS",
+            "schema",
+            "database writes",
+            "clock",
+            "redrive policy",
+            "queue",
+            "dead-letter queue",
+            "undelivered queue",
+            "topic",
+            "subscription",
+        ] {
+            assert_line(&said, &format!("ok     {subject}"), &[]);
+        }
+        let depth = app.queue().depth().await.unwrap();
+        assert_eq!(
+            (depth.visible, depth.in_flight),
+            (1, 0),
+            "nothing was received"
+        );
+        assert_eq!(app.stock_of(5).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_database_and_missing_settings_are_only_noted() {
+    let mut settings = BTreeMap::new();
+    let database = server::new_database().await;
+    let url = sqlx::ConnectOptions::to_url_lossy(&database).to_string();
+    settings.insert("DATABASE_URL", url);
+
+    let said = check(&settings).await;
+
+    assert_eq!(said.status.code(), Some(0), "{}", said.out);
+    assert_line(&said, "note   schema", &["beanstock migrate"]);
+    assert_line(&said, "note   queue", &["QUEUE_URL", "SQS_ENDPOINT"]);
+    assert_line(&said, "note   topic", &["TOPIC_ARN"]);
+}
+
+#[tokio::test]
+async fn each_thing_that_is_broken_is_told_with_its_remedy() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let fine = all_settings(&app);
+    let with = |name: &'static str, value: &str| {
+        let mut settings = fine.clone();
+        settings.insert(name, value.to_owned());
+        settings
+    };
+    let elsewhere = fine["QUEUE_URL"].replace("updated_beans", "nowhere");
+    let topic = fine["TOPIC_ARN"].replace("updated_beans_sns", "nowhere");
+    let user = fine["DATABASE_URL"].replace("root@", "nobody:hunter2@");
+    let database = fine["DATABASE_URL"].replace("beanstock_test_", "nothing_");
+    for (settings, subject, words) in [
+        (
+            with("DATABASE_URL", ""),
+            "database",
+            ["DATABASE_URL", "mysql://"],
+        ),
+        (
+            with("DATABASE_URL", &user),
+            "database",
+            ["user and password", "DATABASE_URL"],
+        ),
+        (
+            with("DATABASE_URL", &database),
+            "database",
+            ["CREATE DATABASE", "Unknown"],
+        ),
+        (
+            with("DATABASE_URL", "mysql://root@127.0.0.1:1/x"),
+            "database",
+            ["host and port", "security group"],
+        ),
+        (
+            with("QUEUE_URL", &elsewhere),
+            "queue",
+            ["does not exist", "--print iam"],
+        ),
+        (
+            with("TOPIC_ARN", &topic),
+            "topic",
+            ["NotFound", "--print iam"],
+        ),
+        (
+            with("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            "queue",
+            ["AWS_REGION", "VPC endpoint"],
+        ),
+    ] {
+        let said = check(&settings).await;
+
+        assert_eq!(said.status.code(), Some(1), "{subject}: {}", said.out);
+        assert_line(&said, &format!("BROKEN {subject}"), &words);
+        assert!(!said.out.contains("hunter2"), "{}", said.out);
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_nothing_arrives_in_or_leaves_is_broken() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let found = app.sns.list_subscriptions().send().await.unwrap();
+    let arn = found.subscriptions()[0].subscription_arn().unwrap();
+    app.sns
+        .unsubscribe()
+        .subscription_arn(arn)
+        .send()
+        .await
+        .unwrap();
+    let lone = app.sqs.create_queue().queue_name("lone.fifo");
+    let lone = lone
+        .attributes(QueueAttributeName::FifoQueue, "true")
+        .send()
+        .await;
+    let mut settings = all_settings(&app);
+
+    let unsubscribed = check(&settings).await;
+    settings.insert("QUEUE_URL", lone.unwrap().queue_url.unwrap());
+    let lone = check(&settings).await;
+
+    assert_line(
+        &unsubscribed,
+        "BROKEN subscription",
+        &["beanstock provision"],
+    );
+    assert_line(&lone, "BROKEN redrive policy", &["beanstock provision"]);
+}
