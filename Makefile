@@ -1,6 +1,6 @@
 # The commands of this project. `make run` and `make test` install what they miss.
 
-.PHONY: run test bench lint prepare
+.PHONY: run test test-mysql test-mariadb test-moto bench lint prepare
 
 run: ## Start everything on this machine
 	@.ci/install-database
@@ -9,6 +9,15 @@ run: ## Start everything on this machine
 test: ## Formatting, lints, docs and all tests
 	@.ci/install-database
 	@.ci/test
+
+test-mysql: ## The tests on the newest MySQL in Debian, unpacked into target/ (Debian, Ubuntu)
+	@.ci/other-database mysql .ci/test
+
+test-mariadb: ## The tests on the newest MariaDB in Debian
+	@.ci/other-database mariadb .ci/test
+
+test-moto: ## The lab's stories on another SNS and SQS, moto's server (needs Python 3)
+	@.ci/moto cargo test --locked --test beanstock lab::
 
 bench: ## Measure (takes about five minutes; nothing else should run)
 	@.ci/install-database

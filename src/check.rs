@@ -125,9 +125,13 @@ async fn inspect(
     let server = server::describe(&mut conn).await?;
     let after = now();
     let schema = server::schema(&mut conn).await?;
+    let labs = db::refuse_labs_tables(&mut conn).await;
     drop(conn);
     describe_server(report, &server, settings);
-    describe_schema(report, schema);
+    match labs {
+        Ok(()) => describe_schema(report, schema),
+        Err(refusal) => report.broken("schema", refusal.to_string(), ""),
+    }
     if schema == Schema::Current && !server.read_only {
         match db::probe_writer(pool).await {
             Ok(()) => report.fine("database writes", "a row can be locked"),

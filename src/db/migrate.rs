@@ -63,14 +63,20 @@ impl From<SqlxMigrateError> for MigrateError {
 /// Applies what is missing. Any number of instances may call this at once.
 pub async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
     let mut lock = MigrationLock::take(pool).await?;
-    let layout = find_layout(lock.connection()).await?;
+    refuse_labs_tables(lock.connection()).await?;
+    lock.migrate().await
+}
+
+/// Refuses a database that still belongs to the lab's app, wholly or in part.
+pub async fn refuse_labs_tables(conn: &mut MySqlConnection) -> Result<(), MigrateError> {
+    let layout = find_layout(conn).await?;
     if layout.has_any_labs(Place::Own) {
         return Err(MigrateError::LabTables);
     }
-    if layout.has_any_labs(Place::Moved) && !is_adopted(lock.connection(), &layout).await? {
+    if layout.has_any_labs(Place::Moved) && !is_adopted(conn, &layout).await? {
         return Err(MigrateError::AdoptionInterrupted);
     }
-    lock.migrate().await
+    Ok(())
 }
 
 async fn is_adopted(conn: &mut MySqlConnection, layout: &Layout) -> DbResult<bool> {

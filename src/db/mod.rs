@@ -25,6 +25,6 @@ pub mod update_lists;
 pub mod updates;
 
 pub use error::{DbError, DbResult, Trouble};
-pub use migrate::{MigrateError, MigrationLock, migrate};
+pub use migrate::{MigrateError, MigrationLock, migrate, refuse_labs_tables};
 pub use pool::{Pool, PoolSettings, connect, ping, reach};
 pub use transaction::{Transaction, probe_writer, within_limit};

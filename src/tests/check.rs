@@ -142,6 +142,25 @@ async fn each_thing_that_is_broken_is_told_with_its_remedy() {
 }
 
 #[tokio::test]
+async fn the_labs_database_is_told_what_to_do_with() {
+    let database = server::new_database().await;
+    let mut connection = sqlx::ConnectOptions::connect(&database).await.unwrap();
+    for table in ["suppliers", "beans"] {
+        let create = format!("CREATE TABLE {table} (id INT PRIMARY KEY)");
+        let create = sqlx::AssertSqlSafe(create);
+        sqlx::Executor::execute(&mut connection, create)
+            .await
+            .unwrap();
+    }
+    let url = sqlx::ConnectOptions::to_url_lossy(&database).to_string();
+
+    let said = check(&BTreeMap::from([("DATABASE_URL", url)])).await;
+
+    assert_eq!(said.status.code(), Some(1));
+    assert_line(&said, "BROKEN schema", &["beanstock adopt --dry-run"]);
+}
+
+#[tokio::test]
 async fn a_queue_that_nothing_arrives_in_or_leaves_is_broken() {
     let app = TestApp::start(Kind::Fifo).await;
     let found = app.sns.list_subscriptions().send().await.unwrap();

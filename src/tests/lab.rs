@@ -1,5 +1,6 @@
 //! Lab 10.1, step by step, through real sockets with the AWS SDK.
 
+use crate::support::process::{Program, settings_for, until};
 use crate::support::{Kind, TestApp};
 
 /// Step 1 of the lab: the third line repeats the first.
@@ -17,6 +18,13 @@ const STEP_2: [&str; 3] = [
     "888888:Unprocessable:0",
 ];
 
+/// Whether these stories are told on moto's server (`make test-moto`). Its topics do not deduplicate
+/// by content, and its FIFO queues, like those of AWS and unlike the embedded ones, give several
+/// messages of a group at once: those behind a bad one are then tried at their last receive only.
+fn on_moto() -> bool {
+    std::env::var("TEST_AWS_ENDPOINT_URL").is_ok()
+}
+
 #[tokio::test]
 async fn step_1_queues_three_of_four_lines() {
     let app = TestApp::start(Kind::Fifo).await;
@@ -25,7 +33,8 @@ async fn step_1_queues_three_of_four_lines() {
         app.publish_line(line).await;
     }
 
-    assert_eq!(app.queue().depth().await.unwrap().visible, 3);
+    let queued = app.queue().depth().await.unwrap().visible;
+    assert_eq!(queued, if on_moto() { 4 } else { 3 });
 }
 
 #[tokio::test]
@@ -60,11 +69,24 @@ async fn step_2_dead_letters_what_can_never_be_applied(kind: Kind) {
 
     app.drain().await;
 
-    let expected = ["666666", "777777", "888888"].map(|supplier| {
-        let reason = "unknown_supplier".to_owned();
-        (reason, format!("There is no supplier {supplier}."), 5)
-    });
-    assert_eq!(app.dead_letters().await, expected);
+    let letters = app.dead_letters().await;
+    let reasons: Vec<(&str, &str)> = letters
+        .iter()
+        .map(|(reason, explanation, _)| (reason.as_str(), explanation.as_str()))
+        .collect();
+    let expected =
+        ["666666", "777777", "888888"].map(|supplier| format!("There is no supplier {supplier}."));
+    let expected = expected
+        .each_ref()
+        .map(|text| ("unknown_supplier", text.as_str()));
+    assert_eq!(reasons, expected);
+    let tried: Vec<i32> = letters.iter().map(|(_, _, tried)| *tried).collect();
+    let behind = if on_moto() && kind == Kind::Fifo {
+        1
+    } else {
+        5
+    };
+    assert_eq!(tried, [5, behind, behind]);
     assert_eq!(app.total_stock().await, before);
     app.assert_audit_is_clean().await;
 }
@@ -116,4 +138,31 @@ async fn a_misspelt_bean_says_which_one_may_have_been_meant() {
         "Cordillera Direct has no bean of the type “Excelza”. Did you mean “Excelsa”?"
     );
     assert_eq!(receives, 5);
+}
+
+/// The program itself, from an empty queue to the last step.
+#[tokio::test]
+async fn the_program_does_the_whole_lab() {
+    let app = TestApp::start(Kind::Fifo).await;
+    for line in STEP_2 {
+        app.publish_line(line).await;
+    }
+
+    let server = Program::start(&["serve"], &settings_for(&app));
+    until("step 2 has had its end", || async {
+        app.dead_letters().await.len() == 3
+    })
+    .await;
+    assert_eq!(app.total_stock().await, 8_450);
+    for line in ["3:Excelsa:9", "6:Arabica:6"] {
+        app.publish_line(line).await;
+    }
+    until("step 3 has had its end", || async {
+        (app.stock_of(5).await, app.stock_of(10).await) == (209, 306)
+    })
+    .await;
+
+    assert!(server.terminate().await.status.success());
+    assert_eq!(app.queued().await, 0);
+    app.assert_audit_is_clean().await;
 }

@@ -38,7 +38,16 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) fn resources(self) -> ResourceSettings {
-        let suffix = if self == Self::Fifo { ".fifo" } else { "" };
+        self.resources_ending_in("")
+    }
+
+    fn resources_of_its_own(self) -> ResourceSettings {
+        self.resources_ending_in(&format!("_{}", uuid::Uuid::now_v7().simple()))
+    }
+
+    fn resources_ending_in(self, own: &str) -> ResourceSettings {
+        let fifo = if self == Self::Fifo { ".fifo" } else { "" };
+        let suffix = format!("{own}{fifo}");
         ResourceSettings {
             queue_name: format!("updated_beans{suffix}"),
             dead_letter_queue_name: format!("DeadLetterQueue{suffix}"),
@@ -82,9 +91,13 @@ impl TestApp {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         demo::fill_if_empty(&pool, &*clock).await.unwrap();
         let shutdown = Shutdown::default();
-        let endpoint = endpoint(&shutdown).await;
-        let sdk = local::sdk_config(endpoint.url()).await;
-        let resources = local::provision_at(&sdk, &kind.resources()).await.unwrap();
+        // `.ci/moto` names another SNS and SQS for the lab's stories, which they then share.
+        let (url, settings) = match std::env::var("TEST_AWS_ENDPOINT_URL") {
+            Ok(url) => (url, kind.resources_of_its_own()),
+            Err(_) => (endpoint(&shutdown).await.url().to_owned(), kind.resources()),
+        };
+        let sdk = local::sdk_config(&url).await;
+        let resources = local::provision_at(&sdk, &settings).await.unwrap();
         Self {
             database,
             pool,

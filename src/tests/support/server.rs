@@ -35,10 +35,48 @@ pub(crate) fn pool(options: MySqlConnectOptions, max_connections: u32) -> Pool {
 
 fn server() -> &'static MySqlConnectOptions {
     static SERVER: OnceLock<MySqlConnectOptions> = OnceLock::new();
-    SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
-        Ok(url) => MySqlConnectOptions::from_str(&url).unwrap(),
+    SERVER.get_or_init(|| match std::env::var("DATABASE_URL") {
+        Ok(url) => given_server(&url),
         Err(_) => start_server(),
     })
+}
+
+/// Uses the server that was named, and removes what runs of an hour ago and more have left there.
+fn given_server(url: &str) -> MySqlConnectOptions {
+    let server = MySqlConnectOptions::from_str(url).unwrap();
+    let clean = async move |server: MySqlConnectOptions| {
+        let mut connection = server.connect().await.unwrap();
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata \
+             WHERE schema_name LIKE 'beanstock\\_test\\_%'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        for name in names.iter().filter(|name| is_old(name)) {
+            let drop = format!("DROP DATABASE IF EXISTS {name}");
+            connection.execute(AssertSqlSafe(drop)).await.unwrap();
+        }
+    };
+    let options = server.clone();
+    let cleaning = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        runtime.block_on(clean(options));
+    });
+    cleaning.join().unwrap();
+    server
+}
+
+/// The names end with a UUID that begins with the time.
+fn is_old(name: &str) -> bool {
+    let id = name
+        .rsplit('_')
+        .next()
+        .and_then(|id| Uuid::parse_str(id).ok());
+    let made = id.and_then(|id| id.get_timestamp());
+    let now = Uuid::now_v7().get_timestamp().unwrap().to_unix().0;
+    made.is_some_and(|made| made.to_unix().0 + 3600 < now)
 }
 
 /// Starts a server on a thread that stays, because the server ends with the thread it came from.

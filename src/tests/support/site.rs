@@ -12,7 +12,7 @@ use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
 use beanstock::domain::BeanId;
 use beanstock::local::demo;
-use beanstock::web::{self, AppState, Readiness};
+use beanstock::web::{self, AppState, Front, Readiness};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::AssertSqlSafe;
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,7 @@ pub(crate) struct Site {
     pub(crate) readiness: Readiness,
     /// What the site still works on.
     pub(crate) tasks: TaskTracker,
+    state: AppState,
     router: Router,
 }
 
@@ -57,7 +58,18 @@ impl Site {
             pool,
             readiness,
             tasks,
-            router: web::router(state),
+            router: web::router(state.clone()),
+            state,
+        }
+    }
+
+    /// The same site with something in front.
+    pub(crate) fn behind(self, front: Front) -> Self {
+        let state = self.state.behind(front);
+        Self {
+            router: web::router(state.clone()),
+            state,
+            ..self
         }
     }
 

@@ -1,6 +1,7 @@
 //! The website, as staff and the lab's programs use it, on a real database.
 
 mod beans;
+mod front;
 mod pages;
 mod requests;
 mod suppliers;
