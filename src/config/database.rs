@@ -310,8 +310,11 @@ mod tests {
         ];
 
         let options = parse(&args).pool().unwrap().options;
+        let named = [&args[..], &["--app-db-name", "beans"]].concat();
+        let named = parse(&named).pool().unwrap().options;
 
         assert_eq!(options.get_username(), "nodeapp");
         assert_eq!(options.get_database(), Some("COFFEE"));
+        assert_eq!(named.get_database(), Some("beans"));
     }
 }

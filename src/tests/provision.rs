@@ -2,9 +2,8 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::local;
-use beanstock::provision::ResourceSettings;
 
-use crate::support::process::{Program, settings_for, until};
+use crate::support::process::{Program, Said, settings_for, until};
 use crate::support::{Kind, TestApp};
 
 async fn provision_again(app: &TestApp) -> Vec<String> {
@@ -133,44 +132,57 @@ async fn a_dry_run_lists_everything_and_changes_nothing() {
     assert_eq!(topics.topics().len(), 1);
 }
 
+/// Runs the command with these variables.
+async fn provision_with(app: &TestApp, variables: &[(&'static str, &str)]) -> Said {
+    let mut settings = settings_for(app);
+    for (name, value) in variables {
+        settings.insert(name, (*value).to_owned());
+    }
+    Program::start(&["provision"], &settings).end().await
+}
+
 #[tokio::test]
-async fn publishers_tags_and_the_applications_role_are_set_as_asked() {
+async fn publishers_tags_role_and_receives_are_set_as_asked() {
     let app = TestApp::start(Kind::Fifo).await;
     let supplier = "arn:aws:iam::123456789012:role/supplier-3";
     let role = "arn:aws:iam::000000000000:role/app";
-    let resources = ResourceSettings {
-        topic_publishers: vec![supplier.to_owned(), "210987654321".to_owned()],
-        application_role: Some(role.to_owned()),
-        resource_tags: vec![("stage".to_owned(), "test".to_owned())],
-        ..Kind::Fifo.resources()
-    };
+    let variables = [
+        ("TOPIC_PUBLISHERS", &*format!("{supplier},210987654321")),
+        ("APPLICATION_ROLE", role),
+        ("RESOURCE_TAGS", "stage=test,team=beans"),
+        ("MAX_RECEIVE_COUNT", "2"),
+    ];
 
-    local::provision_at(&app.sdk, &resources).await.unwrap();
-    let again = local::provision_at(&app.sdk, &resources).await.unwrap();
+    let first = provision_with(&app, &variables).await;
+    let again = provision_with(&app, &variables).await;
 
-    assert_eq!(again.changes, Vec::<String>::new());
+    assert!(first.status.success(), "{}", first.err);
+    assert!(
+        again.out.contains("Everything is right already."),
+        "{}",
+        again.out
+    );
     let topic = app.sns.get_topic_attributes();
     let topic = topic.topic_arn(&app.resources.topic_arn).send().await;
     let policy = topic.unwrap().attributes.unwrap()["Policy"].clone();
     assert!(policy.contains(supplier) && policy.contains("arn:aws:iam::210987654321:root"));
     let queue = attributes(&app, &app.resources.queue_url).await;
     assert!(queue[&QueueAttributeName::Policy].contains(role));
+    assert!(queue[&QueueAttributeName::RedrivePolicy].contains('2'));
     let tags = app
         .sqs
         .list_queue_tags()
         .queue_url(&app.resources.queue_url);
-    assert_eq!(tags.send().await.unwrap().tags.unwrap()["stage"], "test");
+    let tags = tags.send().await.unwrap().tags.unwrap();
+    assert_eq!((&*tags["stage"], &*tags["team"]), ("test", "beans"));
 }
 
 /// Leaving out a setting is no reason to take an operator's key away.
 #[tokio::test]
 async fn a_key_that_was_set_stays() {
     let app = TestApp::start(Kind::Fifo).await;
-    let with_key = ResourceSettings {
-        kms_key: Some("alias/beanstock".to_owned()),
-        ..Kind::Fifo.resources()
-    };
-    local::provision_at(&app.sdk, &with_key).await.unwrap();
+    let set = provision_with(&app, &[("KMS_KEY", "alias/beanstock")]).await;
+    assert!(set.status.success(), "{}", set.err);
 
     let changes = provision_again(&app).await;
 
@@ -185,14 +197,10 @@ async fn a_key_that_was_set_stays() {
 #[tokio::test]
 async fn a_key_that_would_shut_the_topic_out_is_refused() {
     let app = TestApp::start(Kind::Fifo).await;
-    let managed = ResourceSettings {
-        kms_key: Some("alias/aws/sqs".to_owned()),
-        ..Kind::Fifo.resources()
-    };
+    let said = provision_with(&app, &[("KMS_KEY", "alias/aws/sqs")]).await;
 
-    let error = local::provision_at(&app.sdk, &managed).await.unwrap_err();
-
-    assert!(error.to_string().contains("KMS_KEY"), "{error}");
+    assert_eq!(said.status.code(), Some(1));
+    assert!(said.err.contains("KMS_KEY"), "{}", said.err);
 }
 
 /// What the topic cannot deliver waits in a queue of its own, and is applied from there.

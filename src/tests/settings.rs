@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 
 use beanstock::cli;
 use beanstock::config::reference::{SETTINGS, Setting};
+use beanstock::domain::UpdateId;
 use clap::{Arg, Command};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::process::{Program, settings_for};
+use crate::support::app::delivery;
+use crate::support::process::{Program, settings_for, until};
 use crate::support::{Kind, TestApp};
 
 /// Every argument that has a variable, of all commands.
@@ -176,8 +180,7 @@ async fn the_labs_variables_are_enough() {
 
     app.publish_line("3:Excelsa:9").await;
 
-    crate::support::process::until("it is applied", || async { app.stock_of(5).await == 209 })
-        .await;
+    until("it is applied", || async { app.stock_of(5).await == 209 }).await;
     server.terminate().await;
 }
 
@@ -216,4 +219,133 @@ async fn nobody_listens_for_everybody_by_accident() {
             said.err
         );
     }
+}
+
+/// As with VPC endpoints, which are one for each service.
+#[tokio::test]
+async fn each_service_may_have_an_endpoint_of_its_own() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    let endpoint = settings["AWS_ENDPOINT_URL"].clone();
+    settings.insert("AWS_ENDPOINT_URL", "http://127.0.0.1:1".to_owned());
+    settings.insert("AWS_ENDPOINT_URL_SQS", endpoint.clone());
+    settings.insert("AWS_ENDPOINT_URL_SNS", endpoint);
+    let server = Program::start(&["serve"], &settings);
+
+    app.accept(&delivery(UpdateId::generate(), 9)).await;
+
+    let applied = || async { app.stock_of(5).await == 209 };
+    until("it is published and applied", applied).await;
+    server.terminate().await;
+}
+
+#[tokio::test]
+async fn log_lines_are_json_if_asked_for() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.insert("LOG_FORMAT", "json".to_owned());
+    settings.insert("RUST_LOG", "info".to_owned());
+
+    let said = Program::start(&["serve"], &settings)
+        .terminate_after("everything is up")
+        .await;
+
+    let lines: Vec<serde_json::Value> = said
+        .err
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines.iter().all(|line| line["level"] == "INFO"),
+        "{}",
+        said.err
+    );
+}
+
+/// Sends a request as a proxy on this machine would, and gives the whole answer.
+async fn ask_as_proxy(address: &str, request: &str) -> String {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_trusted_tells_who_is_visiting() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.insert("PUBLIC_URL", "https://beans.example.com".to_owned());
+    settings.insert("TRUSTED_PROXIES", "127.0.0.0/8".to_owned());
+    settings.insert("RUST_LOG", "beanstock=debug".to_owned());
+    let mut server = Program::start(&["serve", "--only", "web"], &settings);
+    let log = server.logs("website is at http://127.0.0.1:").await;
+    let log = if log.ends_with('\n') {
+        log
+    } else {
+        server.logs("\n").await
+    };
+    let address = log.split("website is at http://").nth(1).unwrap();
+    let address = address.split_whitespace().next().unwrap().to_owned();
+
+    let request = "GET /nowhere HTTP/1.1\r\nHost: beans.example.com\r\nConnection: close\r\n\
+                   X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\nX-Request-Id: edge-4711\r\n\r\n";
+    let answer = ask_as_proxy(&address, request).await;
+    let said = server.terminate_after("request refused").await;
+
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(answer.contains("x-request-id: edge-4711"), "{answer}");
+    assert!(answer.contains("strict-transport-security"), "{answer}");
+    let line = said
+        .err
+        .lines()
+        .find(|line| line.contains("request refused"))
+        .unwrap();
+    assert!(
+        line.contains("203.0.113.7") && line.contains("edge-4711"),
+        "{line}"
+    );
+}
+
+/// The stories without the list of wrong values, which names nearly all settings.
+fn without_wrong_values(text: &str) -> String {
+    let list = text.split_once("for (variable, wrong) in [");
+    let around = list.and_then(|(before, list)| Some((before, list.split_once("] {")?.1)));
+    around.map_or_else(
+        || text.to_owned(),
+        |(before, after)| [before, after].concat(),
+    )
+}
+
+/// Accepting an example is not enough: what each setting does is shown somewhere.
+#[test]
+fn every_setting_is_used_by_a_story_or_a_unit_test() {
+    let mut tests = String::new();
+    let src = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    for folder in ["tests", "tests/support", "config"] {
+        for file in std::fs::read_dir(format!("{src}/{folder}")).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() && !path.ends_with("reference.rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                let of_tests = if folder == "config" {
+                    text.split_once("mod tests {")
+                        .map_or("", |(_, tests)| tests)
+                } else {
+                    &without_wrong_values(&text)
+                };
+                tests.push_str(of_tests);
+            }
+        }
+    }
+    let is_unused = |setting: &&Setting| {
+        let flag = format!("--{}", setting.variable.to_lowercase().replace('_', "-"));
+        let used = [format!("\"{}\"", setting.variable), format!("\"{flag}\"")];
+        !used.iter().any(|name| tests.contains(name))
+    };
+    let unused: Vec<&str> = SETTINGS
+        .iter()
+        .filter(is_unused)
+        .map(|s| s.variable)
+        .collect();
+    assert_eq!(unused, Vec::<&str>::new());
 }

@@ -20,6 +20,8 @@ pub(crate) struct Program {
     child: Child,
     /// What it has said so far.
     out: String,
+    /// And logged.
+    err: String,
 }
 
 /// What a `beanstock` that has ended said.
@@ -46,6 +48,7 @@ impl Program {
         Self {
             child,
             out: String::new(),
+            err: String::new(),
         }
     }
 
@@ -78,30 +81,32 @@ impl Program {
         self.end().await
     }
 
-    /// Waits until its log has these words, and then asks it to stop.
-    pub(crate) async fn terminate_after(mut self, words: &str) -> Said {
+    /// Waits until its log has these words, and gives all of it so far.
+    pub(crate) async fn logs(&mut self, words: &str) -> &str {
         let mut stderr = self.child.stderr.take().unwrap();
-        let mut err = String::new();
         let listening = async {
-            while !err.contains(words) {
+            while !self.err.contains(words) {
                 let mut part = [0; 4096];
                 let length = stderr.read(&mut part).await.unwrap();
-                assert!(length > 0, "it ended and had said: {err}");
-                err.push_str(std::str::from_utf8(&part[..length]).unwrap());
+                assert!(length > 0, "it ended and had said: {}", self.err);
+                self.err
+                    .push_str(std::str::from_utf8(&part[..length]).unwrap());
             }
         };
         tokio::time::timeout(PATIENCE, listening).await.unwrap();
         self.child.stderr = Some(stderr);
-        let said = self.terminate().await;
-        Said {
-            err: err + &said.err,
-            ..said
-        }
+        &self.err
+    }
+
+    /// Waits until its log has these words, and then asks it to stop.
+    pub(crate) async fn terminate_after(mut self, words: &str) -> Said {
+        self.logs(words).await;
+        self.terminate().await
     }
 
     /// Waits until it ends by itself.
     pub(crate) async fn end(mut self) -> Said {
-        let (mut out, mut err) = (std::mem::take(&mut self.out), String::new());
+        let (mut out, mut err) = (std::mem::take(&mut self.out), std::mem::take(&mut self.err));
         let mut stdout = self.child.stdout.take().unwrap();
         let mut stderr = self.child.stderr.take().unwrap();
         let all = async {
