@@ -10,6 +10,12 @@
 //! the **collector** then moves it into a table where people can work on it ([`dead_letters`]).
 //! Messages that others publish straight to the topic take the same path from there on.
 //!
+//! # Around it
+//!
+//! [`config`] names every setting and [`check`] tries them; [`credentials`] opens the database's
+//! door; [`provision`] makes queues and topic, and prints the policies for them; [`adopt`] takes
+//! over a database of the lab's app; [`audit`] proves the books.
+//!
 //! # Who may use whom
 //!
 //! `main → cli → app → { web, poller, outbox, dead_letters } → { inventory, catalogue, messaging,

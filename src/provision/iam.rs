@@ -18,7 +18,8 @@ pub const CONSUME: [&str; 4] = [
 /// What `beanstock check` and `beanstock provision` read.
 const READ_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"];
 
-/// One policy for each who needs one: `application`, `publisher` and `operator`.
+/// One policy for each who needs one: `application`, `publisher` and `operator`; with a key of our
+/// own also `key`, which belongs into that key's policy.
 pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
     let mut policies = Map::new();
     for (who, statements) in [
@@ -26,10 +27,32 @@ pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
         ("publisher", publisher(settings, account)),
         ("operator", operator(settings, account)),
     ] {
-        let policy = json!({"Version": "2012-10-17", "Statement": statements});
-        policies.insert(who.to_owned(), policy);
+        policies.insert(who.to_owned(), document(statements));
+    }
+    if settings.kms_key.is_some() {
+        policies.insert("key".to_owned(), document(vec![let_topic_in(settings, account)]));
     }
     Value::Object(policies)
+}
+
+fn document(statements: Vec<Value>) -> Value {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// Without this the topic cannot put messages into encrypted queues (SQS Developer Guide, "Enable
+/// compatibility between event sources from AWS services and encrypted queues").
+fn let_topic_in(settings: &ResourceSettings, account: &Account) -> Value {
+    json!({
+        "Sid": "TopicEncrypts",
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        "Resource": "*",
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": topic(settings, account)},
+            "StringEquals": {"aws:SourceAccount": account.id},
+        },
+    })
 }
 
 fn queues(settings: &ResourceSettings, account: &Account) -> Vec<String> {
