@@ -200,7 +200,7 @@ impl App {
 }
 
 /// Finds the URL of the queue with this ARN.
-async fn queue_url(sqs: &aws_sdk_sqs::Client, arn: &str) -> Result<String> {
+pub(crate) async fn queue_url(sqs: &aws_sdk_sqs::Client, arn: &str) -> Result<String> {
     let name = arn.rsplit(':').next().unwrap_or(arn);
     let found = sqs
         .get_queue_url()

@@ -27,15 +27,18 @@ pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
         ("publisher", publisher(settings, account)),
         ("operator", operator(settings, account)),
     ] {
-        policies.insert(who.to_owned(), document(statements));
+        policies.insert(who.to_owned(), document(&statements));
     }
     if settings.kms_key.is_some() {
-        policies.insert("key".to_owned(), document(vec![let_topic_in(settings, account)]));
+        policies.insert(
+            "key".to_owned(),
+            document(&[let_topic_in(settings, account)]),
+        );
     }
     Value::Object(policies)
 }
 
-fn document(statements: Vec<Value>) -> Value {
+fn document(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 

@@ -70,6 +70,7 @@ fn the_website_and_the_poller_do_not_know_each_other() {
 fn only_the_messaging_adapters_and_the_composition_name_aws() {
     let expected = [
         "app.rs",
+        "check/messaging.rs",
         "cli/mod.rs",
         "credentials.rs",
         "local/mod.rs",

@@ -24,10 +24,6 @@ fn all_settings(app: &TestApp) -> BTreeMap<&'static str, String> {
     let mut settings = settings_for(app);
     let resources = &app.resources;
     settings.insert(
-        "DEAD_LETTER_QUEUE_URL",
-        resources.dead_letter_queue_url.clone(),
-    );
-    settings.insert(
         "UNDELIVERED_QUEUE_URL",
         resources.undelivered_queue_url.clone(),
     );

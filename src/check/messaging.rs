@@ -1,0 +1,192 @@
+//! Queues, topic and subscription: whether they are there, fit each other, and let us in.
+
+use std::time::Duration;
+
+use super::{Line, Report};
+use crate::app::{self, Aws};
+use crate::config::MessagingSettings;
+use crate::messaging::ServiceError;
+use crate::messaging::sns::SnsPublisher;
+use crate::messaging::sqs::{SqsQueue, is_fifo};
+
+/// Checks queues, topic and subscription: whether they are there, fit each other, and let us in.
+pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Line> {
+    let mut report = Report::default();
+    let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
+    let at = |url: &str| SqsQueue::new(sqs.clone(), url.to_owned(), settings.visibility());
+    let mut found = Found::default();
+    match settings.queue() {
+        None => report.note(
+            "queue",
+            "neither QUEUE_URL nor SQS_ENDPOINT is set, so nothing is polled",
+            "`beanstock provision` prints it",
+        ),
+        Some(url) => found = check_queue(&mut report, &at(url)).await,
+    }
+    match dead_letter_queue(settings, &sqs, &found).await {
+        Some(Ok(url)) => check_consumed(&mut report, "dead-letter queue", &at(&url)).await,
+        Some(Err(error)) => report.broken(
+            "dead-letter queue",
+            format!("{error:#}"),
+            "Set DEAD_LETTER_QUEUE_URL, or allow the role sqs:GetQueueUrl",
+        ),
+        None => {}
+    }
+    match settings.undelivered_queue() {
+        Some(url) => check_consumed(&mut report, "undelivered queue", &at(url)).await,
+        None => report.note(
+            "undelivered queue",
+            "UNDELIVERED_QUEUE_URL is not set, so what the topic cannot deliver waits there",
+            "`beanstock provision` prints it",
+        ),
+    }
+    match settings.topic() {
+        None => report.note(
+            "topic",
+            "TOPIC_ARN is not set, so accepted updates are not published",
+            "`beanstock provision` prints it",
+        ),
+        Some(arn) => {
+            let topic = SnsPublisher::new(app::sns_client(&aws.sns), arn.to_owned());
+            check_topic(&mut report, &topic).await;
+            if let Some(queue_arn) = found.arn {
+                check_subscription(&mut report, &topic, arn, &queue_arn).await;
+            }
+        }
+    }
+    report.0
+}
+
+/// What a queue says of itself.
+#[derive(Debug, Default)]
+struct Found {
+    arn: Option<String>,
+    dead_letter_queue_arn: Option<String>,
+}
+
+async fn check_queue(report: &mut Report, queue: &SqsQueue) -> Found {
+    let arn = match queue.arn().await {
+        Ok(arn) => arn,
+        Err(error) => {
+            report.broken("queue", error.to_string(), cannot_use(&error));
+            return Found::default();
+        }
+    };
+    let redrive = match queue.redrive().await {
+        Ok(redrive) => redrive,
+        Err(error) => {
+            report.broken("redrive policy", error.to_string(), cannot_use(&error));
+            return Found {
+                arn,
+                ..Found::default()
+            };
+        }
+    };
+    match &redrive {
+        Some(redrive) => report.fine(
+            "redrive policy",
+            format!("dead letters after {} receives", redrive.max_receive_count),
+        ),
+        None => report.broken(
+            "redrive policy",
+            "the queue has no dead-letter queue, so what cannot be applied comes again for ever",
+            "Run `beanstock provision`",
+        ),
+    }
+    check_consumed(report, "queue", queue).await;
+    Found {
+        arn,
+        dead_letter_queue_arn: redrive.map(|redrive| redrive.dead_letter_queue_arn),
+    }
+}
+
+/// The URL that is set, or else the one that `serve` would find by the redrive policy.
+async fn dead_letter_queue(
+    settings: &MessagingSettings,
+    sqs: &aws_sdk_sqs::Client,
+    found: &Found,
+) -> Option<anyhow::Result<String>> {
+    match (settings.dead_letter_queue(), &found.dead_letter_queue_arn) {
+        (Some(url), _) => Some(Ok(url.to_owned())),
+        (None, Some(arn)) => Some(app::queue_url(sqs, arn).await),
+        (None, None) => None,
+    }
+}
+
+async fn check_consumed(report: &mut Report, subject: &'static str, queue: &SqsQueue) {
+    let tried = async {
+        let depth = queue.depth().await?;
+        queue.may_settle().await?;
+        Ok::<_, ServiceError>(depth)
+    };
+    match tried.await {
+        // Receiving cannot be tried: it would count towards the receives of what is there.
+        Ok(depth) => report.fine(
+            subject,
+            format!(
+                "{} messages ready, {} in flight; may delete and release",
+                depth.visible, depth.in_flight
+            ),
+        ),
+        Err(error) => report.broken(subject, error.to_string(), cannot_use(&error)),
+    }
+}
+
+async fn check_topic(report: &mut Report, topic: &SnsPublisher) {
+    match topic.may_publish().await {
+        Ok(()) => report.fine("topic", "may publish"),
+        Err(error) => report.broken("topic", error.to_string(), cannot_use(&error)),
+    }
+}
+
+async fn check_subscription(
+    report: &mut Report,
+    topic: &SnsPublisher,
+    topic_arn: &str,
+    queue_arn: &str,
+) {
+    const SUBJECT: &str = "subscription";
+    if is_fifo(topic_arn) != is_fifo(queue_arn) {
+        report.note(
+            SUBJECT,
+            "one of queue and topic is FIFO and the other is not",
+            "Run `beanstock provision` with names of one kind",
+        );
+    }
+    match topic.subscription_of(queue_arn).await {
+        Err(error) => report.broken(SUBJECT, error.to_string(), cannot_use(&error)),
+        Ok(None) => report.broken(
+            SUBJECT,
+            "the queue is not subscribed to the topic, so nothing published arrives",
+            "Run `beanstock provision`",
+        ),
+        Ok(Some(found)) if found.filtered => report.broken(
+            SUBJECT,
+            "a filter policy keeps updates back",
+            "Remove the subscription's filter policy",
+        ),
+        Ok(Some(found)) if found.raw || !found.keeps_undelivered => report.note(
+            SUBJECT,
+            if found.raw {
+                "delivers without the SNS envelope, so the SNS message ids are lost"
+            } else {
+                "drops what it cannot deliver"
+            },
+            "Run `beanstock provision`",
+        ),
+        Ok(Some(_)) => report.fine(SUBJECT, "the topic delivers to the queue"),
+    }
+}
+
+fn cannot_use(error: &ServiceError) -> &'static str {
+    match error {
+        ServiceError::Refused { .. } => {
+            "Check that it exists, that its URL or ARN is right, and that the role has what \
+             `beanstock provision --print iam` lists for the application"
+        }
+        ServiceError::Unreachable { .. } => {
+            "Check AWS_REGION, AWS_ENDPOINT_URL, the credentials, and the way there (internet or \
+             VPC endpoint)"
+        }
+    }
+}
