@@ -18,6 +18,9 @@ pub const CONSUME: [&str; 4] = [
 /// What `beanstock check` and `beanstock provision` read.
 const READ_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"];
 
+/// These actions take no narrower resource (Service Authorization Reference, "Amazon SNS").
+const ANY_SUBSCRIPTION: &str = "*";
+
 /// One policy for each who needs one: `application`, `publisher` and `operator`; with a key of our
 /// own also `key`, which belongs into that key's policy.
 pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
@@ -89,7 +92,7 @@ fn application(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
         allow(
             "CheckSubscription",
             &["sns:GetSubscriptionAttributes"],
-            format!("{topic}:*"),
+            ANY_SUBSCRIPTION,
         ),
     ];
     statements.extend(use_key(settings, account));
@@ -138,7 +141,7 @@ fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
                 "sns:GetSubscriptionAttributes",
                 "sns:SetSubscriptionAttributes",
             ],
-            format!("{topic}:*"),
+            ANY_SUBSCRIPTION,
         ),
     ]
 }
