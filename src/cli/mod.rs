@@ -1,6 +1,7 @@
 //! The commands.
 
 mod complaint;
+mod probe;
 mod provision;
 mod serve;
 
@@ -55,6 +56,10 @@ enum Command {
     LocalAws(crate::local::LocalAwsSettings),
     /// Runs the website, the poller, the relay and the collector against your database and AWS.
     Serve(Box<serve::Serve>),
+    /// Asks the `serve` on this machine whether it is alive, as a health check does.
+    ///
+    /// Exits with 1 if it is not.
+    Probe(probe::Probe),
     /// Brings the database's schema up to date.
     Migrate {
         #[command(flatten)]
@@ -89,7 +94,7 @@ enum Command {
         database: Box<DatabaseSettings>,
         #[command(flatten)]
         messaging: Box<MessagingSettings>,
-        /// Print JSON.
+        /// Print JSON, in one line, so that a log can keep it and a metric filter read it.
         #[arg(long)]
         json: bool,
     },
@@ -182,6 +187,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve(settings) => serve::serve(*settings).await,
+        Command::Probe(settings) => probe::probe(settings).await,
         Command::Migrate { database } => {
             db::migrate(&connect(&database).await?).await?;
             print("The schema is up to date.")
@@ -337,7 +343,7 @@ async fn status(
         status.dead_letter_queue = depth(messaging.dead_letter_queue()).await?;
     }
     if json {
-        return print(&serde_json::to_string_pretty(&status)?);
+        return print(&serde_json::to_string(&status)?);
     }
     print(&describe(&status))
 }

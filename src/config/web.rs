@@ -1,6 +1,6 @@
 //! Where the website listens, and what stands in front of it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
 use ipnet::IpNet;
@@ -35,6 +35,16 @@ impl ListenSettings {
             self.listen_address
         );
         Ok(SocketAddr::new(self.listen_address, port))
+    }
+
+    /// Where somebody on this machine reaches what listens there.
+    pub fn reached_at(&self, port: u16) -> SocketAddr {
+        let address = match self.listen_address {
+            IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        };
+        SocketAddr::new(address, port)
     }
 }
 
@@ -110,6 +120,19 @@ mod tests {
             "0.0.0.0:80"
         );
         assert!(parse(&[]).listen.address(80).is_ok());
+    }
+
+    #[test]
+    fn what_listens_everywhere_is_reached_on_this_machine() {
+        for (listens, reached) in [
+            ("0.0.0.0", "127.0.0.1:80"),
+            ("::", "[::1]:80"),
+            ("10.0.0.7", "10.0.0.7:80"),
+        ] {
+            let settings = parse(&["--listen-address", listens]);
+
+            assert_eq!(settings.listen.reached_at(80).to_string(), reached);
+        }
     }
 
     #[test]

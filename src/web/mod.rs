@@ -46,6 +46,7 @@ use tower_http::normalize_path::NormalizePath;
 pub use self::error::{Missing, WebError};
 pub use self::front::Front;
 pub use self::health::Readiness;
+pub use self::paths::{HEALTHZ, READYZ};
 pub use self::state::AppState;
 
 /// The whole site, with everything that goes around its pages.

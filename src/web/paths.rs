@@ -28,8 +28,10 @@ pub(super) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
 pub(super) const UPDATES: &str = "/updates";
 pub(super) const UPDATE: &str = "/updates/{id}";
 pub(super) const DEAD_LETTERS: &str = "/dead-letters";
-pub(super) const HEALTHZ: &str = "/healthz";
-pub(super) const READYZ: &str = "/readyz";
+/// Whether the process is alive.
+pub const HEALTHZ: &str = "/healthz";
+/// Whether it can do its work.
+pub const READYZ: &str = "/readyz";
 pub(super) const FAVICON: &str = "/favicon.ico";
 pub(super) const STATIC: &str = "/static/{file}";
 
