@@ -168,7 +168,7 @@ impl LocalAws {
 }
 
 /// SQS names its operation in a header, SNS in the form it is sent. Anybody who asks without
-/// posting is told how many calls were answered.
+/// posting is told how many calls were answered, with 503 until it is open.
 async fn answer(
     State(endpoint): State<Endpoint>,
     method: Method,
@@ -177,8 +177,13 @@ async fn answer(
 ) -> Response {
     if method != Method::POST {
         let calls = endpoint.sqs_calls.load(Ordering::Relaxed);
-        return Json(serde_json::json!({"service": "SNS and SQS", "sqs_calls": calls}))
-            .into_response();
+        let status = if endpoint.open.load(Ordering::Acquire) {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        let service = serde_json::json!({"service": "SNS and SQS", "sqs_calls": calls});
+        return (status, Json(service)).into_response();
     }
     let request_id = Uuid::new_v4().to_string();
     if !headers.contains_key("x-amz-target") {

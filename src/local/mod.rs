@@ -145,6 +145,14 @@ pub struct LocalAwsSettings {
     /// Folder for the database and the queues' messages
     #[arg(long, alias = "data", env = "BEANSTOCK_DATA")]
     pub beanstock_data: Option<PathBuf>,
+    /// Whether to create and repair queues, topic and subscription first (needs an operator's
+    /// rights)
+    #[arg(long, env = "PROVISION", default_value_t = false,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub provision: bool,
+    /// Queues and topic.
+    #[command(flatten)]
+    pub resources: ResourceSettings,
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenSettings,
@@ -167,6 +175,11 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
         stopping,
         stopped,
     )?;
+    if settings.provision {
+        // It forgets its queues when it stops. Provisioned by itself, it has them and what was in
+        // them before anybody can publish again.
+        provision_at(&sdk_config(endpoint.url()).await, &settings.resources).await?;
+    }
     endpoint.open();
     tracing::info!("SNS and SQS are at {}", endpoint.url());
     shutdown.requested().await;

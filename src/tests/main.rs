@@ -17,6 +17,7 @@ mod adopt;
 mod architecture;
 mod audit;
 mod check;
+mod containers;
 mod database;
 mod duplicates;
 mod faults;
