@@ -1,6 +1,6 @@
 # The commands of this project. `make run` and `make test` install what they miss.
 
-.PHONY: run test test-mysql test-mariadb test-moto bench lint prepare
+.PHONY: run test test-mysql test-mariadb test-moto bench lint lint-containers prepare deny sbom
 
 run: ## Start everything on this machine
 	@.ci/install-database
@@ -29,3 +29,12 @@ lint: ## What `make test` checks before the tests
 prepare: ## Check all SQL against a real database and write it to .sqlx
 	@.ci/install-database
 	@.ci/prepare
+
+lint-containers: ## Check the container files and the templates in deploy/ (installs linters from PyPI)
+	@.ci/containers
+
+deny: ## Check licences, duplicates, sources and known vulnerabilities of all crates
+	@.ci/deny
+
+sbom: ## Write what the program is made of to target/beanstock.cdx.json
+	@.ci/sbom

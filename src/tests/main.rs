@@ -19,6 +19,7 @@ mod audit;
 mod check;
 mod containers;
 mod database;
+mod deploy;
 mod duplicates;
 mod faults;
 mod fleet;
