@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The image: the program, the public authorities' certificates, the notices, and nothing else.
 # Builds with Docker, BuildKit or not, and with buildah; only the build needs the network.
 ARG RUST_IMAGE=docker.io/library/rust:1.95-slim-trixie
