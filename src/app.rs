@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::MessagingSettings;
+use crate::config::{AwsSettings, MessagingSettings};
 use crate::db::Pool;
 use crate::dead_letters::Collector;
 use crate::messaging::ServiceError;
@@ -268,7 +268,7 @@ impl Aws {
 }
 
 /// Reads credentials and region the way every AWS client does: from the SDK's provider chain.
-pub async fn load_aws(settings: &MessagingSettings) -> Aws {
+pub async fn load_sdk(settings: &AwsSettings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = settings.region() {
         loader = loader.region(Region::new(region.to_owned()));
@@ -276,7 +276,12 @@ pub async fn load_aws(settings: &MessagingSettings) -> Aws {
     if let Some(url) = settings.endpoint() {
         loader = loader.endpoint_url(url);
     }
-    let all = loader.load().await;
+    loader.load().await
+}
+
+/// The same, with the endpoints of SQS and SNS.
+pub async fn load_aws(settings: &MessagingSettings) -> Aws {
+    let all = load_sdk(&settings.aws).await;
     let at = |endpoint: Option<&str>| {
         let builder = all.clone().into_builder();
         match endpoint {

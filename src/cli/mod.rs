@@ -3,32 +3,23 @@
 mod complaint;
 mod probe;
 mod provision;
+mod publish;
+mod report;
 mod serve;
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use aws_config::BehaviorVersion;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::adopt;
-use crate::app::{self, Aws};
-use crate::audit::audit;
-use crate::check::{Line, Verdict, check_database, check_messaging};
-use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Credentials, DatabaseSettings, LogSettings, MessagingSettings};
+use crate::app;
+use crate::clock::SystemClock;
+use crate::config::{AwsSettings, Credentials, DatabaseSettings, LogSettings, MessagingSettings};
 use crate::credentials;
-use crate::db::{self, DbError, Pool, PoolSettings};
-use crate::messaging::sns::SnsPublisher;
-use crate::messaging::sqs::SqsQueue;
-use crate::provision::ResourceSettings;
-use crate::publish::{self, Form, Summary};
-use crate::status::{QueueStatus, Status, read_status};
+use crate::db::{self, Pool, PoolSettings};
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
@@ -61,16 +52,13 @@ enum Command {
     /// Exits with 1 if it is not.
     Probe(probe::Probe),
     /// Brings the database's schema up to date.
-    Migrate {
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
+    Migrate(Database),
     /// Takes over a database of the lab's app; nothing in it is dropped.
     ///
     /// Stop the lab's app first. Killed and run again, this comes to the same end.
     Adopt {
         #[command(flatten)]
-        database: DatabaseSettings,
+        database: Database,
         /// Only list every decision and step; change nothing.
         #[arg(long)]
         dry_run: bool,
@@ -80,20 +68,13 @@ enum Command {
     /// Tries everything `serve` will need, tells what is wrong and what to do, and changes nothing.
     ///
     /// Exits with 1 if something is broken.
-    Check {
-        #[command(flatten)]
-        database: Box<DatabaseSettings>,
-        #[command(flatten)]
-        messaging: Box<MessagingSettings>,
-    },
+    Check(Box<System>),
     /// Publishes the updates in a file, one a line: `3:Excelsa:9` or JSON.
-    Publish(Box<Publish>),
+    Publish(Box<publish::Publish>),
     /// Tells how many updates wait, since when, and how deep the queues are.
     Status {
         #[command(flatten)]
-        database: Box<DatabaseSettings>,
-        #[command(flatten)]
-        messaging: Box<MessagingSettings>,
+        system: Box<System>,
         /// Print JSON, in one line, so that a log can keep it and a metric filter read it.
         #[arg(long)]
         json: bool,
@@ -103,32 +84,27 @@ enum Command {
     /// Exits with 1 and names the rows if the books are wrong.
     Audit {
         #[command(flatten)]
-        database: DatabaseSettings,
+        database: Database,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
+/// A command that works on the database alone.
 #[derive(Debug, clap::Args)]
-struct Publish {
-    /// The file; `-` is standard input.
-    #[arg(default_value = "-")]
-    file: PathBuf,
-    /// Send lines as they are, like the lab's script: one message group for all, and a line that
-    /// repeats within five minutes is swallowed.
-    #[arg(long)]
-    as_is: bool,
-    /// Publish to the `beanstock local` that runs on this machine.
-    #[cfg(feature = "local")]
-    #[arg(long)]
-    local: bool,
-    /// Port of the embedded SNS and SQS
-    #[cfg(feature = "local")]
-    #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
-    local_aws_port: u16,
+struct Database {
     #[command(flatten)]
-    resources: ResourceSettings,
+    database: DatabaseSettings,
+    #[command(flatten)]
+    aws: AwsSettings,
+}
+
+/// A command that looks at everything.
+#[derive(Debug, clap::Args)]
+struct System {
+    #[command(flatten)]
+    database: DatabaseSettings,
     #[command(flatten)]
     messaging: MessagingSettings,
 }
@@ -188,23 +164,13 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Serve(settings) => serve::serve(*settings).await,
         Command::Probe(settings) => probe::probe(settings).await,
-        Command::Migrate { database } => {
-            db::migrate(&connect(&database).await?).await?;
-            print("The schema is up to date.")
-        }
+        Command::Migrate(database) => migrate(&database).await,
         Command::Provision(settings) => provision::provision(*settings).await,
-        Command::Check {
-            database,
-            messaging,
-        } => check(&database, &messaging).await,
+        Command::Check(system) => report::check(&system).await,
         Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
-        Command::Publish(settings) => publish(*settings).await,
-        Command::Status {
-            database,
-            messaging,
-            json,
-        } => status(&database, &messaging, json).await,
-        Command::Audit { database, json } => audit_books(&database, json).await,
+        Command::Publish(settings) => publish::publish(*settings).await,
+        Command::Status { system, json } => report::status(&system, json).await,
+        Command::Audit { database, json } => report::audit_books(&database, json).await,
     }
 }
 
@@ -217,8 +183,8 @@ fn print(text: &str) -> Result<ExitCode> {
 }
 
 /// Connects, or tells why that is not possible.
-async fn connect(database: &DatabaseSettings) -> Result<Pool> {
-    let settings = signed_in(database).await?;
+async fn connect(database: &DatabaseSettings, aws: &AwsSettings) -> Result<Pool> {
+    let settings = signed_in(database, aws).await?;
     db::reach(&settings)
         .await
         .with_context(|| unreachable_at(&settings))?;
@@ -226,12 +192,12 @@ async fn connect(database: &DatabaseSettings) -> Result<Pool> {
 }
 
 /// Reads where the database is, with credentials from AWS if they come from there.
-async fn signed_in(database: &DatabaseSettings) -> Result<PoolSettings> {
+async fn signed_in(database: &DatabaseSettings, aws: &AwsSettings) -> Result<PoolSettings> {
     let mut settings = database.pool()?;
     let access = database.credentials()?;
     if access != Credentials::Fixed {
-        let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        credentials::sign_in(&mut settings, &access, &aws).await?;
+        let sdk = app::load_sdk(aws).await;
+        credentials::sign_in(&mut settings, &access, &sdk).await?;
     }
     Ok(settings)
 }
@@ -241,183 +207,18 @@ fn unreachable_at(settings: &PoolSettings) -> String {
     format!("cannot use the database at {host} (DATABASE_URL or APP_DB_HOST)")
 }
 
-fn unmigrated(error: DbError) -> anyhow::Error {
-    if error.is_missing_table() {
-        anyhow::anyhow!("the database has no tables yet; run `beanstock migrate` first")
-    } else {
-        error.into()
-    }
+async fn migrate(settings: &Database) -> Result<ExitCode> {
+    let pool = connect(&settings.database, &settings.aws).await?;
+    db::migrate(&pool).await?;
+    print("The schema is up to date.")
 }
 
-async fn take_over(database: &DatabaseSettings, dry_run: bool) -> Result<ExitCode> {
-    let pool = connect(database).await?;
+async fn take_over(settings: &Database, dry_run: bool) -> Result<ExitCode> {
+    let pool = connect(&settings.database, &settings.aws).await?;
     let report = if dry_run {
         adopt::preview(&pool).await?
     } else {
         adopt::adopt(&pool, &SystemClock).await?
     };
     print(&report.to_string())
-}
-
-async fn publish(settings: Publish) -> Result<ExitCode> {
-    let form = if settings.as_is {
-        Form::AsIs
-    } else {
-        Form::Update
-    };
-    let publisher = publisher(&settings).await?;
-    let summary = if settings.file == Path::new("-") {
-        let input = BufReader::new(std::io::stdin());
-        publish::publish(&publisher, input, None, form).await?
-    } else {
-        let open = || {
-            File::open(&settings.file)
-                .with_context(|| format!("cannot read {}", settings.file.display()))
-        };
-        let lines = BufReader::new(open()?)
-            .split(b'\n')
-            .map_while(Result::ok)
-            .count();
-        let input = BufReader::new(open()?);
-        publish::publish(&publisher, input, u64::try_from(lines).ok(), form).await?
-    };
-    tell(&summary)
-}
-
-async fn publisher(settings: &Publish) -> Result<SnsPublisher> {
-    #[cfg(feature = "local")]
-    if settings.local {
-        use crate::local::aws::{ACCOUNT, REGION};
-        let endpoint = format!("http://127.0.0.1:{}", settings.local_aws_port);
-        let arn = format!(
-            "arn:aws:sns:{REGION}:{ACCOUNT}:{}",
-            settings.resources.topic_name
-        );
-        let sns = app::sns_client(&crate::local::sdk_config(&endpoint).await);
-        return Ok(SnsPublisher::new(sns, arn));
-    }
-    let topic = settings.messaging.topic().context(
-        "no topic is set: set TOPIC_ARN (`beanstock provision` prints it), or use --local for the \
-         one that runs on this machine",
-    )?;
-    let aws = app::load_aws(&settings.messaging).await;
-    Ok(SnsPublisher::new(
-        app::sns_client(&aws.sns),
-        topic.to_owned(),
-    ))
-}
-
-fn tell(summary: &Summary) -> Result<ExitCode> {
-    for line in &summary.refused {
-        print(&format!("line {}: {}", line.number, line.why))?;
-    }
-    print(&format!(
-        "{} published, {} refused.",
-        summary.published,
-        summary.refused.len()
-    ))?;
-    Ok(if summary.refused.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
-}
-
-async fn status(
-    database: &DatabaseSettings,
-    messaging: &MessagingSettings,
-    json: bool,
-) -> Result<ExitCode> {
-    let pool = connect(database).await?;
-    let status = read_status(&pool, SystemClock.now()).await;
-    let mut status = status.map_err(unmigrated)?;
-    if messaging.queue().is_some() || messaging.dead_letter_queue().is_some() {
-        let aws = app::load_aws(messaging).await;
-        let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
-        let depth = async |url: Option<&str>| -> Result<Option<QueueStatus>> {
-            let Some(url) = url else { return Ok(None) };
-            let queue = SqsQueue::new(sqs.clone(), url.to_owned(), messaging.visibility());
-            Ok(Some(queue.depth().await?.into()))
-        };
-        status.queue = depth(messaging.queue()).await?;
-        status.dead_letter_queue = depth(messaging.dead_letter_queue()).await?;
-    }
-    if json {
-        return print(&serde_json::to_string(&status)?);
-    }
-    print(&describe(&status))
-}
-
-fn describe(status: &Status) -> String {
-    let queue = |queue: Option<QueueStatus>| match queue {
-        Some(queue) => format!("{} ready, {} in flight", queue.visible, queue.in_flight),
-        None => "not set".to_owned(),
-    };
-    let oldest = match status.oldest_waiting_seconds {
-        Some(seconds) => format!(", the oldest for {seconds} s"),
-        None => String::new(),
-    };
-    format!(
-        "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{oldest}\n\
-         dead letters   {}\nqueue          {}\ndead-letter q. {}",
-        status.accepted,
-        status.applied,
-        status.superseded,
-        status.waiting,
-        status.dead_letters,
-        queue(status.queue),
-        queue(status.dead_letter_queue),
-    )
-}
-
-async fn check(database: &DatabaseSettings, messaging: &MessagingSettings) -> Result<ExitCode> {
-    let mut lines = match signed_in(database).await {
-        Ok(settings) => check_database(&settings, || SystemClock.now()).await,
-        Err(error) => vec![Line {
-            verdict: Verdict::Broken,
-            subject: "database",
-            found: format!("{error:#}"),
-            remedy: String::new(),
-        }],
-    };
-    let aws = if messaging.names_resources() {
-        app::load_aws(messaging).await
-    } else {
-        Aws::unused()
-    };
-    lines.extend(check_messaging(messaging, &aws).await);
-    for line in &lines {
-        print(&line.to_string())?;
-    }
-    let broken = lines.iter().any(|line| line.verdict == Verdict::Broken);
-    Ok(if broken {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
-}
-
-async fn audit_books(database: &DatabaseSettings, json: bool) -> Result<ExitCode> {
-    let findings = audit(&connect(database).await?).await.map_err(unmigrated)?;
-    let clean = findings.iter().all(|finding| finding.broken_by.is_empty());
-    if json {
-        print(&serde_json::to_string_pretty(&findings)?)?;
-    } else {
-        for finding in &findings {
-            let mark = if finding.broken_by.is_empty() {
-                "ok    "
-            } else {
-                "BROKEN"
-            };
-            print(&format!("{mark} {}", finding.invariant))?;
-            for row in &finding.broken_by {
-                print(&format!("         {row}"))?;
-            }
-        }
-    }
-    Ok(if clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }

@@ -73,7 +73,7 @@ pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
 fn account(messaging: &MessagingSettings) -> Account {
     messaging.topic().and_then(Account::of).unwrap_or(Account {
         partition: "aws".to_owned(),
-        region: messaging.region().unwrap_or("REGION").to_owned(),
+        region: messaging.aws.region().unwrap_or("REGION").to_owned(),
         id: "ACCOUNT".to_owned(),
     })
 }

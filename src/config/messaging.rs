@@ -2,21 +2,15 @@
 
 use std::time::Duration;
 
-use super::parse;
+use super::{AwsSettings, parse};
 
 /// Where the queue and the topic are.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Queue and topic")]
 pub struct MessagingSettings {
-    /// AWS region; credentials come from the SDK's provider chain
-    #[arg(long, env = "AWS_REGION", value_parser = parse::region)]
-    aws_region: Option<String>,
-    /// AWS region (the lab's name)
-    #[arg(long, env = "SQS_REGION", value_parser = parse::region)]
-    sqs_region: Option<String>,
-    /// Endpoint of all AWS services, if it is not AWS
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_parser = parse::endpoint)]
-    aws_endpoint_url: Option<String>,
+    /// Which AWS.
+    #[command(flatten)]
+    pub aws: AwsSettings,
     /// Endpoint of SQS, like a VPC endpoint
     #[arg(long, env = "AWS_ENDPOINT_URL_SQS", value_parser = parse::endpoint)]
     aws_endpoint_url_sqs: Option<String>,
@@ -65,24 +59,14 @@ impl MessagingSettings {
             || self.undelivered_queue().is_some()
     }
 
-    /// The region, under either name.
-    pub fn region(&self) -> Option<&str> {
-        self.aws_region.as_deref().or(self.sqs_region.as_deref())
-    }
-
-    /// The endpoint of all services, if it is not AWS.
-    pub fn endpoint(&self) -> Option<&str> {
-        self.aws_endpoint_url.as_deref()
-    }
-
     /// The endpoint of SQS, if it is not AWS's public one.
     pub fn sqs_endpoint(&self) -> Option<&str> {
-        self.aws_endpoint_url_sqs.as_deref().or(self.endpoint())
+        self.aws_endpoint_url_sqs.as_deref().or(self.aws.endpoint())
     }
 
     /// The endpoint of SNS, if it is not AWS's public one.
     pub fn sns_endpoint(&self) -> Option<&str> {
-        self.aws_endpoint_url_sns.as_deref().or(self.endpoint())
+        self.aws_endpoint_url_sns.as_deref().or(self.aws.endpoint())
     }
 
     /// The queue's URL, under either name.
@@ -146,7 +130,7 @@ mod tests {
         let settings = parse(&["--sqs-endpoint", url, "--sqs-region", "eu-west-1"]);
 
         assert_eq!(settings.queue(), Some(url));
-        assert_eq!(settings.region(), Some("eu-west-1"));
+        assert_eq!(settings.aws.region(), Some("eu-west-1"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The names are AWS's and the lab's where those have one. Secrets never appear in output. What a
 //! value must look like stands in [`reference::SETTINGS`].
 
+mod aws;
 pub mod database;
 mod messaging;
 mod parse;
@@ -12,6 +13,7 @@ mod web;
 use std::fmt;
 use std::str::FromStr;
 
+pub use self::aws::AwsSettings;
 pub use self::database::{Credentials, DatabaseSettings};
 pub use self::messaging::MessagingSettings;
 pub(crate) use self::parse::{principal, resource_name, role_arn, tag};

@@ -71,7 +71,7 @@ fn only_the_messaging_adapters_and_the_composition_name_aws() {
     let expected = [
         "app.rs",
         "check/messaging.rs",
-        "cli/mod.rs",
+        "cli/report.rs",
         "credentials.rs",
         "local/mod.rs",
         "messaging/sns.rs",

@@ -119,6 +119,11 @@ async fn each_thing_that_is_broken_is_told_with_its_remedy() {
             ["does not exist", "--print iam"],
         ),
         (
+            with("DEAD_LETTER_QUEUE_URL", &elsewhere),
+            "dead-letter queue",
+            ["does not exist", "--print iam"],
+        ),
+        (
             with("TOPIC_ARN", &topic),
             "topic",
             ["NotFound", "--print iam"],

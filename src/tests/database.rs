@@ -269,7 +269,7 @@ async fn migrate_with_secret(database: &MySqlConnectOptions, secret: &str) -> Sa
     let settings = BTreeMap::from([
         ("DATABASE_URL", database.to_url_lossy().to_string()),
         ("DATABASE_SECRET", "db".to_owned()),
-        ("AWS_REGION", "us-east-1".to_owned()),
+        ("SQS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         (

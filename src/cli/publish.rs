@@ -1,0 +1,102 @@
+//! `beanstock publish`: the lines of a file to the topic.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use super::print;
+use crate::app;
+use crate::config::MessagingSettings;
+use crate::messaging::sns::SnsPublisher;
+use crate::provision::ResourceSettings;
+use crate::publish::{self, Form, Summary};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Publish {
+    /// The file; `-` is standard input.
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Send lines as they are, like the lab's script: one message group for all, and a line that
+    /// repeats within five minutes is swallowed.
+    #[arg(long)]
+    as_is: bool,
+    /// Publish to the `beanstock local` that runs on this machine.
+    #[cfg(feature = "local")]
+    #[arg(long)]
+    local: bool,
+    /// Port of the embedded SNS and SQS
+    #[cfg(feature = "local")]
+    #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
+    local_aws_port: u16,
+    #[command(flatten)]
+    resources: ResourceSettings,
+    #[command(flatten)]
+    messaging: MessagingSettings,
+}
+
+pub(super) async fn publish(settings: Publish) -> Result<ExitCode> {
+    let form = if settings.as_is {
+        Form::AsIs
+    } else {
+        Form::Update
+    };
+    let publisher = publisher(&settings).await?;
+    let summary = if settings.file == Path::new("-") {
+        let input = BufReader::new(std::io::stdin());
+        publish::publish(&publisher, input, None, form).await?
+    } else {
+        let open = || {
+            File::open(&settings.file)
+                .with_context(|| format!("cannot read {}", settings.file.display()))
+        };
+        let lines = BufReader::new(open()?)
+            .split(b'\n')
+            .map_while(Result::ok)
+            .count();
+        let input = BufReader::new(open()?);
+        publish::publish(&publisher, input, u64::try_from(lines).ok(), form).await?
+    };
+    tell(&summary)
+}
+
+async fn publisher(settings: &Publish) -> Result<SnsPublisher> {
+    #[cfg(feature = "local")]
+    if settings.local {
+        use crate::local::aws::{ACCOUNT, REGION};
+        let endpoint = format!("http://127.0.0.1:{}", settings.local_aws_port);
+        let arn = format!(
+            "arn:aws:sns:{REGION}:{ACCOUNT}:{}",
+            settings.resources.topic_name
+        );
+        let sns = app::sns_client(&crate::local::sdk_config(&endpoint).await);
+        return Ok(SnsPublisher::new(sns, arn));
+    }
+    let topic = settings.messaging.topic().context(
+        "no topic is set: set TOPIC_ARN (`beanstock provision` prints it), or use --local for the \
+         one that runs on this machine",
+    )?;
+    let aws = app::load_aws(&settings.messaging).await;
+    Ok(SnsPublisher::new(
+        app::sns_client(&aws.sns),
+        topic.to_owned(),
+    ))
+}
+
+fn tell(summary: &Summary) -> Result<ExitCode> {
+    for line in &summary.refused {
+        print(&format!("line {}: {}", line.number, line.why))?;
+    }
+    print(&format!(
+        "{} published, {} refused.",
+        summary.published,
+        summary.refused.len()
+    ))?;
+    Ok(if summary.refused.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

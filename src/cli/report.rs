@@ -1,0 +1,143 @@
+//! The commands that only look: status, check and audit.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Database, System, connect, print, signed_in};
+use crate::app::{self, Aws};
+use crate::audit::audit;
+use crate::check::{Line, Verdict, check_database, check_messaging};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::MessagingSettings;
+use crate::db::DbError;
+use crate::messaging::sqs::SqsQueue;
+use crate::status::{QueueStatus, Status, read_status};
+
+/// `beanstock status`.
+pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
+    let messaging = &system.messaging;
+    let pool = connect(&system.database, &messaging.aws).await?;
+    let status = read_status(&pool, SystemClock.now()).await;
+    let mut status = status.map_err(unmigrated)?;
+    if messaging.names_resources() {
+        let aws = app::load_aws(messaging).await;
+        let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
+        (status.queue, status.dead_letter_queue) = depths(messaging, &sqs).await?;
+    }
+    if json {
+        return print(&serde_json::to_string(&status)?);
+    }
+    print(&describe(&status))
+}
+
+/// How deep the queue is, and its dead-letter queue, which is found as `serve` finds it.
+async fn depths(
+    messaging: &MessagingSettings,
+    sqs: &aws_sdk_sqs::Client,
+) -> Result<(Option<QueueStatus>, Option<QueueStatus>)> {
+    let at = |url: &str| SqsQueue::new(sqs.clone(), url.to_owned(), messaging.visibility());
+    let mut dead_letters = messaging.dead_letter_queue().map(str::to_owned);
+    let mut queue_status = None;
+    if let Some(url) = messaging.queue() {
+        let queue = at(url);
+        queue_status = Some(queue.depth().await?.into());
+        if dead_letters.is_none()
+            && let Some(redrive) = queue.redrive().await?
+        {
+            dead_letters = Some(app::queue_url(sqs, &redrive.dead_letter_queue_arn).await?);
+        }
+    }
+    let dead_letter_status = match dead_letters {
+        Some(url) => Some(at(&url).depth().await?.into()),
+        None => None,
+    };
+    Ok((queue_status, dead_letter_status))
+}
+
+fn describe(status: &Status) -> String {
+    let queue = |queue: Option<QueueStatus>| match queue {
+        Some(queue) => format!("{} ready, {} in flight", queue.visible, queue.in_flight),
+        None => "not set".to_owned(),
+    };
+    let oldest = match status.oldest_waiting_seconds {
+        Some(seconds) => format!(", the oldest for {seconds} s"),
+        None => String::new(),
+    };
+    format!(
+        "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{oldest}\n\
+         dead letters   {}\nqueue          {}\ndead-letter q. {}",
+        status.accepted,
+        status.applied,
+        status.superseded,
+        status.waiting,
+        status.dead_letters,
+        queue(status.queue),
+        queue(status.dead_letter_queue),
+    )
+}
+
+/// `beanstock check`.
+pub(super) async fn check(system: &System) -> Result<ExitCode> {
+    let messaging = &system.messaging;
+    let mut lines = match signed_in(&system.database, &messaging.aws).await {
+        Ok(settings) => check_database(&settings, || SystemClock.now()).await,
+        Err(error) => vec![Line {
+            verdict: Verdict::Broken,
+            subject: "database",
+            found: format!("{error:#}"),
+            remedy: String::new(),
+        }],
+    };
+    let aws = if messaging.names_resources() {
+        app::load_aws(messaging).await
+    } else {
+        Aws::unused()
+    };
+    lines.extend(check_messaging(messaging, &aws).await);
+    for line in &lines {
+        print(&line.to_string())?;
+    }
+    let broken = lines.iter().any(|line| line.verdict == Verdict::Broken);
+    Ok(if broken {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// `beanstock audit`.
+pub(super) async fn audit_books(settings: &Database, json: bool) -> Result<ExitCode> {
+    let pool = connect(&settings.database, &settings.aws).await?;
+    let findings = audit(&pool).await.map_err(unmigrated)?;
+    let clean = findings.iter().all(|finding| finding.broken_by.is_empty());
+    if json {
+        print(&serde_json::to_string_pretty(&findings)?)?;
+    } else {
+        for finding in &findings {
+            let mark = if finding.broken_by.is_empty() {
+                "ok    "
+            } else {
+                "BROKEN"
+            };
+            print(&format!("{mark} {}", finding.invariant))?;
+            for row in &finding.broken_by {
+                print(&format!("         {row}"))?;
+            }
+        }
+    }
+    Ok(if clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn unmigrated(error: DbError) -> anyhow::Error {
+    if error.is_missing_table() {
+        anyhow::anyhow!("the database has no tables yet; run `beanstock migrate` first")
+    } else {
+        error.into()
+    }
+}
