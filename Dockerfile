@@ -1,7 +1,7 @@
 # The image: the program, the public authorities' certificates, the notices, and nothing else.
 # Builds with Docker, BuildKit or not, and with buildah; only the build needs the network.
-ARG RUST_IMAGE=docker.io/library/rust:1.95-slim-trixie
-ARG RUNTIME_IMAGE=docker.io/library/debian:trixie-slim
+ARG RUST_IMAGE=rust:1.95-slim-trixie
+ARG RUNTIME_IMAGE=debian:trixie-slim
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build

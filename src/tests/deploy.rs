@@ -171,7 +171,7 @@ fn the_image_is_built_with_our_rust_and_exposes_our_port() {
     let dockerfile = read("Dockerfile");
     let port = reference::find("PORT").unwrap().without;
 
-    let rust = format!("/rust:{}-slim-", env!("CARGO_PKG_RUST_VERSION"));
+    let rust = format!("=rust:{}-slim-", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.contains(&rust), "{rust}");
     assert!(dockerfile.contains(&format!("\nEXPOSE {port}\n")));
     assert!(read("deploy/nginx.conf").contains(&format!("http://$serve:{port};")));
