@@ -34,6 +34,7 @@ pub mod config;
 pub mod credentials;
 pub mod db;
 pub mod dead_letters;
+pub mod demo;
 pub mod domain;
 pub mod inventory;
 #[cfg(feature = "local")]

@@ -9,10 +9,10 @@ use beanstock::clock::SystemClock;
 use beanstock::db::{self, Pool, PoolSettings};
 use beanstock::domain::{Bags, BeanType, InventoryUpdate, StockChange, SupplierId, UpdateId};
 use beanstock::local::database::{Durability, PrivateDatabase};
-use beanstock::local::{self, demo};
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::{Publication, UpdatePublisher as _, wire};
 use beanstock::provision::{Provisioned, ResourceSettings};
+use beanstock::{demo, local};
 use sqlx::ConnectOptions as _;
 use tokio::process::{Child, Command};
 

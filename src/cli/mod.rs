@@ -20,6 +20,7 @@ use crate::clock::SystemClock;
 use crate::config::{AwsSettings, Credentials, DatabaseSettings, LogSettings, MessagingSettings};
 use crate::credentials;
 use crate::db::{self, Pool, PoolSettings};
+use crate::demo;
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
@@ -52,7 +53,14 @@ enum Command {
     /// Exits with 1 if it is not.
     Probe(probe::Probe),
     /// Brings the database's schema up to date.
-    Migrate(Database),
+    Migrate {
+        #[command(flatten)]
+        database: Database,
+        /// Whether an empty database gets the lab's suppliers and beans, for a first look
+        #[arg(long, env = "DEMO_DATA", default_value_t = false,
+              action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+        demo_data: bool,
+    },
     /// Takes over a database of the lab's app; nothing in it is dropped.
     ///
     /// Stop the lab's app first. Killed and run again, this comes to the same end.
@@ -164,7 +172,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Serve(settings) => serve::serve(*settings).await,
         Command::Probe(settings) => probe::probe(settings).await,
-        Command::Migrate(database) => migrate(&database).await,
+        Command::Migrate {
+            database,
+            demo_data,
+        } => migrate(&database, demo_data).await,
         Command::Provision(settings) => provision::provision(*settings).await,
         Command::Check(system) => report::check(&system).await,
         Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
@@ -207,9 +218,12 @@ fn unreachable_at(settings: &PoolSettings) -> String {
     format!("cannot use the database at {host} (DATABASE_URL or APP_DB_HOST)")
 }
 
-async fn migrate(settings: &Database) -> Result<ExitCode> {
+async fn migrate(settings: &Database, demo_data: bool) -> Result<ExitCode> {
     let pool = connect(&settings.database, &settings.aws).await?;
     db::migrate(&pool).await?;
+    if demo_data && demo::fill_if_empty(&pool, &SystemClock).await? {
+        print("The empty database has the demonstration data now.")?;
+    }
     print("The schema is up to date.")
 }
 

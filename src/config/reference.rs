@@ -139,6 +139,7 @@ pub const SETTINGS: &[Setting] = &[
         "10.0.0.0/16,192.168.1.7",
         "none",
     ),
+    setting("DEMO_DATA", YES_OR_NO, "true", ""),
     setting("PROVISION", YES_OR_NO, "true", ""),
     setting("QUEUE_NAME", NAME, "updated_beans.fifo", ""),
     setting("DEAD_LETTER_QUEUE_NAME", NAME, "DeadLetterQueue.fifo", ""),

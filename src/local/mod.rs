@@ -4,7 +4,6 @@
 
 pub mod aws;
 pub mod database;
-pub mod demo;
 mod journal;
 mod redrive;
 
@@ -23,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::{self, App, Aws, Part};
 use crate::config::{ListenSettings, MessagingSettings, WebSettings, cannot_listen};
 use crate::db::{self, MigrateError, PoolSettings};
+use crate::demo;
 use crate::provision::{self, Mode, Provisioned, ResourceSettings};
 use crate::shutdown::Shutdown;
 use aws::LocalAws;

@@ -1,11 +1,14 @@
 //! `beanstock serve`: what it needs, what it waits for, and what it says when it cannot go on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use beanstock::db;
+use sqlx::ConnectOptions as _;
 use tokio::time::Instant;
 
 use crate::support::process::{Program, settings_for, until};
-use crate::support::{Kind, TestApp};
+use crate::support::{Kind, TestApp, server};
 
 #[tokio::test]
 async fn an_empty_variable_counts_as_not_set() {
@@ -77,6 +80,27 @@ async fn an_error_is_told_even_if_nothing_is_to_be_logged() {
     let said = Program::start(&["serve"], &settings).end().await;
 
     assert!(said.err.contains("DATABASE_URL"), "{}", said.err);
+}
+
+#[tokio::test]
+async fn demonstration_data_is_for_empty_databases_and_only_if_asked_for() {
+    let database = server::new_database().await;
+    let mut settings = BTreeMap::from([("DATABASE_URL", database.to_url_lossy().to_string())]);
+    let beans = || async {
+        let mut conn = database.connect().await.unwrap();
+        let beans = db::beans::list_beans(&mut conn).await.unwrap();
+        beans.len()
+    };
+
+    let plain = Program::start(&["migrate"], &settings).end().await;
+    assert!(plain.status.success(), "{}", plain.err);
+    assert_eq!(beans().await, 0);
+    settings.insert("DEMO_DATA", "true".to_owned());
+    for _ in 0..2 {
+        let filled = Program::start(&["migrate"], &settings).end().await;
+        assert!(filled.status.success(), "{}", filled.err);
+        assert_eq!(beans().await, 14);
+    }
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ fn every_flag_is_its_variable_in_lower_case_with_dashes() {
 fn command_for(variable: &str) -> &'static str {
     match variable {
         "BEANSTOCK_DATA" | "LOCAL_AWS_PORT" => "local-aws",
+        "DEMO_DATA" => "migrate",
         _ => "serve",
     }
 }

@@ -16,13 +16,13 @@ use beanstock::domain::{
 };
 use beanstock::inventory::accept_update;
 use beanstock::local::aws::LocalAws;
-use beanstock::local::{self, demo};
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
 use beanstock::outbox::Relay;
 use beanstock::poller::{Poller, PollerSettings};
 use beanstock::provision::{Provisioned, ResourceSettings};
 use beanstock::shutdown::Shutdown;
+use beanstock::{demo, local};
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
