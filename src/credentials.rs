@@ -122,6 +122,11 @@ fn token(
     credentials: aws_sdk_secretsmanager::config::Credentials,
     now: SystemTime,
 ) -> Result<String> {
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     let mut url = Url::parse(&format!("https://{host}:{port}/"))?;
     url.query_pairs_mut()
         .append_pair("Action", "connect")

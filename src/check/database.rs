@@ -64,7 +64,10 @@ async fn inspect(
     }
     if schema == Schema::Current && !server.read_only {
         match db::probe_writer(pool).await {
-            Ok(()) => report.fine("database writes", "a row can be locked"),
+            Ok(()) => report.fine(
+                "database writes",
+                "a row can be written (and was taken back)",
+            ),
             Err(error) => report.broken(
                 "database writes",
                 crate::telemetry::chain(&error),

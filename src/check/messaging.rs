@@ -12,6 +12,9 @@ use crate::messaging::sqs::{SqsQueue, is_fifo};
 /// Checks queues, topic and subscription: whether they are there, fit each other, and let us in.
 pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Line> {
     let mut report = Report::default();
+    if let Err(error) = settings.check() {
+        report.broken("queues", error.to_string(), "");
+    }
     let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
     let at = |url: &str| SqsQueue::new(sqs.clone(), url.to_owned(), settings.visibility());
     let mut found = Found::default();
@@ -24,7 +27,7 @@ pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Lin
         Some(url) => found = check_queue(&mut report, &at(url)).await,
     }
     match dead_letter_queue(settings, &sqs, &found).await {
-        Some(Ok(url)) => check_consumed(&mut report, "dead-letter queue", &at(&url)).await,
+        Some(Ok(url)) => check_dead_letter_queue(&mut report, &at(&url), &found).await,
         Some(Err(error)) => report.broken(
             "dead-letter queue",
             format!("{error:#}"),
@@ -110,6 +113,23 @@ async fn dead_letter_queue(
         (Some(url), _) => Some(Ok(url.to_owned())),
         (None, Some(arn)) => Some(app::queue_url(sqs, arn).await),
         (None, None) => None,
+    }
+}
+
+/// A dead-letter queue that the queue does not fill is the wrong one.
+async fn check_dead_letter_queue(report: &mut Report, queue: &SqsQueue, found: &Found) {
+    const SUBJECT: &str = "dead-letter queue";
+    let filled = found.dead_letter_queue_arn.as_deref();
+    match queue.arn().await {
+        Ok(arn) if filled.is_some() && arn.as_deref() != filled => report.broken(
+            SUBJECT,
+            format!(
+                "DEAD_LETTER_QUEUE_URL is not where the queue moves its dead letters ({})",
+                filled.unwrap_or_default()
+            ),
+            "Leave it away, and it is found by itself",
+        ),
+        _ => check_consumed(report, SUBJECT, queue).await,
     }
 }
 

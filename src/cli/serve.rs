@@ -75,6 +75,7 @@ impl Serve {
 /// Runs until SIGTERM or Ctrl-C.
 pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     settings.check_parts()?;
+    settings.messaging.check()?;
     let parts = settings.parts();
     let mut database = settings.database.pool()?;
     let access = settings.database.credentials()?;

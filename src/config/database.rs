@@ -1,11 +1,13 @@
 //! Where the database is, how the way to it is protected, and how it lets us in.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use url::Url;
 
@@ -128,7 +130,11 @@ impl DatabaseSettings {
             let url = url.expose().trim();
             let known = url.starts_with("mysql://") || url.starts_with("mariadb://");
             return match MySqlConnectOptions::from_str(url) {
-                Ok(options) if known => Ok(options),
+                // `url` keeps the brackets of an IPv6 address, and no resolver wants them.
+                Ok(options) if known => {
+                    let host = options.get_host().trim_matches(['[', ']']).to_owned();
+                    Ok(options.host(&host))
+                }
                 _ => bail!(reference::wrong("DATABASE_URL", None)),
             };
         }
@@ -153,22 +159,24 @@ impl DatabaseSettings {
         let local = is_local(&options);
         let mut options = options;
         if let Some(path) = &self.database_ca {
-            let pem = std::fs::read(path).ok();
-            let pem = pem.filter(|pem| pem.windows(11).any(|part| part == b"-----BEGIN "));
-            let Some(pem) = pem else {
-                bail!(reference::wrong("DATABASE_CA", path.to_str()));
-            };
-            options = options.ssl_ca_from_pem(pem);
+            options = options.ssl_ca_from_pem(read_authorities(path)?);
         }
+        let has_authority = self.database_ca.is_some() || self.url_has(&["ssl-ca", "sslca"]);
         let mode = match self.database_tls {
             Some(tls) => tls.into(),
-            None if self.url_names_tls() => options.get_ssl_mode(),
+            None if self.url_has(&["ssl-mode", "sslmode"]) => options.get_ssl_mode(),
             // sqlx 0.9 breaks off when it encrypts a Unix socket, and nobody listens there.
             None if options.get_socket().is_some() => MySqlSslMode::Disabled,
-            None if self.database_ca.is_some() => MySqlSslMode::VerifyIdentity,
+            None if has_authority => MySqlSslMode::VerifyIdentity,
             None if local => MySqlSslMode::Preferred,
             None => MySqlSslMode::Required,
         };
+        let verified = matches!(mode, MySqlSslMode::VerifyCa | MySqlSslMode::VerifyIdentity);
+        ensure!(
+            verified || self.database_ca.is_none() || options.get_socket().is_some(),
+            "DATABASE_CA is set, but the server is not to be verified; leave DATABASE_TLS (and \
+             ssl-mode) away, or make it verify-ca or verify-identity"
+        );
         let in_the_open = matches!(mode, MySqlSslMode::Disabled | MySqlSslMode::Preferred);
         if self.database_auth == Auth::Iam {
             ensure!(
@@ -181,15 +189,35 @@ impl DatabaseSettings {
         Ok(options.ssl_mode(mode))
     }
 
-    fn url_names_tls(&self) -> bool {
+    fn url_has(&self, names: &[&str]) -> bool {
         let url = self.database_url.as_ref();
         let url = url.and_then(|url| Url::parse(url.expose()).ok());
         url.is_some_and(|url| {
             url.query_pairs()
-                .any(|(name, _)| matches!(name.as_ref(), "ssl-mode" | "sslmode"))
+                .any(|(name, _)| names.contains(&name.as_ref()))
         })
     }
 }
+
+/// Reads the certificates of a PEM file, and nothing else that may be in it: sqlx would quote a
+/// private key that stands before a broken certificate.
+fn read_authorities(path: &Path) -> Result<Vec<u8>> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let certificates: Vec<&str> = text
+        .split_inclusive(END)
+        .filter_map(|block| Some(&block[block.rfind(BEGIN)?..]))
+        .filter(|block| block.ends_with(END))
+        .collect();
+    let readable = |block: &&str| CertificateDer::from_pem_slice(block.as_bytes()).is_ok();
+    ensure!(
+        !certificates.is_empty() && certificates.iter().all(readable),
+        reference::wrong("DATABASE_CA", path.to_str())
+    );
+    Ok(certificates.join("\n").into_bytes())
+}
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
 
 impl From<Tls> for MySqlSslMode {
     fn from(tls: Tls) -> Self {
@@ -206,7 +234,7 @@ impl From<Tls> for MySqlSslMode {
 /// Whether nobody else can listen on the way to the server.
 pub fn is_local(options: &MySqlConnectOptions) -> bool {
     let host = options.get_host();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let address = host.parse::<IpAddr>();
     options.get_socket().is_some()
         || host == "localhost"
         || address.is_ok_and(|address| address.is_loopback())
@@ -278,13 +306,66 @@ mod tests {
         assert!(matches!(mode(&stronger), MySqlSslMode::VerifyCa));
     }
 
+    /// A key that stands before a certificate that is cut off must not be quoted.
     #[test]
-    fn a_file_of_authorities_must_be_one() {
-        let args = ["--app-db-host", "h", "--database-ca", "/dev/null"];
+    fn a_file_of_authorities_must_be_one_and_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIhunter2\n-----END PRIVATE KEY-----\n";
+        for (name, content) in [
+            ("none", ""),
+            ("key", key),
+            ("cut", &format!("{key}-----BEGIN CERTIFICATE-----\nMIIB\n")),
+            ("odd", &format!("{BEGIN}\n!!!\n{END}")),
+        ] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, content).unwrap();
+            let args = [
+                "--app-db-host",
+                "h",
+                "--database-ca",
+                file.to_str().unwrap(),
+            ];
 
-        let error = parse(&args).pool().unwrap_err().to_string();
+            let error = parse(&args).pool().unwrap_err().to_string();
 
-        assert!(error.contains("DATABASE_CA is `/dev/null`"), "{error}");
+            assert!(error.contains("DATABASE_CA is `"), "{name}: {error}");
+            assert!(!error.contains("hunter2"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_authority_that_would_not_be_used_is_a_contradiction() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, format!("{BEGIN}\nMIIB\n{END}\n")).unwrap();
+        let args = [
+            "--app-db-host",
+            "h",
+            "--database-ca",
+            file.to_str().unwrap(),
+        ];
+        assert!(parse(&args).pool().is_ok());
+
+        let unused = [&args[..], &["--database-tls", "required"]].concat();
+
+        let error = parse(&unused).pool().unwrap_err().to_string();
+        assert!(error.contains("DATABASE_CA is set"), "{error}");
+    }
+
+    #[test]
+    fn an_ipv6_address_is_a_host_like_others() {
+        let settings = parse(&["--database-url", "mysql://u@[2001:db8::7]:3307/d"]);
+
+        let options = settings.pool().unwrap().options;
+
+        assert_eq!(
+            (options.get_host(), options.get_port()),
+            ("2001:db8::7", 3307)
+        );
+        assert!(matches!(
+            mode(&["--database-url", "mysql://u@[::1]/d"]),
+            MySqlSslMode::Preferred
+        ));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, bail};
+
 use super::{AwsSettings, parse};
 
 /// Where the queue and the topic are.
@@ -51,6 +53,37 @@ pub struct MessagingSettings {
 }
 
 impl MessagingSettings {
+    /// Checks that no queue has two jobs: a collector on the queue itself would take good updates
+    /// for dead letters.
+    ///
+    /// # Errors
+    /// Two settings name the same queue.
+    pub fn check(&self) -> Result<()> {
+        let name = |url: &str| {
+            url.trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .map(str::to_owned)
+        };
+        let named: Vec<(&str, Option<String>)> = [
+            ("QUEUE_URL", self.queue()),
+            ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue()),
+            ("UNDELIVERED_QUEUE_URL", self.undelivered_queue()),
+        ]
+        .into_iter()
+        .filter_map(|(variable, url)| Some((variable, name(url?))))
+        .collect();
+        for (position, (variable, name)) in named.iter().enumerate() {
+            if let Some((other, _)) = named[..position].iter().find(|(_, other)| other == name) {
+                bail!(
+                    "{other} and {variable} name the same queue, but they have different jobs; \
+                     `beanstock provision` prints which is which"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there is anything to ask AWS for.
     pub fn names_resources(&self) -> bool {
         self.queue().is_some()
@@ -131,6 +164,18 @@ mod tests {
 
         assert_eq!(settings.queue(), Some(url));
         assert_eq!(settings.aws.region(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn no_queue_has_two_jobs() {
+        let (queue, other) = ("http://h/0/updated_beans.fifo", "http://h/0/dead.fifo");
+        let twice = ["--sqs-endpoint", queue, "--dead-letter-queue-url", queue];
+        let fine = ["--queue-url", queue, "--dead-letter-queue-url", other];
+
+        let error = parse(&twice).check().unwrap_err().to_string();
+
+        assert!(error.contains("DEAD_LETTER_QUEUE_URL"), "{error}");
+        assert!(parse(&fine).check().is_ok());
     }
 
     #[test]

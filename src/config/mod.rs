@@ -16,7 +16,7 @@ use std::str::FromStr;
 pub use self::aws::AwsSettings;
 pub use self::database::{Credentials, DatabaseSettings};
 pub use self::messaging::MessagingSettings;
-pub(crate) use self::parse::{principal, resource_name, role_arn, tag};
+pub(crate) use self::parse::{kms_key, principal, resource_name, role_arn, tag};
 pub use self::web::{ListenSettings, WebSettings, cannot_listen};
 use crate::telemetry::LogFormat;
 

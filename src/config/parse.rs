@@ -65,7 +65,26 @@ pub(super) fn topic_arn(text: &str) -> Parsed<String> {
 
 /// A role's ARN.
 pub(crate) fn role_arn(text: &str) -> Parsed<String> {
-    arn_of(text, "iam")
+    arn_of(text, "iam").and_then(|arn| {
+        let is_role = arn
+            .split(':')
+            .nth(5)
+            .is_some_and(|name| name.starts_with("role/"));
+        is_role.then_some(arn).ok_or("not a role")
+    })
+}
+
+/// A KMS key's ARN, id or alias.
+pub(crate) fn kms_key(text: &str) -> Parsed<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:/".contains(&byte);
+    if text.starts_with("arn:") {
+        return arn_of(text, "kms");
+    }
+    if !text.is_empty() && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a key")
+    }
 }
 
 /// Somebody whom a policy may name: an ARN of IAM or STS, or an account's twelve digits.
@@ -75,14 +94,24 @@ pub(crate) fn principal(text: &str) -> Parsed<String> {
     if account {
         return Ok(text.to_owned());
     }
+    if text.contains('*') {
+        return Err("not one somebody");
+    }
     arn_of(text, "iam").or_else(|_| arn_of(text, "sts"))
 }
 
 /// What to log, in the words of `tracing`'s filters.
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    // A lone word that is no level would be taken for the name of a crate, and silence the rest.
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| levels.contains(&word.to_lowercase().as_str());
+    let is_part = |part: &str| part.contains('=') || part.contains("::") || is_level(part.trim());
+    let known = text
+        .split(',')
+        .all(|part| is_part(part) || part.trim() == "beanstock");
     match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("not a filter"),
+        Ok(_) if known => Ok(text.to_owned()),
+        _ => Err("not a filter"),
     }
 }
 
@@ -111,7 +140,12 @@ pub(crate) fn resource_name(text: &str) -> Parsed<String> {
 /// An address or a network.
 pub(super) fn network(text: &str) -> Parsed<IpNet> {
     let text = text.trim();
-    let address = || IpAddr::from_str(text).ok().map(IpNet::from);
+    // Compared with addresses in their simplest form, `1.2.3.4` for `::ffff:1.2.3.4`.
+    let address = || {
+        IpAddr::from_str(text)
+            .ok()
+            .map(|ip| IpNet::from(ip.to_canonical()))
+    };
     let network = IpNet::from_str(text).ok().or_else(address);
     network.ok_or("not an address")
 }
@@ -147,8 +181,44 @@ mod tests {
         for good in ["123456789012", "arn:aws:iam::123456789012:role/r"] {
             assert!(principal(good).is_ok(), "{good}");
         }
-        for bad in ["*", "12345", "arn:aws:s3:::bucket", "arn:aws:iam::1:"] {
+        for bad in [
+            "*",
+            "12345",
+            "arn:aws:s3:::bucket",
+            "arn:aws:iam::1:",
+            "arn:aws:iam::1:user/*",
+        ] {
             assert!(principal(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_does_not_silence_the_log() {
+        for good in [
+            "info",
+            "off",
+            "WARN",
+            "beanstock=debug,info",
+            "info,hyper=warn",
+        ] {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["inof", "wr ong!", "beanstock=louder"] {
+            assert!(log_filter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_an_arn_an_id_or_an_alias() {
+        for good in [
+            "alias/beans",
+            "1234abcd-12ab",
+            "arn:aws:kms:us-east-1:1:key/2",
+        ] {
+            assert!(kms_key(good).is_ok(), "{good}");
+        }
+        for bad in [" ", "a b", "arn:aws:iam::1:role/x"] {
+            assert!(kms_key(bad).is_err(), "{bad}");
         }
     }
 

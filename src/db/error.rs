@@ -59,9 +59,10 @@ impl DbError {
         }
     }
 
-    /// Whether the server answered, and refused.
+    /// Whether the server answered, and would refuse again: the user, the password or the database
+    /// is wrong. A server that is full, starting or stopping will take us later.
     pub fn is_refusal(&self) -> bool {
-        self.number().is_some()
+        self.is_access_denied() || self.is_unknown_database()
     }
 
     /// Whether the server knows neither the user nor the password.

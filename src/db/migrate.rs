@@ -142,12 +142,31 @@ impl MigrationLock {
         let mut migrations = sqlx::migrate!();
         if layout.has(BOOKS) {
             settle_interrupted(&mut self.0, &migrations, &layout).await?;
+            if self.is_up_to_date(&migrations).await? {
+                return Ok(());
+            }
         }
         migrations
             .set_locking(false)
             .run_direct(None, &mut *self.0, false)
             .await?;
         Ok(())
+    }
+}
+
+impl MigrationLock {
+    /// Whether there is nothing to do. Then nothing is written either, so that the application may
+    /// be a user that cannot change the schema.
+    async fn is_up_to_date(&mut self, migrations: &Migrator) -> Result<bool, MigrateError> {
+        if self.0.dirty_version(BOOKS).await?.is_some() {
+            return Ok(false);
+        }
+        let applied = self.0.list_applied_migrations(BOOKS).await?;
+        Ok(migrations.iter().all(|ours| {
+            applied
+                .iter()
+                .any(|one| one.version == ours.version && one.checksum == ours.checksum)
+        }))
     }
 }
 

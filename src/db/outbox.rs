@@ -54,6 +54,14 @@ pub async fn lock_claims(conn: &mut MySqlConnection) -> DbResult<()> {
     Ok(())
 }
 
+/// Writes a row that is to be rolled back: a server that refuses writes refuses this.
+pub async fn try_writing(conn: &mut MySqlConnection) -> DbResult<()> {
+    sqlx::query!("INSERT INTO relay_claims (id) VALUES (0)")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Lists the messages that are due, oldest first. One whose group has an older unpublished message
 /// that is not due (another relay has it, or it waits after a failure) stays behind that one.
 pub async fn list_due(

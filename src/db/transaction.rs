@@ -89,13 +89,13 @@ pub async fn within_limit<T>(work: impl Future<Output = DbResult<T>>) -> DbResul
     patience.unwrap_or(Err(DbError::Query(sqlx::Error::PoolTimedOut)))
 }
 
-/// Asks for a row lock and gives it back: a server that is up but read-only, like the old writer
-/// after an Aurora failover, answers pings and refuses this.
+/// Writes a row and takes it back: a server that is up but read-only, like the old writer after an
+/// Aurora failover, answers pings and refuses this.
 pub async fn probe_writer(pool: &Pool) -> DbResult<()> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let attempt = async {
         let mut tx = Transaction::begin(pool).await?;
-        outbox::lock_claims(&mut tx).await?;
+        outbox::try_writing(&mut tx).await?;
         tx.rollback().await
     };
     // Cutting a transaction short closes its connection, so this is safe.

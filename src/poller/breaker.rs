@@ -4,6 +4,7 @@
 //! on receiving during an outage, good messages would use that limit up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{Mutex, watch};
 
@@ -11,11 +12,17 @@ use super::backoff;
 use crate::db::{self, Pool};
 use crate::shutdown::Shutdown;
 
+/// After how many returns in a row without any work done nothing more is logged.
+const QUIET_AFTER: u32 = 3;
+
 /// Shared by the pollers of a process: closed while the database works, open while it does not.
 #[derive(Debug, Clone)]
 pub struct Breaker {
     pool: Pool,
     open: watch::Sender<bool>,
+    /// How often it was closed since a batch was last applied: a database may take the probe and
+    /// refuse the work, and then it is asked less and less often.
+    returns: Arc<AtomicU32>,
     /// Only one poller asks; the others wait for its answer.
     probing: Arc<Mutex<()>>,
 }
@@ -26,6 +33,7 @@ impl Breaker {
         Self {
             pool,
             open: watch::Sender::new(false),
+            returns: Arc::default(),
             probing: Arc::default(),
         }
     }
@@ -37,7 +45,7 @@ impl Breaker {
 
     /// Opens it, after the database failed.
     pub fn open(&self, error: &(dyn std::error::Error + 'static)) {
-        if !self.open.send_replace(true) {
+        if !self.open.send_replace(true) && self.returns.load(Ordering::Relaxed) < QUIET_AFTER {
             tracing::warn!(
                 error = crate::telemetry::chain(error),
                 "the database is away; receiving stops until it is back"
@@ -45,9 +53,21 @@ impl Breaker {
         }
     }
 
+    /// Notes that the database did its work.
+    pub fn worked(&self) {
+        self.returns.store(0, Ordering::Relaxed);
+    }
+
+    fn close(&self) {
+        self.open.send_replace(false);
+        if self.returns.fetch_add(1, Ordering::Relaxed) < QUIET_AFTER {
+            tracing::info!("the database is back; receiving goes on");
+        }
+    }
+
     /// Waits until the database works again. Returns false if stopping begins first.
     pub async fn closed(&self, shutdown: &Shutdown) -> bool {
-        let mut failures = 0;
+        let mut failures = self.returns.load(Ordering::Relaxed);
         while self.is_open() {
             let _one_probe = tokio::select! {
                 guard = self.probing.lock() => guard,
@@ -60,10 +80,7 @@ impl Breaker {
                 return false;
             }
             match db::probe_writer(&self.pool).await {
-                Ok(()) => {
-                    self.open.send_replace(false);
-                    tracing::info!("the database is back; receiving goes on");
-                }
+                Ok(()) => self.close(),
                 Err(_) => failures += 1,
             }
         }

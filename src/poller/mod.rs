@@ -169,7 +169,10 @@ impl<Q: UpdateQueue> Poller<Q> {
         let since = Instant::now();
         loop {
             let error = match apply_batch(&self.pool, &*self.clock, &incoming).await {
-                Ok(outcomes) => return Some(outcomes),
+                Ok(outcomes) => {
+                    self.breaker.worked();
+                    return Some(outcomes);
+                }
                 Err(error) => error,
             };
             match &error {

@@ -151,19 +151,17 @@ fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
 fn use_key(settings: &ResourceSettings, account: &Account) -> Option<Value> {
     let key = settings.kms_key.as_ref()?;
     let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
-    if key.starts_with("arn:") {
-        return Some(allow("UseKey", &actions, key.clone()));
-    }
-    if let Some(alias) = key.strip_prefix("alias/") {
+    if let Some((_, alias)) = key.split_once("alias/") {
         // Policies cannot name an alias as a resource, only as a condition.
         let mut statement = allow("UseKey", &actions, account.arn("kms", "key/*"));
         statement["Condition"] =
             json!({"ForAnyValue:StringEquals": {"kms:ResourceAliases": format!("alias/{alias}")}});
         return Some(statement);
     }
-    Some(allow(
-        "UseKey",
-        &actions,
-        account.arn("kms", &format!("key/{key}")),
-    ))
+    let arn = if key.starts_with("arn:") {
+        key.clone()
+    } else {
+        account.arn("kms", &format!("key/{key}"))
+    };
+    Some(allow("UseKey", &actions, arn))
 }

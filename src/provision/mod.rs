@@ -86,6 +86,9 @@ pub async fn provision(
     })
 }
 
+/// Stands for the account in a plan where nobody has told us its number.
+const UNKNOWN_ACCOUNT: &str = "ACCOUNT";
+
 /// What the steps share.
 struct Work<'a> {
     sqs: &'a SqsClient,
@@ -110,7 +113,7 @@ impl Work<'_> {
         Account {
             partition: "aws".to_owned(),
             region: region.unwrap_or_else(|| "REGION".to_owned()),
-            id: "ACCOUNT".to_owned(),
+            id: UNKNOWN_ACCOUNT.to_owned(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::config::{principal, resource_name, role_arn, tag};
+use crate::config::{kms_key, principal, resource_name, role_arn, tag};
 use crate::messaging::sqs::is_fifo;
 
 const QUEUE: &str = "updated_beans.fifo";
@@ -36,7 +36,7 @@ pub struct ResourceSettings {
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_receive_count: u32,
     /// Key to encrypt queues and topic with; its policy must let `sns.amazonaws.com` use it
-    #[arg(long, env = "KMS_KEY")]
+    #[arg(long, env = "KMS_KEY", value_parser = kms_key)]
     pub kms_key: Option<String>,
     /// Others who may publish to the topic
     #[arg(long, env = "TOPIC_PUBLISHERS", value_delimiter = ',', value_parser = principal)]

@@ -7,7 +7,7 @@ use aws_sdk_sns::operation::get_topic_attributes::GetTopicAttributesError;
 use aws_sdk_sns::types::Tag;
 
 use super::blueprint::Account;
-use super::{Mode, Work, means_the_same};
+use super::{UNKNOWN_ACCOUNT, Work, means_the_same};
 use crate::messaging::sqs::is_fifo;
 
 type Attributes = [(&'static str, String)];
@@ -27,7 +27,7 @@ impl Work<'_> {
                     .as_service_error()
                     .is_some_and(GetTopicAttributesError::is_not_found_exception);
                 // In a plan the ARN may be made up, and then it is refused in other ways too.
-                if !missing && self.mode == Mode::Apply {
+                if !missing && account.id != UNKNOWN_ACCOUNT {
                     return Err(error).with_context(|| format!("looking for the topic {name}"));
                 }
                 if self.change(format!("create the topic {name}")) {

@@ -65,6 +65,77 @@ async fn all_is_well_and_nothing_was_changed() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_set_but_empty_is_none() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = all_settings(&app);
+    settings.insert("AWS_ENDPOINT_URL", String::new());
+    settings.insert("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1".to_owned());
+    settings.insert("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1:1".to_owned());
+
+    let said = check(&settings).await;
+
+    assert_line(&said, "BROKEN queue", &["AWS_REGION"]);
+}
+
+#[tokio::test]
+async fn the_wrong_dead_letter_queue_is_told() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = all_settings(&app);
+    let undelivered = settings.remove("UNDELIVERED_QUEUE_URL").unwrap();
+    settings.insert("DEAD_LETTER_QUEUE_URL", undelivered);
+
+    let other = check(&settings).await;
+    settings.insert("DEAD_LETTER_QUEUE_URL", settings["QUEUE_URL"].clone());
+    let same = check(&settings).await;
+    let serve = Program::start(&["serve"], &settings).end().await;
+
+    assert_line(
+        &other,
+        "BROKEN dead-letter queue",
+        &["DeadLetterQueue.fifo"],
+    );
+    assert_line(
+        &same,
+        "BROKEN queues",
+        &["QUEUE_URL", "DEAD_LETTER_QUEUE_URL"],
+    );
+    assert!(serve.err.contains("name the same queue"), "{}", serve.err);
+}
+
+/// The application may be a user who can change rows and not the schema.
+#[tokio::test]
+async fn a_user_who_may_write_rows_is_enough_and_one_who_may_only_read_is_not() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let name = format!("rows_{}", &uuid::Uuid::now_v7().simple().to_string()[16..]);
+    let database = app.database.get_database().unwrap().to_owned();
+    let mut admin = sqlx::ConnectOptions::connect(&app.database).await.unwrap();
+    let mut as_admin = async |statement: String| {
+        let statement = sqlx::AssertSqlSafe(statement);
+        sqlx::Executor::execute(&mut admin, statement)
+            .await
+            .unwrap();
+    };
+    let mut settings = all_settings(&app);
+    let url = settings["DATABASE_URL"].replace("root@", &format!("{name}@"));
+    settings.insert("DATABASE_URL", url);
+
+    as_admin(format!("CREATE USER {name}")).await;
+    as_admin(format!("GRANT SELECT ON {database}.* TO {name}")).await;
+    let reader = check(&settings).await;
+    as_admin(format!(
+        "GRANT INSERT, UPDATE, DELETE ON {database}.* TO {name}"
+    ))
+    .await;
+    let writer = check(&settings).await;
+    let migrate = Program::start(&["migrate"], &settings).end().await;
+    as_admin(format!("DROP USER {name}")).await;
+
+    assert_line(&reader, "BROKEN database writes", &["INSERT"]);
+    assert_eq!(writer.status.code(), Some(0), "{}", writer.out);
+    assert!(migrate.status.success(), "{}", migrate.err);
+}
+
+#[tokio::test]
 async fn an_empty_database_and_missing_settings_are_only_noted() {
     let mut settings = BTreeMap::new();
     let database = server::new_database().await;

@@ -120,7 +120,12 @@ fn a_key_of_our_own_has_to_be_usable_by_all_who_touch_messages() {
 
     assert!(with_key("0abc").contains("arn:aws:kms:us-east-1:000000000000:key/0abc"));
     assert!(with_key("arn:aws:kms:eu-west-1:1:key/2").contains("arn:aws:kms:eu-west-1:1:key/2"));
-    assert!(with_key("alias/beans").contains("kms:ResourceAliases"));
+    for alias in [
+        "alias/beans",
+        "arn:aws:kms:us-east-1:000000000000:alias/beans",
+    ] {
+        assert!(with_key(alias).contains(r#"{"kms:ResourceAliases":"alias/beans"}"#));
+    }
     let settings = ResourceSettings {
         kms_key: Some("0abc".to_owned()),
         ..ResourceSettings::default()

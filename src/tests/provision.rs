@@ -132,6 +132,21 @@ async fn a_dry_run_lists_everything_and_changes_nothing() {
     assert_eq!(topics.topics().len(), 1);
 }
 
+/// What is there must not be listed as missing because nobody could be asked.
+#[tokio::test]
+async fn a_dry_run_that_cannot_ask_about_the_topic_says_so() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.insert("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1:1".to_owned());
+
+    let said = Program::start(&["provision", "--dry-run"], &settings)
+        .end()
+        .await;
+
+    assert_eq!(said.status.code(), Some(1), "{}", said.out);
+    assert!(said.err.contains("looking for the topic"), "{}", said.err);
+}
+
 /// Runs the command with these variables.
 async fn provision_with(app: &TestApp, variables: &[(&'static str, &str)]) -> Said {
     let mut settings = settings_for(app);

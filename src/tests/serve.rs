@@ -20,6 +20,10 @@ async fn an_empty_variable_counts_as_not_set() {
         "COLLECT_DEAD_LETTERS",
         "LOG_FORMAT",
         "QUEUE_NAME",
+        "AWS_ENDPOINT_URL_SQS",
+        "AWS_ENDPOINT_URL_SNS",
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
     ] {
         settings.insert(name, String::new());
     }

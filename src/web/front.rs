@@ -46,6 +46,12 @@ impl Front {
             .is_some_and(|url| url.scheme() == "https")
     }
 
+    /// The origin that browsers send with the site's own forms.
+    pub(super) fn origin(&self) -> Option<String> {
+        let url = self.public_url.as_ref()?;
+        Some(url.origin().ascii_serialization())
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies
@@ -104,7 +110,9 @@ impl Front {
         path: Option<&PathAndQuery>,
     ) -> Option<String> {
         let protocol = headers.get_all(FORWARDED_PROTOCOL).iter().next_back();
-        let plain = protocol.is_some_and(|protocol| protocol == "http");
+        let protocol = protocol.and_then(|protocol| protocol.to_str().ok());
+        let nearest = protocol.and_then(|protocol| protocol.rsplit(',').next());
+        let plain = nearest.is_some_and(|nearest| nearest.trim().eq_ignore_ascii_case("http"));
         let public = self
             .public_url
             .as_ref()
@@ -119,7 +127,7 @@ impl Front {
 
 /// Some proxies add the port.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let address = text.parse::<IpAddr>().ok();
+    let address = text.trim_matches(['[', ']']).parse::<IpAddr>().ok();
     address.or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
@@ -149,8 +157,11 @@ pub(super) async fn own_host_only(
     request: Request,
     next: Next,
 ) -> Response {
-    let host = request.headers().get(header::HOST);
-    let known = host.is_none_or(|host| front.knows_host(host.to_str().unwrap_or_default()));
+    let hosts = request.headers().get_all(header::HOST).into_iter();
+    let mut hosts = hosts.map(|host| host.to_str().unwrap_or_default());
+    let target = request.uri().authority();
+    let known = hosts.all(|host| front.knows_host(host))
+        && target.is_none_or(|target| front.knows_host(target.as_str()));
     if known || is_probe(request.uri().path()) {
         next.run(request).await
     } else {
@@ -196,6 +207,7 @@ mod tests {
             (&["6.6.6.6, 203.0.113.7, 10.0.0.9"], "203.0.113.7"),
             (&["6.6.6.6", "203.0.113.7:4711"], "203.0.113.7"),
             (&["[2001:db8::7]:443"], "2001:db8::7"),
+            (&["[2001:db8::7]"], "2001:db8::7"),
             (&["10.0.0.5"], "10.0.0.5"),
             (&["6.6.6.6, unknown"], "10.0.0.1"),
             (&[], "10.0.0.1"),

@@ -62,7 +62,7 @@ fn around(pages: Router<AppState>, state: AppState) -> Router {
             state.front.clone(),
             front::own_host_only,
         ))
-        .layer(CsrfLayer::new().with_rejection_response(refuse_cross_site))
+        .layer(cross_site_guard(&state.front).with_rejection_response(refuse_cross_site))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.front.clone(), error::finish))
         .with_state(state.clone());
@@ -116,6 +116,19 @@ async fn see_through(State(state): State<AppState>, request: Request, next: Next
     match state.tasks.spawn(next.run(request)).await {
         Ok(response) => response,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Forms come from this site alone. A proxy may ask for it under another name than the visitor's
+/// browser does, so the public name counts as well.
+fn cross_site_guard(front: &Front) -> CsrfLayer {
+    let guard = CsrfLayer::new();
+    match front
+        .origin()
+        .map(|origin| guard.clone().add_trusted_origin(origin))
+    {
+        Some(Ok(guard)) => guard,
+        _ => guard,
     }
 }
 

@@ -72,7 +72,7 @@ async fn a_public_site_asks_browsers_to_stay_with_https_and_a_private_one_does_n
 #[tokio::test]
 async fn who_came_unencrypted_through_the_proxy_is_sent_to_https() {
     let site = public_site().await;
-    let plain = [PUBLIC, ("x-forwarded-proto", "http")];
+    let plain = [PUBLIC, ("x-forwarded-proto", "https, HTTP")];
 
     let sent_on = ask(&site, PROXY, "/beans/5?a=b", &plain).await;
     let unbelieved = ask(&site, STRANGER, "/beans/5", &plain).await;
@@ -119,4 +119,23 @@ async fn forms_of_the_public_site_are_taken_behind_its_proxy() {
     let theirs = post("https://evil.example").await;
 
     assert_eq!((ours.status(), theirs.status()), (303, 403));
+}
+
+/// Browsers say where a form came from; proxies often ask for the site under another name.
+#[tokio::test]
+async fn forms_are_taken_though_the_proxy_asks_for_another_host() {
+    let site = Site::open().await.behind(Front {
+        public_url: Some("http://beans.example.com:8080".parse().unwrap()),
+        ..Front::default()
+    });
+    let request = Request::post("/supplier-add")
+        .header("host", "127.0.0.1:9000")
+        .header("origin", "http://beans.example.com:8080")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(
+            "name=a&address=b&city=c&state=d&email=e%40f&phone=555-555-0100",
+        ))
+        .unwrap();
+
+    assert_eq!(site.send(request).await.status(), 303);
 }
