@@ -89,13 +89,7 @@ impl App {
         )
         .behind(front);
         let stop = self.shutdown.soft.clone().cancelled_owned();
-        let shutdown = self.shutdown.clone();
-        self.shutdown.tasks.spawn(async move {
-            if let Err(error) = web::serve(listener, state, stop).await {
-                tracing::error!(%error, "the website stopped");
-                shutdown.soft.cancel();
-            }
-        });
+        self.shutdown.tasks.spawn(web::serve(listener, state, stop));
     }
 
     /// Starts the chosen parts that work with the queue and the topic.

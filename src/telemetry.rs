@@ -50,12 +50,15 @@ impl Streak {
     }
 }
 
-/// Writes an error with all its causes: `a: b: c`.
+/// Writes an error with all its causes: `a: b: c`. Some errors repeat their cause; that is said once.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        write!(text, ": {error}").expect("writing to a string cannot fail");
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            write!(text, ": {next}").expect("writing to a string cannot fail");
+        }
         cause = error.source();
     }
     text

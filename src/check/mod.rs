@@ -39,7 +39,9 @@ impl fmt::Display for Line {
             Verdict::Note => "note  ",
             Verdict::Broken => "BROKEN",
         };
-        write!(f, "{mark} {:<18} {}", self.subject, self.found)?;
+        // What SDKs say may have several lines; this is one.
+        let found = self.found.split_whitespace().collect::<Vec<_>>().join(" ");
+        write!(f, "{mark} {:<18} {found}", self.subject)?;
         if !self.remedy.is_empty() {
             write!(f, ". {}", self.remedy)?;
         }

@@ -139,10 +139,13 @@ fn service_error(
     let mut detail = code.map(str::to_owned).unwrap_or_default();
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if !detail.is_empty() {
-            detail.push_str(": ");
+        let next = error.to_string();
+        if !detail.ends_with(&next) {
+            if !detail.is_empty() {
+                detail.push_str(": ");
+            }
+            detail.push_str(&next);
         }
-        detail.push_str(&error.to_string());
         cause = error.source();
     }
     if code.is_some_and(|code| REFUSALS.contains(&code)) {

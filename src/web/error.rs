@@ -19,6 +19,7 @@ use super::page::HTML;
 use super::{headers, legacy_json, paths};
 use crate::catalogue::CatalogueError;
 use crate::db::{DbError, Trouble};
+use crate::telemetry::chain;
 
 /// A thing that an address may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,17 +272,6 @@ fn log(error: &WebError, visitor: &Visitor, method: &Method, path: Option<&Match
     } else {
         tracing::debug!(request.id = request_id, client.address = address, %method, path, status, error = chain, "request refused");
     }
-}
-
-/// An error and its causes, on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod home;
 mod legacy_json;
 mod page;
 mod paths;
+mod server;
 mod shared_read;
 mod state;
 mod supplier_form;
@@ -28,17 +29,12 @@ mod tests;
 mod updates;
 mod wording;
 
-use std::future::Future;
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_http::normalize_path::NormalizePath;
@@ -47,6 +43,7 @@ pub use self::error::{Missing, WebError};
 pub use self::front::Front;
 pub use self::health::Readiness;
 pub use self::paths::{HEALTHZ, READYZ};
+pub use self::server::serve;
 pub use self::state::AppState;
 
 /// The whole site, with everything that goes around its pages.
@@ -71,24 +68,6 @@ fn around(pages: Router<AppState>, state: AppState) -> Router {
         .fallback_service(NormalizePath::trim_trailing_slash(pages))
         .layer(from_fn_with_state(state.front.clone(), front::meet))
         .layer(from_fn_with_state(state, see_through))
-}
-
-/// Serves the site until `stop` resolves and the requests in hand are answered.
-pub async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    // Answers are written in one piece; waiting to fill a packet only delays them.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "connection keeps its delay");
-        }
-    });
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop)
-        .await
 }
 
 fn pages() -> Router<AppState> {

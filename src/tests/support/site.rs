@@ -15,6 +15,8 @@ use beanstock::domain::BeanId;
 use beanstock::web::{self, AppState, Front, Readiness};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::AssertSqlSafe;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
@@ -71,6 +73,11 @@ impl Site {
             state,
             ..self
         }
+    }
+
+    /// Serves it on a real socket.
+    pub(crate) async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        web::serve(listener, self.state, stop.cancelled_owned()).await;
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -10,7 +10,10 @@ use beanstock::clock::SystemClock;
 use beanstock::db::{self, Pool, Transaction};
 use beanstock::domain::BeanId;
 use beanstock::local::database::{Durability, PrivateDatabase};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{NEW_BEAN, changed};
 use crate::support::process::until_looking_every;
@@ -242,4 +245,31 @@ async fn a_name_that_is_not_this_machines_is_refused() {
         15,
         "added once, and then a duplicate"
     );
+}
+
+/// Half a request holds a descriptor that the database and the queue need too.
+#[tokio::test]
+async fn a_visitor_who_sends_half_a_request_is_not_waited_for_for_ever() {
+    let site = Site::open().await;
+    let stop = CancellationToken::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(site.serve(listener, stop.clone()));
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET /beans HTTP/1.1\r\nHost: localhost\r\n")
+        .await
+        .unwrap();
+    let mut quick = TcpStream::connect(address).await.unwrap();
+    let whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    quick.write_all(whole).await.unwrap();
+    let mut answer = String::new();
+    quick.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let patience = Duration::from_secs(30);
+    let closed = tokio::time::timeout(patience, slow.read_to_string(&mut answer)).await;
+
+    assert!(closed.is_ok(), "it is still open");
+    stop.cancel();
+    serving.await.unwrap();
 }
