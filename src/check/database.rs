@@ -18,7 +18,7 @@ pub async fn check_database(settings: &PoolSettings, now: impl Fn() -> DateTime<
     let mut report = Report::default();
     if let Err(error) = db::reach(settings).await {
         let found = crate::telemetry::chain(&error);
-        report.broken("database", found, cannot_enter(&error));
+        report.broken("database", found, &cannot_enter(&error, settings));
         return report.0;
     }
     let pool = db::connect(settings);
@@ -30,18 +30,20 @@ pub async fn check_database(settings: &PoolSettings, now: impl Fn() -> DateTime<
     report.0
 }
 
-fn cannot_enter(error: &DbError) -> &'static str {
-    if error.is_access_denied() {
+fn cannot_enter(error: &DbError, settings: &PoolSettings) -> String {
+    let advice = if error.is_access_denied() {
         "Check the user and password in DATABASE_URL, and that the user may use the database"
     } else if error.is_unknown_database() {
-        "Create it: CREATE DATABASE beanstock CHARACTER SET utf8mb4"
+        let name = settings.options.get_database().unwrap_or("beanstock");
+        return format!("Create it: CREATE DATABASE {name} CHARACTER SET utf8mb4");
     } else if error.is_tls() {
         "The connection cannot be encrypted as asked: set DATABASE_CA to the file of the authority \
          that signed the server's certificate (Amazon RDS: global-bundle.pem), or DATABASE_TLS"
     } else {
         "Check the host and port in DATABASE_URL, and that the network (security group) lets this \
          machine through"
-    }
+    };
+    advice.to_owned()
 }
 
 async fn inspect(

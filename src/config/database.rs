@@ -88,6 +88,9 @@ pub enum Credentials {
     Secret(String),
 }
 
+/// `MySQL`'s, as registered with IANA.
+const DEFAULT_PORT: u16 = 3306;
+
 /// How long to wait for a free connection before saying that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -144,8 +147,16 @@ impl DatabaseSettings {
                 reference::missing("DATABASE_URL", "there is no database to work with")
             );
         };
+        let (host, port) = match host.split_once(':') {
+            Some((name, port)) if !port.contains(':') => (name, port.parse().ok()),
+            _ => (host.as_str(), Some(DEFAULT_PORT)),
+        };
+        let Some(port) = port else {
+            bail!(reference::wrong("APP_DB_HOST", self.app_db_host.as_deref()));
+        };
         let mut options = MySqlConnectOptions::new()
             .host(host)
+            .port(port)
             .username(self.app_db_user.as_deref().unwrap_or("root"))
             .database(self.app_db_name.as_deref().unwrap_or("COFFEE"));
         if let Some(password) = &self.app_db_password {
@@ -397,5 +408,10 @@ mod tests {
         assert_eq!(options.get_username(), "nodeapp");
         assert_eq!(options.get_database(), Some("COFFEE"));
         assert_eq!(named.get_database(), Some("beans"));
+        let with_port = parse(&["--app-db-host", "db:3307"]).pool().unwrap().options;
+        assert_eq!((with_port.get_host(), with_port.get_port()), ("db", 3307));
+        let v6 = parse(&["--app-db-host", "::1"]).pool().unwrap().options;
+        assert_eq!((v6.get_host(), v6.get_port()), ("::1", 3306));
+        assert!(parse(&["--app-db-host", "db:x"]).pool().is_err());
     }
 }

@@ -47,7 +47,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "APP_DB_HOST",
-        "a host name",
+        "a host name, with a port if it is not 3306",
         "mydb.cluster-abc.us-east-1.rds.amazonaws.com",
         NONE,
     ),

@@ -171,7 +171,15 @@ pub fn connect(settings: &PoolSettings) -> Pool {
 pub async fn reach(settings: &PoolSettings) -> DbResult<()> {
     let connection = settings.options.connect();
     let connected = tokio::time::timeout(settings.acquire_timeout, connection).await;
-    let connection = connected.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
+    let silent = |_elapsed| {
+        let seconds = settings.acquire_timeout.as_secs();
+        let kind = std::io::ErrorKind::TimedOut;
+        sqlx::Error::Io(std::io::Error::new(
+            kind,
+            format!("no answer within {seconds} s"),
+        ))
+    };
+    let connection = connected.map_err(silent)??;
     connection.close().await.map_err(DbError::from)
 }
 
