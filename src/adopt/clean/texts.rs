@@ -15,33 +15,32 @@ const ESCAPES: [(&str, char); 8] = [
     ("&#96;", '`'),
 ];
 
-/// Undoes one escaping.
-fn decode_once(text: &str) -> String {
-    let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let escape = ESCAPES.iter().find(|(code, _)| rest.starts_with(code));
-        let (length, character) = escape.map_or((next.len_utf8(), next), |(code, character)| {
-            (code.len(), *character)
-        });
-        decoded.push(character);
-        rest = &rest[length..];
-    }
-    decoded
-}
-
 /// Undoes every escaping, and tells how many there were: an edit in the lab's app escapes again
 /// what was escaped already.
+///
+/// One pass is enough, also for a text that is nothing but escapes of escapes: what is decoded stands
+/// at the end of what is done, and only the next `;` can complete a code there. No code has a `&`
+/// but its first character, so the depth of the last `&` is all there is to remember.
 pub(super) fn decode(text: &str) -> (String, usize) {
-    let (mut text, mut times) = (text.to_owned(), 0);
-    loop {
-        let decoded = decode_once(&text);
-        if decoded == text {
-            return (text, times);
+    let mut decoded = String::with_capacity(text.len());
+    let (mut depth, mut deepest) = (0, 0);
+    for character in text.chars() {
+        decoded.push(character);
+        match character {
+            '&' => depth = 0,
+            ';' => {
+                let mut escapes = ESCAPES.iter();
+                if let Some((code, meant)) = escapes.find(|(code, _)| decoded.ends_with(code)) {
+                    decoded.truncate(decoded.len() - code.len());
+                    decoded.push(*meant);
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+            }
+            _ => {}
         }
-        text = decoded;
-        times += 1;
     }
+    (decoded, deepest)
 }
 
 /// Whether the lab's app escaped this text before it stored it.
@@ -156,13 +155,78 @@ pub(in crate::adopt) fn numbered_type(bean_type: &BeanType, number: usize) -> Be
     valid_type(&format!("{}{suffix}", base.trim_end()))
 }
 
+/// What two types share when the same number could make them the same: all that the longest number
+/// leaves of them.
+pub(in crate::adopt) fn numbered_stem(bean_type: &BeanType) -> String {
+    const NUMBER_CHARS: usize = 10;
+    let kept = bean_type.as_str().chars();
+    let stem: String = kept.take(BeanType::MAX_CHARS - NUMBER_CHARS).collect();
+    stem.to_lowercase()
+}
+
 fn valid_type(text: &str) -> BeanType {
     BeanType::parse(text).expect("a short line that is not empty is a type")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Undoes one escaping, as the lab's app would have done each.
+    fn decode_once(text: &str) -> String {
+        let mut decoded = String::new();
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            let escape = ESCAPES.iter().find(|(code, _)| rest.starts_with(code));
+            let (length, character) = escape.map_or((next.len_utf8(), next), |(code, meant)| {
+                (code.len(), *meant)
+            });
+            decoded.push(character);
+            rest = &rest[length..];
+        }
+        decoded
+    }
+
+    fn decode_layer_by_layer(text: &str) -> (String, usize) {
+        let (mut text, mut times) = (text.to_owned(), 0);
+        loop {
+            let decoded = decode_once(&text);
+            if decoded == text {
+                return (text, times);
+            }
+            (text, times) = (decoded, times + 1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn all_layers_at_once_are_each_layer_after_the_other(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "&", "amp;", "amp", ";", "lt;", "&lt;", "&amp;", "#x27;", "#x2F;", "#96;",
+                    "quot;", "&#x5C;", "#", "x", "é",
+                ]),
+                0..24,
+            )
+        ) {
+            let text = parts.concat();
+
+            prop_assert_eq!(decode(&text), decode_layer_by_layer(&text));
+        }
+    }
+
+    #[test]
+    fn a_text_of_nothing_but_escapes_takes_no_longer_than_another() {
+        let text = format!("&{}lt;", "amp;".repeat(250_000));
+        let start = Instant::now();
+
+        assert_eq!(decode(&text), ("<".to_owned(), 250_001));
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
 
     #[test]
     fn texts_become_what_was_typed() {

@@ -17,7 +17,7 @@ use crate::db::lab::{LabBean, LabSupplier, LabTable};
 use crate::domain::{BeanId, BeanType, SupplierId, quote};
 
 /// What will be in our tables.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// By id.
     pub(super) suppliers: Vec<PlannedSupplier>,
@@ -28,7 +28,7 @@ pub(super) struct Plan {
 }
 
 /// A bean that fits our table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlannedBean {
     id: i64,
     supplier: i64,
@@ -166,16 +166,18 @@ fn tell_apart(beans: &mut [PlannedBean], notes: &mut Notes) {
         let key = (bean.supplier, bean.bean_type.key());
         owners.entry(key).or_insert(bean.id);
     }
+    let mut next_numbers = HashMap::new();
     for bean in beans {
         let owner = owners[&(bean.supplier, bean.bean_type.key())];
         if owner == bean.id {
             continue;
         }
         let typed = bean.bean_type.clone();
-        let mut number = 2;
+        let stem = (bean.supplier, clean::numbered_stem(&typed));
+        let number = next_numbers.entry(stem).or_insert(2);
         while owners.contains_key(&(bean.supplier, bean.bean_type.key())) {
-            bean.bean_type = clean::numbered_type(&typed, number);
-            number += 1;
+            bean.bean_type = clean::numbered_type(&typed, *number);
+            *number += 1;
         }
         owners.insert((bean.supplier, bean.bean_type.key()), bean.id);
         let note = format!(
@@ -267,6 +269,26 @@ mod tests {
         bean 7: supplier 1 has “ARABICA” already (bean 3), so this one becomes “ARABICA (3)”
         bean 9: supplier 1 has “Arabica” already (bean 3), so this one becomes “Arabica (4)”
         ");
+    }
+
+    #[test]
+    fn any_number_of_beans_of_one_type_is_told_apart() {
+        let long = format!("{} ", "é".repeat(95));
+        let rows = (1..=40_000).map(|id| match id % 2 {
+            0 => bean(&id.to_string(), Some("1"), "Arabica"),
+            _ => bean(&id.to_string(), Some("1"), &format!("{long}{}", id % 5_000)),
+        });
+        let start = std::time::Instant::now();
+
+        let plan = Plan::make(vec![supplier("1")], rows.collect());
+
+        let types = plan.beans.iter().map(|bean| bean.bean_type.key());
+        assert_eq!(
+            types.collect::<std::collections::HashSet<_>>().len(),
+            40_000
+        );
+        assert_eq!(plan.beans[39_999].bean_type.as_str(), "Arabica (20000)");
+        assert!(start.elapsed().as_secs() < 20);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::{SupplierId, quote};
 const UNKNOWN: &str = "Unknown supplier";
 
 /// A supplier that fits our table.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::adopt) struct PlannedSupplier {
     id: i64,
     name: String,
