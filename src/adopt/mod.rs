@@ -42,6 +42,13 @@ pub enum AdoptError {
         /// What it lacks.
         column: &'static str,
     },
+    /// What shows the rows does not hold them.
+    #[error(
+        "`{0}` is a view, and only tables can be taken over: rename the view, for example to \
+         `{0}_view`, put its rows into a table with CREATE TABLE `{0}` AS SELECT * FROM \
+         `{0}_view`, and run this again"
+    )]
+    View(&'static str),
     /// A table of the lab's under both names.
     #[error(
         "both `{}` and `{}` are tables of the lab's app; rename the one that is not to be taken over",
@@ -61,6 +68,12 @@ pub enum AdoptError {
          added them, and they would mix with the lab's: move them elsewhere and run this again"
     )]
     NotEmpty,
+    /// What was copied would not be what was found.
+    #[error(
+        "the lab's rows changed while its tables were renamed, so nothing was copied: stop \
+         whatever still writes to them, see `beanstock adopt --dry-run`, and run this again"
+    )]
+    Changed,
     /// Somebody holds the lab's tables.
     #[error("somebody is using the lab's tables: stop the lab's app and run this again")]
     InUse,
@@ -91,6 +104,7 @@ pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError>
         Stage::Finished(adoption) => return Ok(Report(Outcome::Finished(adoption))),
         Stage::Open(places) => places,
     };
+    let found = read_plan(lock.connection(), places).await?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
         if place == Place::Own {
             move_aside(&mut lock, table).await?;
@@ -100,6 +114,10 @@ pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError>
     let mut tx = Transaction::begin(pool).await?;
     refuse_rows(&mut tx).await?;
     let plan = read_plan(&mut tx, [Place::Moved; 2]).await?;
+    if plan != found {
+        tx.rollback().await?;
+        return Err(AdoptError::Changed);
+    }
     store(&mut tx, &plan, clock).await?;
     tx.commit().await?;
     Ok(Report(Outcome::Done { plan }))
@@ -127,18 +145,27 @@ async fn survey(lock: &mut MigrationLock) -> Result<Stage, AdoptError> {
     }
     let places = find_places(&layout)?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
-        let columns = layout.columns_of(table.name_at(place));
-        let mut needed = table.columns().iter();
-        if let Some(column) = needed.find(|needed| !columns.iter().any(|has| has == *needed)) {
-            let table = table.name_at(place);
-            return Err(AdoptError::MissingColumn { table, column });
-        }
+        refuse_others(&layout, table, place)?;
     }
     lock.check(&layout).await?;
     if LabTable::ALL.iter().all(|table| layout.has_ours(*table)) {
         refuse_rows(lock.connection()).await?;
     }
     Ok(Stage::Open(places))
+}
+
+/// Refuses a table that the lab's app could not have made.
+fn refuse_others(layout: &Layout, lab_table: LabTable, place: Place) -> Result<(), AdoptError> {
+    let table = lab_table.name_at(place);
+    if layout.is_view(table) {
+        return Err(AdoptError::View(table));
+    }
+    let columns = layout.columns_of(table);
+    let mut needed = lab_table.columns().iter();
+    match needed.find(|needed| !columns.iter().any(|has| has == *needed)) {
+        Some(column) => Err(AdoptError::MissingColumn { table, column }),
+        None => Ok(()),
+    }
 }
 
 fn find_places(layout: &Layout) -> Result<[Place; 2], AdoptError> {

@@ -4,7 +4,7 @@ use sqlx::migrate::{Migrate as _, MigrateError as SqlxMigrateError, Migration, M
 use sqlx::pool::PoolConnection;
 use sqlx::{MySql, MySqlConnection};
 
-use super::lab::{LabTable, Layout, Place, find_layout};
+use super::lab::{Constraint, LabTable, Layout, Place, find_layout};
 use super::{DbError, DbResult, Pool, adoptions};
 
 /// How long an instance waits for another one that is migrating.
@@ -43,6 +43,13 @@ pub enum MigrateError {
          another database"
     )]
     TableInTheWay(String),
+    /// A constraint that another program made has the name of one of ours.
+    #[error(
+        "the table `{}` has a constraint `{}`, a name that beanstock needs and no two can have; \
+         drop it with ALTER TABLE `{}` DROP {} `{}`, or give it another name, and run this again",
+        .0.table, .0.name, .0.table, .0.kind, .0.name
+    )]
+    ConstraintInTheWay(Constraint),
     /// The server failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -118,19 +125,30 @@ impl MigrationLock {
     /// Refuses a database on which the migrations could only stop half-way.
     pub async fn check(&mut self, layout: &Layout) -> Result<(), MigrateError> {
         let migrations = sqlx::migrate!();
-        let applied = if layout.has(BOOKS) {
-            self.0.list_applied_migrations(BOOKS).await?
+        let (applied, interrupted) = if layout.has(BOOKS) {
+            let applied = self.0.list_applied_migrations(BOOKS).await?;
+            (applied, self.0.dirty_version(BOOKS).await?)
         } else {
-            Vec::new()
+            (Vec::new(), None)
         };
         let known = |version| migrations.version_exists(version);
         if let Some(unknown) = applied.iter().find(|applied| !known(applied.version)) {
             return Err(MigrateError::NewerSchema(unknown.version));
         }
-        let is_applied = |version| applied.iter().any(|applied| applied.version == version);
-        let mut missing = migrations.iter().filter(|one| !is_applied(one.version));
-        match missing.find_map(|one| created_table(one).filter(|table| in_the_way(table, layout))) {
-            Some(table) => Err(MigrateError::TableInTheWay(table.to_owned())),
+        let is_missing = |one: &&Migration| !applied.iter().any(|has| has.version == one.version);
+        let mut missing = migrations.iter().filter(is_missing);
+        if let Some(table) = missing.find_map(|one| table_in_the_way(one, layout)) {
+            return Err(MigrateError::TableInTheWay(table.to_owned()));
+        }
+        // One that was interrupted is done again, unless its table shows that it was done.
+        let is_to_do = |one: &&Migration| {
+            let again = interrupted == Some(one.version);
+            is_missing(one) || (again && table_in_the_way(one, layout).is_none())
+        };
+        let to_do = migrations.iter().filter(is_to_do);
+        let mut constraints = to_do.flat_map(created_constraints);
+        match constraints.find_map(|name| layout.find_constraint(name)) {
+            Some(constraint) => Err(MigrateError::ConstraintInTheWay(constraint.clone())),
             None => Ok(()),
         }
     }
@@ -176,10 +194,18 @@ fn created_table(migration: &Migration) -> Option<&str> {
     rest.split_whitespace().next()
 }
 
-/// Whether a table that is to be created is there already and will not be moved.
-fn in_the_way(table: &str, layout: &Layout) -> bool {
+/// The constraints that a migration names.
+fn created_constraints(migration: &Migration) -> impl Iterator<Item = &str> {
+    let parts = migration.sql.as_str().split("CONSTRAINT ").skip(1);
+    parts.filter_map(|rest| rest.split_whitespace().next())
+}
+
+/// The table that a migration creates, if it is there already and will not be moved.
+fn table_in_the_way<'a>(migration: &'a Migration, layout: &Layout) -> Option<&'a str> {
+    let table = created_table(migration)?;
     let is_moved = |lab: LabTable| lab.name() == table && layout.has_labs(lab, Place::Own);
-    layout.has(table) && !LabTable::ALL.into_iter().any(is_moved)
+    let stays = !LabTable::ALL.into_iter().any(is_moved);
+    (layout.has(table) && stays).then_some(table)
 }
 
 /// Finds out how a migration ended whose instance was killed.

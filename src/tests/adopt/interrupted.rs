@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use beanstock::db;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Found, LAB, NASTY, adopted, assert_refused};
 
@@ -169,6 +170,58 @@ async fn everything_else_goes_on_after_an_adoption() {
     );
     assert!(without.status.success(), "{}", without.err);
     assert!(again.out.contains("nothing left to do"), "{}", again.out);
+}
+
+/// What an earlier version ran into: its tables were moved, and then the server refused ours.
+#[tokio::test]
+async fn a_database_that_a_constraint_has_stopped_half_way_is_finished_without_it() {
+    const CLASH: &str = "ALTER TABLE lab_beans ADD CONSTRAINT FK_beans_supplier_id \
+                         FOREIGN KEY (supplier_id) REFERENCES lab_suppliers (id)";
+    let expected = adopted(LAB).await;
+    let mut found = not_copied(LAB).await;
+    for step in [
+        "DROP TABLE adoptions, dead_letters, relay_claims, outbox, inbox, stock_movements",
+        "DROP TABLE update_events, inventory_updates, beans",
+        "DELETE FROM _sqlx_migrations WHERE version > 20261122000200",
+        "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 20261122000200",
+        CLASH,
+    ] {
+        found.execute(step).await;
+    }
+
+    let preview = found.run(&["adopt", "--dry-run"]).await;
+    let refused = found.run(&["adopt"]).await;
+    found
+        .execute("ALTER TABLE `lab_beans` DROP FOREIGN KEY `FK_beans_supplier_id`")
+        .await;
+    let said = found.run(&["adopt"]).await;
+
+    for refused in [preview, refused] {
+        assert_refused(&refused, "ALTER TABLE `lab_beans` DROP FOREIGN KEY");
+    }
+    assert!(said.status.success(), "{}", said.err);
+    assert_eq!(found.contents().await, expected);
+}
+
+/// A change that the renaming had to wait for was not in the plan that was made before it.
+#[tokio::test]
+async fn a_plan_that_changes_while_the_tables_are_moved_is_not_carried_out() {
+    let mut found = Found::with(LAB).await;
+    let mut writer = found.options.connect().await.unwrap();
+    let mut change = writer.begin().await.unwrap();
+    change
+        .execute("UPDATE beans SET quantity = quantity + 1 WHERE id = 5")
+        .await
+        .unwrap();
+
+    let program = found.program(&["adopt"]);
+    found.waits_for_a_table().await;
+    change.commit().await.unwrap();
+    let refused = program.end().await;
+    let said = found.run(&["adopt"]).await;
+
+    assert_refused(&refused, "changed while its tables were renamed");
+    assert!(said.out.contains("14 beans and 8451 bags"), "{}", said.err);
 }
 
 #[tokio::test]

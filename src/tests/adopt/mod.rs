@@ -5,6 +5,7 @@ mod nasty;
 mod refused;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use beanstock::clock::SystemClock;
 use beanstock::db::suppliers::SupplierTexts;
@@ -14,7 +15,7 @@ use beanstock::{adopt, catalogue};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, MySqlConnection};
 
-use crate::support::process::{Program, Said};
+use crate::support::process::{PATIENCE, Program, Said};
 use crate::support::{Kind, Site, TestApp, server};
 
 const LAB: &str = include_str!("../dumps/lab.sql");
@@ -56,6 +57,26 @@ impl Found {
 
     async fn run(&self, args: &[&str]) -> Said {
         self.program(args).end().await
+    }
+
+    /// Waits until the program waits for others to leave a table that it renames.
+    async fn waits_for_a_table(&mut self) {
+        let waiting = async {
+            loop {
+                let renaming: i64 = sqlx::query_scalar(
+                    "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
+                     WHERE DB = DATABASE() AND TIME >= 1 AND INFO LIKE 'RENAME TABLE%'",
+                )
+                .fetch_one(&mut self.conn)
+                .await
+                .unwrap();
+                if renaming > 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
     }
 
     async fn app(&self) -> TestApp {

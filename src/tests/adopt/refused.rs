@@ -59,6 +59,121 @@ async fn what_is_not_the_labs_is_refused_and_stays_as_it_is() {
     }
 }
 
+/// After the renaming, a view that joins `suppliers` would read ours, which are empty.
+#[tokio::test]
+async fn a_view_in_the_place_of_a_table_is_refused() {
+    const MAKE: [&str; 2] = [
+        "RENAME TABLE beans TO base",
+        "CREATE VIEW beans AS SELECT b.* FROM base b JOIN suppliers s ON s.id = b.supplier_id",
+    ];
+    let mut found = Found::with(LAB).await;
+    for step in MAKE {
+        found.execute(step).await;
+    }
+    let before = found.contents().await;
+
+    for args in [["adopt", "--dry-run"].as_slice(), &["adopt"]] {
+        assert_refused(&found.run(args).await, "`beans` is a view");
+    }
+    assert_eq!(found.contents().await, before);
+
+    found.execute("RENAME TABLE beans TO beans_view").await;
+    found
+        .execute("CREATE TABLE beans AS SELECT * FROM beans_view")
+        .await;
+    let said = found.run(&["adopt"]).await;
+    assert!(said.out.contains("14 beans and 8450 bags"), "{}", said.err);
+}
+
+#[tokio::test]
+async fn a_broken_view_and_one_that_was_moved_are_refused_too() {
+    for (steps, words) in [
+        (
+            [
+                "RENAME TABLE suppliers TO base",
+                "CREATE VIEW suppliers AS SELECT * FROM base",
+                "DROP TABLE beans, base",
+            ],
+            "`suppliers` is a view",
+        ),
+        (
+            [
+                "RENAME TABLE beans TO base",
+                "CREATE VIEW lab_beans AS SELECT * FROM base",
+                "RENAME TABLE suppliers TO lab_suppliers",
+            ],
+            "`lab_beans` is a view",
+        ),
+    ] {
+        let mut found = Found::with(LAB).await;
+        for step in steps {
+            found.execute(step).await;
+        }
+        found
+            .execute("CREATE TABLE IF NOT EXISTS lab_beans (id INT)")
+            .await;
+
+        assert_refused(&found.run(&["adopt"]).await, words);
+    }
+}
+
+/// Names of foreign keys are taken for the whole database.
+#[tokio::test]
+async fn constraints_named_like_ours_are_refused_before_anything_is_moved() {
+    for (change, words, remedy) in [
+        (
+            "ALTER TABLE beans ADD CONSTRAINT fk_beans_supplier_id \
+             FOREIGN KEY (supplier_id) REFERENCES suppliers (id)",
+            "the table `beans` has a constraint `fk_beans_supplier_id`",
+            "ALTER TABLE `beans` DROP FOREIGN KEY `fk_beans_supplier_id`",
+        ),
+        (
+            "CREATE TABLE notes (bean_id INT, CONSTRAINT FK_outbox_update_id \
+             FOREIGN KEY (bean_id) REFERENCES beans (id))",
+            "the table `notes` has a constraint `FK_outbox_update_id`",
+            "ALTER TABLE `notes` DROP FOREIGN KEY `FK_outbox_update_id`",
+        ),
+    ] {
+        let mut found = Found::with(LAB).await;
+        found.execute(change).await;
+        let before = found.contents().await;
+
+        for args in [["adopt", "--dry-run"].as_slice(), &["adopt"]] {
+            let said = found.run(args).await;
+            assert_refused(&said, words);
+            assert_refused(&said, remedy);
+        }
+        assert_eq!(found.contents().await, before);
+
+        found.execute(remedy).await;
+        let said = found.run(&["adopt"]).await;
+        assert!(said.status.success(), "{}", said.err);
+    }
+}
+
+/// `MySQL` takes the names of checks for the whole database, `MariaDB` for their table.
+#[tokio::test]
+async fn a_check_named_like_ours_stops_nothing_half_way() {
+    let mut found = Found::with(LAB).await;
+    found
+        .execute("ALTER TABLE beans ADD CONSTRAINT ck_beans_price CHECK (price >= 0)")
+        .await;
+    let before = found.contents().await;
+
+    let said = found.run(&["adopt"]).await;
+
+    if said.status.success() {
+        return;
+    }
+    assert_refused(&said, "ALTER TABLE `beans` DROP CHECK `ck_beans_price`");
+    assert_eq!(found.contents().await, before);
+    found
+        .execute("ALTER TABLE beans DROP CHECK ck_beans_price")
+        .await;
+    let said = found.run(&["adopt"]).await;
+    assert!(said.status.success(), "{}", said.err);
+}
+
 #[tokio::test]
 async fn a_database_of_ours_is_left_alone() {
     let found = Found::empty().await;

@@ -3,11 +3,12 @@
 //! They are no part of our schema, so statements on them cannot be checked at compile time. Every
 //! value is read as text, whatever the type of its column.
 
-use std::collections::BTreeMap;
+mod layout;
 
 use sqlx::MySqlConnection;
 
 use super::DbResult;
+pub use layout::{Constraint, Layout, find_layout};
 
 /// A table of the lab's app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,49 +73,6 @@ impl LabTable {
     }
 }
 
-/// The tables of a database, by name, and their columns.
-#[derive(Debug, Clone, Default)]
-pub struct Layout(BTreeMap<String, Vec<String>>);
-
-/// A column that our `suppliers` and `beans` have and the lab's have not.
-const OURS_ALONE: &str = "removed_at";
-
-impl Layout {
-    /// Whether there is such a table.
-    pub fn has(&self, table: &str) -> bool {
-        self.0.contains_key(table)
-    }
-
-    /// A table's columns; none if there is no such table.
-    pub fn columns_of(&self, table: &str) -> &[String] {
-        self.0.get(table).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether our table of that name is there.
-    pub fn has_ours(&self, table: LabTable) -> bool {
-        let columns = self.columns_of(table.name());
-        columns.iter().any(|column| column == OURS_ALONE)
-    }
-
-    /// Whether our table of what was taken over is there.
-    pub fn has_adoptions(&self) -> bool {
-        let columns = self.columns_of("adoptions");
-        columns.iter().any(|column| column == "decisions")
-    }
-
-    /// Whether the lab's table is at that place.
-    pub fn has_labs(&self, table: LabTable, place: Place) -> bool {
-        self.has(table.name_at(place)) && (place == Place::Moved || !self.has_ours(table))
-    }
-
-    /// Whether any of the lab's tables is at that place.
-    pub fn has_any_labs(&self, place: Place) -> bool {
-        LabTable::ALL
-            .into_iter()
-            .any(|table| self.has_labs(table, place))
-    }
-}
-
 /// A supplier as the lab's app stored it. Its order is that of its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of the lab's table, as text")]
@@ -139,28 +97,6 @@ pub struct LabBean {
     pub price: Option<String>,
     pub description: Option<String>,
     pub quantity: Option<String>,
-}
-
-/// Finds which tables there are.
-pub async fn find_layout(conn: &mut MySqlConnection) -> DbResult<Layout> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT
-            CAST(TABLE_NAME AS CHAR) AS "table_name!: String",
-            CAST(COLUMN_NAME AS CHAR) AS "column_name!: String"
-        FROM information_schema.COLUMNS
-        WHERE TABLE_SCHEMA = DATABASE()
-        ORDER BY TABLE_NAME, ORDINAL_POSITION
-        "#
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut layout = Layout::default();
-    for row in rows {
-        let columns = layout.0.entry(row.table_name).or_default();
-        columns.push(row.column_name.to_lowercase());
-    }
-    Ok(layout)
 }
 
 /// Lists the lab's suppliers, in no order.
