@@ -1,6 +1,7 @@
 //! Texts, which the lab's app stored HTML-escaped and ours stores as typed.
 
 use super::Cleaned;
+use crate::db::lab::NO_TEXT;
 use crate::domain::{BeanType, quote};
 
 /// What validator.js's `escape` writes, which the lab's app applies before it stores a text.
@@ -77,6 +78,11 @@ fn line(what: &str, raw: &str) -> Cleaned<String> {
         let as_typed = quote(&cleaned.value);
         cleaned.notes.push(format!(
             "{what} was HTML-escaped {times} times; as typed it is {as_typed}"
+        ));
+    }
+    if decoded.contains(NO_TEXT) {
+        cleaned.notes.push(format!(
+            "{what} has bytes that are no text in UTF-8, for which it has {NO_TEXT} now"
         ));
     }
     if cleaned.value != decoded {
@@ -255,6 +261,11 @@ mod tests {
                 Some("O&amp;amp;#x27;Malley"),
                 "O'Malley",
                 "name was HTML-escaped 3 times; as typed it is “O'Malley”",
+            ),
+            (
+                Some("Caf\u{fffd}"),
+                "Caf\u{fffd}",
+                "name has bytes that are no text in UTF-8, for which it has \u{fffd} now",
             ),
             (
                 Some("a\r\nb"),

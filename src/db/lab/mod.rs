@@ -1,11 +1,13 @@
 //! SQL on the tables of the lab's app, two of which have the names of ours.
 //!
 //! They are no part of our schema, so statements on them cannot be checked at compile time. Every
-//! value is read as text, whatever the type of its column.
+//! value is read as text, whatever the type of its column: statements that are not prepared are
+//! answered so.
 
 mod layout;
 
-use sqlx::MySqlConnection;
+use sqlx::mysql::MySqlRow;
+use sqlx::{Column as _, MySqlConnection, Row as _, TypeInfo as _};
 
 use super::DbResult;
 pub use layout::{Constraint, Layout, find_layout};
@@ -74,7 +76,7 @@ impl LabTable {
 }
 
 /// A supplier as the lab's app stored it. Its order is that of its columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the columns of the lab's table, as text")]
 pub struct LabSupplier {
     pub id: Option<String>,
@@ -87,7 +89,7 @@ pub struct LabSupplier {
 }
 
 /// A bean as the lab's app stored it. Its order is that of its columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the columns of the lab's table, as text")]
 pub struct LabBean {
     pub id: Option<String>,
@@ -100,46 +102,72 @@ pub struct LabBean {
 }
 
 /// Lists the lab's suppliers, in no order.
-#[expect(clippy::disallowed_methods, reason = "the table is not in our schema")]
 pub async fn list_lab_suppliers(
     conn: &mut MySqlConnection,
     place: Place,
 ) -> DbResult<Vec<LabSupplier>> {
     let sql = match place {
-        Place::Own => {
-            "SELECT CAST(id AS CHAR) AS id, CAST(name AS CHAR) AS name, \
-             CAST(address AS CHAR) AS address, CAST(city AS CHAR) AS city, \
-             CAST(state AS CHAR) AS state, CAST(email AS CHAR) AS email, \
-             CAST(phone AS CHAR) AS phone FROM suppliers"
-        }
-        Place::Moved => {
-            "SELECT CAST(id AS CHAR) AS id, CAST(name AS CHAR) AS name, \
-             CAST(address AS CHAR) AS address, CAST(city AS CHAR) AS city, \
-             CAST(state AS CHAR) AS state, CAST(email AS CHAR) AS email, \
-             CAST(phone AS CHAR) AS phone FROM lab_suppliers"
-        }
+        Place::Own => "SELECT id, name, address, city, state, email, phone FROM suppliers",
+        Place::Moved => "SELECT id, name, address, city, state, email, phone FROM lab_suppliers",
     };
-    Ok(sqlx::query_as(sql).fetch_all(conn).await?)
+    let rows = sqlx::raw_sql(sql).fetch_all(conn).await?;
+    let suppliers = rows.iter().map(|row| {
+        Ok(LabSupplier {
+            id: text(row, "id")?,
+            name: text(row, "name")?,
+            address: text(row, "address")?,
+            city: text(row, "city")?,
+            state: text(row, "state")?,
+            email: text(row, "email")?,
+            phone: text(row, "phone")?,
+        })
+    });
+    suppliers.collect()
 }
 
 /// Lists the lab's beans, in no order.
-#[expect(clippy::disallowed_methods, reason = "the table is not in our schema")]
 pub async fn list_lab_beans(conn: &mut MySqlConnection, place: Place) -> DbResult<Vec<LabBean>> {
     let sql = match place {
         Place::Own => {
-            "SELECT CAST(id AS CHAR) AS id, CAST(supplier_id AS CHAR) AS supplier_id, \
-             CAST(type AS CHAR) AS bean_type, CAST(product_name AS CHAR) AS product_name, \
-             CAST(price AS CHAR) AS price, CAST(description AS CHAR) AS description, \
-             CAST(quantity AS CHAR) AS quantity FROM beans"
+            "SELECT id, supplier_id, type AS bean_type, product_name, price, description, quantity \
+             FROM beans"
         }
         Place::Moved => {
-            "SELECT CAST(id AS CHAR) AS id, CAST(supplier_id AS CHAR) AS supplier_id, \
-             CAST(type AS CHAR) AS bean_type, CAST(product_name AS CHAR) AS product_name, \
-             CAST(price AS CHAR) AS price, CAST(description AS CHAR) AS description, \
-             CAST(quantity AS CHAR) AS quantity FROM lab_beans"
+            "SELECT id, supplier_id, type AS bean_type, product_name, price, description, quantity \
+             FROM lab_beans"
         }
     };
-    Ok(sqlx::query_as(sql).fetch_all(conn).await?)
+    let rows = sqlx::raw_sql(sql).fetch_all(conn).await?;
+    let beans = rows.iter().map(|row| {
+        Ok(LabBean {
+            id: text(row, "id")?,
+            supplier_id: text(row, "supplier_id")?,
+            bean_type: text(row, "bean_type")?,
+            product_name: text(row, "product_name")?,
+            price: text(row, "price")?,
+            description: text(row, "description")?,
+            quantity: text(row, "quantity")?,
+        })
+    });
+    beans.collect()
+}
+
+/// What is read in the place of bytes that are no text.
+pub const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
+
+/// Reads a value as text. A BIT comes as the bytes of its number, and a BLOB may hold any bytes.
+fn text(row: &MySqlRow, column: &str) -> DbResult<Option<String>> {
+    let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let is_bits = row.try_column(column)?.type_info().name() == "BIT";
+    Ok(bytes.map(|bytes| {
+        if is_bits {
+            let number = bytes
+                .iter()
+                .fold(0_u64, |high, low| high << 8 | u64::from(*low));
+            return number.to_string();
+        }
+        String::from_utf8_lossy(bytes).into_owned()
+    }))
 }
 
 /// Moves a table of the lab's out of the way of ours, on a connection that is used for nothing
