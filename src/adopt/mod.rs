@@ -31,6 +31,17 @@ pub enum AdoptError {
          DATABASE_URL may name another one"
     )]
     NoTables,
+    /// A table whose name is in upper case, which is another one to some servers.
+    #[error(
+        "this database has a table `{found}`, but the lab's app's is called `{name}`, in lower \
+         case; if it is the lab's, run RENAME TABLE `{found}` TO `{name}` and this again"
+    )]
+    UpperCase {
+        /// What it is called.
+        found: String,
+        /// What it should be called.
+        name: &'static str,
+    },
     /// One table is there without the other.
     #[error("this database has no table `{}`, which the lab's app has", .0.name())]
     MissingTable(LabTable),
@@ -118,9 +129,9 @@ pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError>
         tx.rollback().await?;
         return Err(AdoptError::Changed);
     }
-    store(&mut tx, &plan, clock).await?;
+    let kept = store(&mut tx, &plan, clock).await?;
     tx.commit().await?;
-    Ok(Report(Outcome::Done { plan }))
+    Ok(Report(Outcome::Done { plan, kept }))
 }
 
 /// How far the adoption of a database is.
@@ -175,7 +186,14 @@ fn find_places(layout: &Layout) -> Result<[Place; 2], AdoptError> {
             (true, true) => Err(AdoptError::Twice(table)),
             (true, false) => Ok(Some(Place::Own)),
             (false, true) => Ok(Some(Place::Moved)),
-            (false, false) => Ok(None),
+            (false, false) if layout.has(table.name()) => Ok(None),
+            (false, false) => match layout.in_another_case(table.name()) {
+                Some(found) => Err(AdoptError::UpperCase {
+                    found: found.to_owned(),
+                    name: table.name(),
+                }),
+                None => Ok(None),
+            },
         }
     };
     match (place_of(LabTable::Suppliers)?, place_of(LabTable::Beans)?) {
@@ -217,7 +235,8 @@ async fn read_plan(conn: &mut MySqlConnection, places: [Place; 2]) -> DbResult<P
 /// How many movements one statement carries.
 const MOVEMENTS_AT_ONCE: usize = 1_000;
 
-async fn store(tx: &mut Transaction, plan: &Plan, clock: &dyn Clock) -> DbResult<()> {
+/// Copies the rows, and tells how many of the decisions are kept.
+async fn store(tx: &mut Transaction, plan: &Plan, clock: &dyn Clock) -> DbResult<usize> {
     let now = clock.now();
     for supplier in &plan.suppliers {
         adoptions::insert_adopted_supplier(tx, supplier.id(), supplier.texts(), now).await?;

@@ -1,5 +1,6 @@
 //! What the command prints.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::plan::Plan;
@@ -20,7 +21,11 @@ pub(super) enum Outcome {
         places: [Place; 2],
     },
     /// What was done.
-    Done { plan: Plan },
+    Done {
+        plan: Plan,
+        /// How many of its decisions had room in our table.
+        kept: usize,
+    },
     /// That there was nothing left to do.
     Finished(Adoption),
 }
@@ -29,7 +34,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Outcome::Preview { plan, places } => write_preview(f, plan, *places),
-            Outcome::Done { plan } => write_done(f, plan),
+            Outcome::Done { plan, kept } => write_done(f, plan, *kept),
             Outcome::Finished(adoption) => write!(
                 f,
                 "This database was taken over on {}, with {} suppliers and {} beans; there is \
@@ -44,7 +49,13 @@ impl fmt::Display for Report {
 
 fn write_preview(f: &mut fmt::Formatter<'_>, plan: &Plan, places: [Place; 2]) -> fmt::Result {
     writeln!(f, "Stop the lab's app before the real run.\n")?;
-    write_decisions(f, plan)?;
+    if write_decisions(f, plan)? {
+        let all = plan.decisions.len();
+        writeln!(
+            f,
+            "A real run keeps the {all} decisions in the table `adoptions`."
+        )?;
+    }
     writeln!(f, "\nA real run would, in this order,")?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
         let (name, moved) = (table.name(), table.moved_name());
@@ -66,8 +77,20 @@ fn write_preview(f: &mut fmt::Formatter<'_>, plan: &Plan, places: [Place; 2]) ->
     write!(f, "\nNothing was changed.")
 }
 
-fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    write_decisions(f, plan)?;
+fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan, kept: usize) -> fmt::Result {
+    let all = plan.decisions.len();
+    let are_some_hidden = write_decisions(f, plan)?;
+    if kept < all {
+        writeln!(
+            f,
+            "The table `adoptions` had room for the first {kept} of the {all} decisions."
+        )?;
+    } else if are_some_hidden {
+        writeln!(
+            f,
+            "All {all} decisions are kept: SELECT decisions FROM adoptions."
+        )?;
+    }
     write!(
         f,
         "\nTook over {}.\nThe lab's tables are kept as lab_suppliers and lab_beans. If the \
@@ -77,15 +100,41 @@ fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     )
 }
 
-fn write_decisions(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+/// How many decisions of one kind are written; more than anybody reads.
+const OF_A_KIND: usize = 200;
+
+/// Writes the decisions, and tells whether some were left out.
+fn write_decisions(f: &mut fmt::Formatter<'_>, plan: &Plan) -> Result<bool, fmt::Error> {
     if plan.decisions.is_empty() {
-        return writeln!(f, "No decision was needed: every row fits as it is.");
+        writeln!(f, "No decision was needed: every row fits as it is.")?;
+        return Ok(false);
     }
     writeln!(f, "Decisions:")?;
+    let mut kinds: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for decision in &plan.decisions {
-        writeln!(f, "- {decision}")?;
+        let of_its_kind = kinds.entry(kind(decision)).or_default();
+        of_its_kind.push(decision);
+        if of_its_kind.len() <= OF_A_KIND {
+            writeln!(f, "- {decision}")?;
+        }
     }
-    Ok(())
+    kinds.retain(|_, decisions| decisions.len() > OF_A_KIND);
+    for decisions in kinds.values() {
+        let more = decisions.len() - OF_A_KIND;
+        writeln!(f, "- and {more} more like this: {}", decisions[OF_A_KIND])?;
+    }
+    Ok(!kinds.is_empty())
+}
+
+/// What decisions share that differ in numbers and in what they quote.
+fn kind(decision: &str) -> String {
+    let start = decision.split('“').next().unwrap_or_default();
+    let end = match decision.rsplit_once('”') {
+        Some((_, end)) => end,
+        None => "",
+    };
+    let words = start.chars().chain(end.chars());
+    words.filter(|word| !word.is_ascii_digit()).collect()
 }
 
 fn contents(plan: &Plan) -> String {

@@ -1,6 +1,6 @@
 //! A database in which everything is wrong that can be.
 
-use super::{Found, NASTY};
+use super::{Found, LAB, NASTY};
 use crate::support::Site;
 
 #[tokio::test]
@@ -127,5 +127,71 @@ async fn nothing_of_the_labs_is_dropped() {
     ] {
         let renamed = before[table].replace(&format!("FROM {table}"), &format!("FROM {moved}"));
         assert_eq!(after[moved], renamed);
+    }
+}
+
+#[tokio::test]
+async fn columns_of_any_type_are_read_as_what_they_mean() {
+    let mut found = Found::with(LAB).await;
+    for step in [
+        "DELETE FROM beans WHERE id > 1",
+        "ALTER TABLE beans MODIFY quantity BIT(10), MODIFY product_name BLOB, MODIFY price DOUBLE,          MODIFY type VARBINARY(50), MODIFY description VARCHAR(255) CHARACTER SET latin1",
+        "UPDATE beans SET quantity = b'1111101000', product_name = x'436166E92021', price = 12.5,          description = 'Süß'",
+    ] {
+        found.execute(step).await;
+    }
+
+    let dry = found.run(&["adopt", "--dry-run"]).await;
+    let said = found.run(&["adopt"]).await;
+
+    let decision =
+        "- bean 1: product_name has bytes that are no text in UTF-8, for which it has � now";
+    assert!(dry.out.contains(decision), "{}{}", dry.out, dry.err);
+    assert!(said.out.contains(decision), "{}{}", said.out, said.err);
+    let json = Site::of(&found.app().await).get("/beans.json").await.body;
+    let beans: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    insta::assert_snapshot!(beans[0].to_string(), @r#"{"description":"Süß","id":1,"price":"12.50","product_name":"Caf� !","quantity":1000,"supplier_id":1,"type":"Arabica"}"#);
+}
+
+#[tokio::test]
+async fn of_very_many_decisions_some_are_printed_and_all_are_kept() {
+    let mut found = Found::with(LAB).await;
+    for step in [
+        "CREATE TABLE ten AS SELECT id FROM beans WHERE id <= 10",
+        "INSERT INTO beans SELECT 100 * a.id + 10 * b.id + c.id + 100, 1, CONCAT(' “', a.id, '”', \
+         b.id, c.id), '', -a.id, '', 0 FROM ten a, ten b, ten c WHERE b.id < 10 OR c.id = 10",
+        "UPDATE beans SET price = 18.005, quantity = -1 WHERE id = 5",
+    ] {
+        found.execute(step).await;
+    }
+
+    let dry = found.run(&["adopt", "--dry-run"]).await;
+    let real = found.run(&["adopt"]).await;
+
+    let kept: String = sqlx::query_scalar("SELECT decisions FROM adoptions")
+        .fetch_one(&mut found.conn)
+        .await
+        .unwrap();
+    let kept: Vec<String> = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept.len(), 1_822);
+    for (said, where_all) in [
+        (
+            dry,
+            "A real run keeps the 1822 decisions in the table `adoptions`.",
+        ),
+        (
+            real,
+            "All 1822 decisions are kept: SELECT decisions FROM adoptions.",
+        ),
+    ] {
+        let of_one_kind = said.out.matches("type loses the white space").count();
+        assert_eq!(of_one_kind, 201);
+        for line in [
+            "- and 710 more like this: bean 429: type loses the white space around it",
+            "- bean 5: quantity “-1” is negative, so it is 0 until somebody counts the bags",
+            where_all,
+        ] {
+            assert!(said.out.lines().any(|has| has == line), "{line}");
+        }
     }
 }

@@ -31,6 +31,14 @@ async fn what_is_not_the_labs_is_refused_and_stays_as_it_is() {
             "the table `beans` has no column `price`",
         ),
         (
+            "RENAME TABLE beans TO BEANS",
+            "RENAME TABLE `BEANS` TO `beans`",
+        ),
+        (
+            "RENAME TABLE beans TO Beans, suppliers TO Suppliers",
+            "RENAME TABLE `Suppliers` TO `suppliers`",
+        ),
+        (
             "CREATE TABLE lab_suppliers (id INT)",
             "both `suppliers` and `lab_suppliers`",
         ),
