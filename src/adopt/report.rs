@@ -53,7 +53,7 @@ fn write_preview(f: &mut fmt::Formatter<'_>, plan: &Plan, places: [Place; 2]) ->
         let all = plan.decisions.len();
         writeln!(
             f,
-            "A real run keeps the {all} decisions in the table `adoptions`."
+            "A real run keeps the {all} decisions in the table `adoptions`, as far as it has room."
         )?;
     }
     writeln!(f, "\nA real run would, in this order,")?;
