@@ -77,6 +77,7 @@ impl PrivateDatabase {
         let socket = socket_path(&folder)?;
         let mut command = server_command(&server, &folder, &data, &socket, durability);
         let child = command
+            .env("TMPDIR", temporary_folder(&folder)?)
             .args(options)
             .spawn()
             .with_context(|| format!("starting {}", server.binary.display()))?;
@@ -226,6 +227,14 @@ fn make_private_folder(folder: &Path) -> Result<()> {
     result.with_context(|| format!("cannot write to {} (BEANSTOCK_DATA)", folder.display()))
 }
 
+/// A server that starts removes the temporary tables it finds in its temporary folder, also those
+/// of other servers that are running: each gets a folder of its own.
+fn temporary_folder(folder: &Path) -> Result<PathBuf> {
+    let temporary = folder.join("tmp");
+    make_private_folder(&temporary)?;
+    Ok(temporary)
+}
+
 /// Ends a server that an earlier run left over in this folder, and no other process.
 async fn end_left_over(folder: &Path) -> Result<()> {
     let Ok(pid) = std::fs::read_to_string(folder.join("pid")) else {
@@ -281,6 +290,7 @@ async fn initialise(server: &Server, folder: &Path, data: &Path) -> Result<()> {
     };
     command
         .arg(option("--datadir=", &unfinished))
+        .env("TMPDIR", temporary_folder(folder)?)
         .args(as_root());
     let output = command
         .stdin(Stdio::null())
