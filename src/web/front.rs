@@ -162,11 +162,17 @@ pub(super) async fn own_host_only(
     let target = request.uri().authority();
     let known = hosts.all(|host| front.knows_host(host))
         && target.is_none_or(|target| front.knows_host(target.as_str()));
-    if known || is_probe(request.uri().path()) {
+    let path = request.uri().path();
+    if known || is_probe(path) || is_asset(path) {
         next.run(request).await
     } else {
         WebError::UnknownHost.into_response()
     }
+}
+
+/// The style sheet is everybody's, and the page that refuses a name needs it.
+fn is_asset(path: &str) -> bool {
+    path == paths::FAVICON || path.starts_with("/static/")
 }
 
 /// Load balancers probe by address, and see nothing that is not public.

@@ -43,6 +43,13 @@ async fn the_public_name_is_answered_and_others_are_told_which_setting_is_missin
     assert_eq!(known.status(), 200);
     assert_eq!(unknown.status(), 421);
     assert!(unknown.body.contains("PUBLIC_URL"), "{}", unknown.body);
+    let sheet = unknown
+        .body
+        .split("href=\"")
+        .find(|part| part.contains(".css"));
+    let sheet = sheet.unwrap().split('"').next().unwrap();
+    let styled = ask(&site, PROXY, sheet, &[("host", "other.example.com")]).await;
+    assert_eq!(styled.status(), 200, "the refusal has its style");
 }
 
 #[tokio::test]
