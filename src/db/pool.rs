@@ -7,7 +7,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection};
 
-use super::{DbError, DbResult};
+use super::{DbError, DbResult, transaction};
 
 /// A bounded pool of connections to the writer. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -76,9 +76,9 @@ impl Pool {
         self.connections.close().await;
     }
 
-    /// Has every connection that lies idle now prove itself before it is used again, because a
-    /// transaction has just ended badly.
-    pub(super) fn doubt_idle_connections(&self) {
+    /// Has every connection prove itself before it is used again, because a transaction has just
+    /// ended badly.
+    pub(super) fn doubt_connections(&self) {
         self.doubt.raise();
     }
 }
@@ -87,17 +87,22 @@ impl Pool {
 ///
 /// After an Aurora failover all of a pool's connections lead to a server that has become a reader.
 /// It answers pings and refuses writes, so without this each of them would fail one transaction.
+/// Those that were busy when the doubt arose come back later, so for [`Doubt::LASTS`] every
+/// connection is asked each time it is lent; one that lay idle since then is asked however late.
 #[derive(Debug, Default)]
 struct Doubt(Mutex<Option<Instant>>);
 
 impl Doubt {
+    /// No connection stays busy for longer.
+    const LASTS: Duration = transaction::LIMIT;
+
     fn raise(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn covers(&self, meta: &PoolConnectionMetadata) -> bool {
         let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| since.elapsed() <= meta.idle_for)
+        since.is_some_and(|since| since.elapsed() <= meta.idle_for + Self::LASTS)
     }
 }
 

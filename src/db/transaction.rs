@@ -11,10 +11,9 @@ use super::{DbError, DbResult, Pool, outbox};
 /// A database transaction.
 ///
 /// If it ends in any other way than [`Transaction::commit`] or [`Transaction::rollback`], its
-/// connection is closed instead of being used again, and those that lie idle have to show that they
-/// still lead to the writer. That covers the dropped future, the lost
-/// answer to a COMMIT and, after an Aurora failover, the connection to the old writer that answers
-/// pings but refuses writes (1290).
+/// connection is closed instead of being used again, and the others have to show that they still
+/// lead to the writer. That covers the dropped future, the lost answer to a COMMIT and, after an
+/// Aurora failover, the connection to the old writer that answers pings but refuses writes (1290).
 #[derive(Debug)]
 pub struct Transaction {
     pool: Pool,
@@ -56,7 +55,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(connection) = &mut self.connection {
             connection.close_on_drop();
-            self.pool.doubt_idle_connections();
+            self.pool.doubt_connections();
         }
     }
 }
@@ -78,7 +77,7 @@ impl DerefMut for Transaction {
 }
 
 /// Far longer than any of our transactions takes, all its waits for locks included.
-const LIMIT: Duration = Duration::from_mins(1);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Gives up on database work that takes more than a minute, as on a server that fell silent.
 ///
