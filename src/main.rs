@@ -15,6 +15,9 @@ async fn main() -> ExitCode {
     }
     let cli = cli::parse();
     telemetry::start(cli.log.log_format, &cli.log.filter);
+    for warning in &cli.warnings {
+        tracing::warn!("{warning}");
+    }
     match cli::run(cli).await {
         Ok(code) => code,
         Err(error) => {

@@ -1,5 +1,7 @@
 //! Wrong settings, told by the name under which they were set.
 
+use std::ffi::OsStr;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
@@ -8,6 +10,9 @@ use crate::config::reference;
 /// Puts a refused value into our words: which variable, what was expected, an example. Other
 /// errors, like a misspelt flag, are told by clap.
 pub(super) fn about(command: &Command, error: &clap::Error) -> Option<String> {
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        return unreadable(command).map(|variable| reference::wrong(&variable, None));
+    }
     if !matches!(
         error.kind(),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation
@@ -33,6 +38,18 @@ fn variables(command: &Command, shown: &str) -> Option<String> {
         None => command
             .get_subcommands()
             .find_map(|command| variables(command, shown)),
+    }
+}
+
+/// The first variable whose value is no text; clap does not tell which it was.
+fn unreadable(command: &Command) -> Option<String> {
+    let mut variables = command.get_arguments().filter_map(Arg::get_env);
+    let is_text =
+        |variable: &OsStr| std::env::var_os(variable).is_none_or(|v| v.to_str().is_some());
+    let found = variables.find(|variable| !is_text(variable));
+    match found {
+        Some(variable) => Some(variable.to_string_lossy().into_owned()),
+        None => command.get_subcommands().find_map(unreadable),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod complaint;
+mod lab_names;
 mod probe;
 mod provision;
 mod publish;
@@ -34,6 +35,9 @@ pub struct Cli {
     /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
+    /// What to warn of before anything is started.
+    #[arg(skip)]
+    pub warnings: Vec<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -122,7 +126,10 @@ struct System {
 pub fn parse() -> Cli {
     let mut command = without_empty_variables(command());
     let matches = command.try_get_matches_from_mut(std::env::args_os());
-    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = matches.and_then(|matches| {
+        let warnings = lab_names::overruled(&matches);
+        Cli::from_arg_matches(&matches).map(|cli| Cli { warnings, ..cli })
+    });
     cli.unwrap_or_else(|error| match complaint::about(&command, &error) {
         Some(complaint) => clap::Error::raw(ErrorKind::InvalidValue, complaint + "\n").exit(),
         None => error.exit(),

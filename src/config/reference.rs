@@ -37,6 +37,14 @@ const NAME: &str = "up to 75 letters, digits, - and _, and .fifo for FIFO";
 const PORT: &str = "a port number from 0 to 65535 (0: any that is free)";
 const YES_OR_NO: &str = "true or false";
 
+/// Settings with a name of ours and one of the lab's, which counts only where ours is not set.
+pub const LAB_NAMES: [(&str, &str); 4] = [
+    ("DATABASE_URL", "APP_DB_HOST"),
+    ("AWS_REGION", "SQS_REGION"),
+    ("QUEUE_URL", "SQS_ENDPOINT"),
+    ("PORT", "APP_PORT"),
+];
+
 /// All settings, in the order of the README.
 pub const SETTINGS: &[Setting] = &[
     setting(

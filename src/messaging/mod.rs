@@ -44,18 +44,18 @@ pub struct FailedEntry {
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// The network, a throttle or a fault of the service: try again later.
-    #[error("{service} did not answer: {detail}")]
+    #[error("{resource} did not answer: {detail}")]
     Unreachable {
-        /// `SQS` or `SNS`.
-        service: &'static str,
+        /// Which queue or topic.
+        resource: String,
         /// What was heard.
         detail: String,
     },
     /// The resource is gone or forbidden: somebody has to act.
-    #[error("{service} refused: {detail}")]
+    #[error("{resource} refused: {detail}")]
     Refused {
-        /// `SQS` or `SNS`.
-        service: &'static str,
+        /// Which queue or topic.
+        resource: String,
         /// What was heard.
         detail: String,
     },
@@ -132,7 +132,7 @@ const REFUSALS: [&str; 15] = [
 
 /// Sorts a failed call by what helps. The detail names the whole chain of causes, but no bodies.
 fn service_error(
-    service: &'static str,
+    resource: String,
     code: Option<&str>,
     error: &(dyn std::error::Error + 'static),
 ) -> ServiceError {
@@ -149,9 +149,9 @@ fn service_error(
         cause = error.source();
     }
     if code.is_some_and(|code| REFUSALS.contains(&code)) {
-        ServiceError::Refused { service, detail }
+        ServiceError::Refused { resource, detail }
     } else {
-        ServiceError::Unreachable { service, detail }
+        ServiceError::Unreachable { resource, detail }
     }
 }
 

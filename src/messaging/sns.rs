@@ -4,12 +4,11 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
-use super::sqs::is_fifo;
+use super::sqs::{is_fifo, last_part};
 use super::{
     FailedEntry, MAX_BATCH, Publication, ServiceError, UpdatePublisher, allowed, failed_entries,
+    service_error,
 };
-
-const SNS: &str = "SNS";
 
 /// One SNS topic.
 #[derive(Debug, Clone)]
@@ -40,11 +39,11 @@ impl SnsPublisher {
     pub async fn may_publish(&self) -> Result<(), ServiceError> {
         let attributes = self.client.get_topic_attributes();
         let found = attributes.topic_arn(&self.topic_arn).send().await;
-        found.map_err(service_error)?;
+        found.map_err(|error| self.failure(&error))?;
         let publish = self.client.publish_batch().topic_arn(&self.topic_arn);
         let publish = publish.set_publish_batch_request_entries(Some(Vec::new()));
         let publish = publish.send().await;
-        allowed(publish.err().map(service_error))
+        allowed(publish.err().map(|error| self.failure(&error)))
     }
 
     /// Finds the subscription of a queue to the topic.
@@ -56,7 +55,7 @@ impl SnsPublisher {
         let list = list.topic_arn(&self.topic_arn);
         let mut pages = list.into_paginator().items().send();
         while let Some(found) = pages.next().await {
-            let found = found.map_err(service_error)?;
+            let found = found.map_err(|error| self.failure(&error))?;
             if found.endpoint() != Some(queue_arn) {
                 continue;
             }
@@ -64,7 +63,7 @@ impl SnsPublisher {
             let attributes = self.client.get_subscription_attributes();
             let answer = attributes.subscription_arn(arn).send().await;
             let attributes = answer
-                .map_err(service_error)?
+                .map_err(|error| self.failure(&error))?
                 .attributes
                 .unwrap_or_default();
             let is = |name: &str, value: &str| attributes.get(name).is_some_and(|v| v == value);
@@ -97,6 +96,17 @@ impl SnsPublisher {
         }
         entry.build().expect("id and message are set")
     }
+
+    /// Sorts the SDK's errors by whether waiting can help.
+    fn failure<E, R>(&self, error: &SdkError<E, R>) -> ServiceError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let name = last_part(&self.topic_arn);
+        let code = error.as_service_error().and_then(|e| e.code());
+        service_error(format!("the SNS topic {name}"), code, error)
+    }
 }
 
 impl UpdatePublisher for SnsPublisher {
@@ -115,7 +125,7 @@ impl UpdatePublisher for SnsPublisher {
             .set_publish_batch_request_entries(Some(entries))
             .send()
             .await
-            .map_err(service_error)?;
+            .map_err(|error| self.failure(&error))?;
         let done: Vec<&str> = answer
             .successful()
             .iter()
@@ -128,13 +138,4 @@ impl UpdatePublisher for SnsPublisher {
             .collect();
         Ok(failed_entries(batch.len(), &done, &faults))
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
-fn service_error<E, R>(error: SdkError<E, R>) -> ServiceError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    super::service_error(SNS, error.as_service_error().and_then(|e| e.code()), &error)
 }

@@ -12,9 +12,10 @@ use aws_sdk_sqs::types::{
 use chrono::DateTime;
 use uuid::Uuid;
 
-use super::{Delivery, FailedEntry, MAX_BATCH, ServiceError, UpdateQueue, allowed, failed_entries};
-
-const SQS: &str = "SQS";
+use super::{
+    Delivery, FailedEntry, MAX_BATCH, ServiceError, UpdateQueue, allowed, failed_entries,
+    service_error,
+};
 
 /// One SQS queue.
 #[derive(Debug, Clone)]
@@ -102,11 +103,11 @@ impl SqsQueue {
     pub async fn may_settle(&self) -> Result<(), ServiceError> {
         let delete = self.client.delete_message_batch().queue_url(&self.url);
         let delete = delete.set_entries(Some(Vec::new())).send().await;
-        allowed(delete.err().map(service_error))?;
+        allowed(delete.err().map(|error| self.failure(&error)))?;
         let release = self.client.change_message_visibility_batch();
         let release = release.queue_url(&self.url).set_entries(Some(Vec::new()));
         let release = release.send().await;
-        allowed(release.err().map(service_error))
+        allowed(release.err().map(|error| self.failure(&error)))
     }
 
     async fn attributes<const N: usize>(
@@ -120,8 +121,19 @@ impl SqsQueue {
             .set_attribute_names(Some(names.to_vec()))
             .send()
             .await
-            .map_err(service_error)?;
+            .map_err(|error| self.failure(&error))?;
         Ok(answer.attributes.unwrap_or_default())
+    }
+
+    /// Sorts the SDK's errors by whether waiting can help.
+    fn failure<E, R>(&self, error: &SdkError<E, R>) -> ServiceError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let name = last_part(&self.url);
+        let code = error.as_service_error().and_then(|e| e.code());
+        service_error(format!("the SQS queue {name}"), code, error)
     }
 }
 
@@ -141,7 +153,7 @@ impl UpdateQueue for SqsQueue {
             // again instead of leaving them invisible behind the lost answer.
             request = request.receive_request_attempt_id(Uuid::now_v7().to_string());
         }
-        let answer = request.send().await.map_err(service_error)?;
+        let answer = request.send().await.map_err(|error| self.failure(&error))?;
         Ok(answer
             .messages
             .unwrap_or_default()
@@ -169,7 +181,7 @@ impl UpdateQueue for SqsQueue {
             .set_entries(Some(entries))
             .send()
             .await
-            .map_err(service_error)?;
+            .map_err(|error| self.failure(&error))?;
         let done: Vec<&str> = answer.successful.iter().map(|e| e.id.as_str()).collect();
         Ok(failed_entries(
             receipts.len(),
@@ -201,7 +213,7 @@ impl UpdateQueue for SqsQueue {
             .set_entries(Some(requests))
             .send()
             .await
-            .map_err(service_error)?;
+            .map_err(|error| self.failure(&error))?;
         let done: Vec<&str> = answer.successful.iter().map(|e| e.id.as_str()).collect();
         Ok(failed_entries(
             entries.len(),
@@ -252,6 +264,12 @@ fn delivery(message: Message) -> Delivery {
     }
 }
 
+/// The name at the end of a URL or ARN.
+pub(super) fn last_part(url_or_arn: &str) -> &str {
+    let url = url_or_arn.trim_end_matches('/');
+    url.rsplit(['/', ':']).next().unwrap_or(url)
+}
+
 /// FIFO queues and topics are known by the suffix that SQS and SNS insist on.
 #[expect(
     clippy::case_sensitive_file_extension_comparisons,
@@ -270,16 +288,6 @@ fn seconds(duration: Duration) -> i32 {
 
 fn small(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// Sorts the SDK's errors by whether waiting can help.
-#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
-fn service_error<E, R>(error: SdkError<E, R>) -> ServiceError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    super::service_error(SQS, error.as_service_error().and_then(|e| e.code()), &error)
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! The settings: one table, and flag, variable, README and complaint agree on it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStringExt as _;
 
 use beanstock::cli;
 use beanstock::config::reference::{SETTINGS, Setting};
 use beanstock::domain::UpdateId;
-use clap::{Arg, Command};
+use clap::Arg;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
 use crate::support::app::delivery;
 use crate::support::process::{Program, settings_for, until};
@@ -16,7 +19,7 @@ use crate::support::{Kind, TestApp};
 
 /// Every argument that has a variable, of all commands.
 fn arguments() -> BTreeMap<String, Arg> {
-    fn collect(command: &Command, found: &mut BTreeMap<String, Arg>) {
+    fn collect(command: &clap::Command, found: &mut BTreeMap<String, Arg>) {
         for arg in command.get_arguments() {
             if let Some(variable) = arg.get_env() {
                 found.insert(variable.to_string_lossy().into_owned(), arg.clone());
@@ -183,6 +186,36 @@ async fn the_labs_variables_are_enough() {
 
     until("it is applied", || async { app.stock_of(5).await == 209 }).await;
     server.terminate().await;
+}
+
+/// Ours counts, as its row in the README says; it is not for the operator to find out.
+#[tokio::test]
+async fn a_name_of_ours_and_the_labs_that_disagree_are_told() {
+    let settings = BTreeMap::from([
+        ("PORT", "8081".to_owned()),
+        ("APP_PORT", "8082".to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("SQS_REGION", "us-east-1".to_owned()),
+    ]);
+
+    let said = Program::start(&["serve"], &settings).end().await;
+
+    let told = "PORT and APP_PORT are both set; only PORT is used";
+    assert!(said.err.contains(told), "{}", said.err);
+    assert!(!said.err.contains("SQS_REGION"), "{}", said.err);
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_text_is_told_by_its_name() {
+    let unreadable = OsString::from_vec(b"beans\xff".to_vec());
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_beanstock"));
+    serve.arg("serve").env_clear().env("TOPIC_ARN", unreadable);
+
+    let said = serve.output().await.unwrap();
+
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(2), "{err}");
+    assert!(err.contains("TOPIC_ARN cannot be used; expected"), "{err}");
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl UpdateQueue for FakeQueue {
         if state.failing_receives > 0 {
             state.failing_receives -= 1;
             return Err(ServiceError::Unreachable {
-                service: "SQS",
+                resource: "the fake queue".to_owned(),
                 detail: "told to fail".to_owned(),
             });
         }

@@ -60,8 +60,7 @@ impl Program {
                 let mut part = [0; 4096];
                 let length = stdout.read(&mut part).await.unwrap();
                 assert!(length > 0, "it ended and had said: {}", self.out);
-                self.out
-                    .push_str(std::str::from_utf8(&part[..length]).unwrap());
+                self.out += &String::from_utf8_lossy(&part[..length]);
             }
         };
         tokio::time::timeout(PATIENCE, listening).await.unwrap();
@@ -89,8 +88,7 @@ impl Program {
                 let mut part = [0; 4096];
                 let length = stderr.read(&mut part).await.unwrap();
                 assert!(length > 0, "it ended and had said: {}", self.err);
-                self.err
-                    .push_str(std::str::from_utf8(&part[..length]).unwrap());
+                self.err += &String::from_utf8_lossy(&part[..length]);
             }
         };
         tokio::time::timeout(PATIENCE, listening).await.unwrap();
