@@ -74,7 +74,11 @@ async fn an_endpoint_that_is_set_but_empty_is_none() {
 
     let said = check(&settings).await;
 
-    assert_line(&said, "BROKEN queue", &["AWS_REGION", "the SQS queue updated_beans"]);
+    assert_line(
+        &said,
+        "BROKEN queue",
+        &["AWS_REGION", "the SQS queue updated_beans"],
+    );
 }
 
 #[tokio::test]

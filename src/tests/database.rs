@@ -15,7 +15,7 @@ use beanstock::db::suppliers::SupplierTexts;
 use beanstock::db::{self, DbError, Pool, PoolSettings};
 use beanstock::local::database::{Durability, PrivateDatabase};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -38,23 +38,6 @@ async fn add(pool: &Pool) -> bool {
     };
     let clock = FixedClock(chrono::DateTime::UNIX_EPOCH);
     add_supplier(pool, &clock, TEXTS).await.is_ok()
-}
-
-/// A server of a cluster, with a user who is bound by `read_only` as an application is.
-async fn member(folder: &Path) -> (PrivateDatabase, MySqlConnection) {
-    let database = PrivateDatabase::start(folder, Durability::Fast)
-        .await
-        .unwrap();
-    let mut admin = database.options().connect().await.unwrap();
-    admin.execute("CREATE USER app").await.unwrap();
-    admin
-        .execute("GRANT ALL ON beanstock.* TO app")
-        .await
-        .unwrap();
-    let pool = server::pool(database.options(), 2);
-    db::migrate(&pool).await.unwrap();
-    pool.close().await;
-    (database, admin)
 }
 
 /// The cluster's address: it leads new connections to whichever is the writer, and leaves open ones
@@ -80,8 +63,8 @@ fn writer_endpoint(place: &Path, members: [PathBuf; 2], second: Arc<AtomicBool>)
 async fn after_a_failover_one_write_fails_and_the_next_ones_reach_the_new_writer() {
     const CONNECTIONS: usize = 8;
     let (old_folder, new_folder) = (folder(), folder());
-    let (old, mut old_admin) = member(old_folder.path()).await;
-    let (new, _new_admin) = member(new_folder.path()).await;
+    let (old, mut old_admin) = server::cluster_member(old_folder.path()).await;
+    let (new, _new_admin) = server::cluster_member(new_folder.path()).await;
     let place = old_folder.path().join("writer");
     let moved = Arc::new(AtomicBool::new(false));
     let members = [old.socket().to_owned(), new.socket().to_owned()];

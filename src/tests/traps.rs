@@ -7,7 +7,6 @@ use beanstock::catalogue::{CatalogueError, change_supplier};
 use beanstock::db::suppliers::SupplierTexts;
 use beanstock::db::{self, Transaction};
 use beanstock::domain::SupplierId;
-use beanstock::local::database::{Durability, PrivateDatabase};
 use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::support::process::until_looking_every;
@@ -110,18 +109,8 @@ async fn saving_a_form_without_changes_is_not_mistaken_for_a_missing_row() {
 #[tokio::test]
 async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let database = PrivateDatabase::start(folder.path(), Durability::Fast)
-        .await
-        .unwrap();
-    let mut admin = database.options().connect().await.unwrap();
-    // Root may write to a read-only server; the application must not.
-    admin.execute("CREATE USER app").await.unwrap();
-    admin
-        .execute("GRANT ALL ON beanstock.* TO app")
-        .await
-        .unwrap();
+    let (database, mut admin) = server::cluster_member(folder.path()).await;
     let pool = server::pool(database.options().username("app"), 1);
-    db::migrate(&pool).await.unwrap();
     let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
     let add = async || beanstock::catalogue::add_supplier(&pool, &clock, TEXTS).await;
     add().await.unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use beanstock::db::{self, Pool, PoolSettings};
 use beanstock::local::database::{Durability, PrivateDatabase};
-use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
 
@@ -31,6 +31,24 @@ pub(crate) fn pool(options: MySqlConnectOptions, max_connections: u32) -> Pool {
         max_connections,
         acquire_timeout: Duration::from_secs(5),
     })
+}
+
+/// A server of its own, like one of a cluster: the user `app` is bound by `read_only`, as an
+/// application is and root is not. Gives root's connection too.
+pub(crate) async fn cluster_member(folder: &Path) -> (PrivateDatabase, MySqlConnection) {
+    let database = PrivateDatabase::start(folder, Durability::Fast)
+        .await
+        .unwrap();
+    let mut admin = database.options().connect().await.unwrap();
+    admin.execute("CREATE USER app").await.unwrap();
+    admin
+        .execute("GRANT ALL ON beanstock.* TO app")
+        .await
+        .unwrap();
+    let pool = pool(database.options(), 2);
+    db::migrate(&pool).await.unwrap();
+    pool.close().await;
+    (database, admin)
 }
 
 fn server() -> &'static MySqlConnectOptions {
