@@ -17,10 +17,14 @@ pub struct Status {
     pub superseded: i64,
     /// Updates that have not had their end yet.
     pub waiting: i64,
-    /// Seconds since the oldest of those was accepted.
-    pub oldest_waiting_seconds: Option<i64>,
+    /// Seconds since the oldest of those was accepted; 0 if none waits, so that a metric has a
+    /// value at each measurement.
+    pub oldest_waiting_seconds: i64,
     /// When that was.
     pub oldest_waiting_since: Option<String>,
+    /// Seconds since the oldest update in the outbox that is not on the topic was accepted; 0 if
+    /// all are.
+    pub oldest_unpublished_seconds: i64,
     /// Dead letters that wait for somebody.
     pub dead_letters: i64,
     /// What the queue says; absent if none is set or it does not answer.
@@ -52,13 +56,16 @@ pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
     let mut conn = pool.acquire().await?;
     let counts = db::update_lists::count_updates(&mut conn).await?;
     let oldest = counts.oldest_waiting;
+    let unpublished = db::outbox::find_oldest_unpublished(&mut conn).await?;
+    let age = |since: Option<DateTime<Utc>>| since.map_or(0, |since| (now - since).num_seconds());
     Ok(Status {
         accepted: counts.accepted,
         applied: counts.applied,
         superseded: counts.superseded,
         waiting: counts.waiting,
-        oldest_waiting_seconds: oldest.map(|since| (now - since).num_seconds()),
+        oldest_waiting_seconds: age(oldest),
         oldest_waiting_since: oldest.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        oldest_unpublished_seconds: age(unpublished),
         dead_letters: db::dead_letters::count_open(&mut conn).await?,
         queue: None,
         dead_letter_queue: None,

@@ -61,10 +61,14 @@ fn describe(status: &Status) -> String {
         Some(queue) => format!("{} ready, {} in flight", queue.visible, queue.in_flight),
         None => "not set".to_owned(),
     };
-    let oldest = match status.oldest_waiting_seconds {
-        Some(seconds) => format!(", the oldest for {seconds} s"),
-        None => String::new(),
-    };
+    let mut oldest = String::new();
+    if status.waiting > 0 {
+        oldest = format!(", the oldest for {} s", status.oldest_waiting_seconds);
+    }
+    if status.oldest_unpublished_seconds > 0 {
+        let seconds = status.oldest_unpublished_seconds;
+        oldest += &format!(", the oldest that is not on the topic for {seconds} s");
+    }
     format!(
         "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{oldest}\n\
          dead letters   {}\nqueue          {}\ndead-letter q. {}",

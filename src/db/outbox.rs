@@ -112,6 +112,23 @@ pub async fn list_due(
         .collect()
 }
 
+/// Tells when the oldest update that is not on the topic was accepted.
+pub async fn find_oldest_unpublished(
+    conn: &mut MySqlConnection,
+) -> DbResult<Option<DateTime<Utc>>> {
+    let oldest = sqlx::query_scalar!(
+        r#"
+        SELECT u.accepted_at AS "accepted_at: DateTime<Utc>"
+        FROM outbox AS o
+        JOIN inventory_updates AS u ON u.id = o.update_id
+        WHERE o.published_at IS NULL
+        ORDER BY o.update_id
+        LIMIT 1
+        "#
+    );
+    Ok(oldest.fetch_optional(conn).await?)
+}
+
 /// When a message is to be looked at again.
 #[derive(Debug, Clone, Copy)]
 pub struct NextAttempt {

@@ -159,6 +159,10 @@ async fn status_tells_what_waits_and_what_is_dead() {
     app.send_raw("3:Excelsa:1", "a").await;
     app.accept(&crate::support::app::delivery(UpdateId::generate(), 1))
         .await;
+    let mut conn = app.pool.acquire().await.unwrap();
+    conn.execute("UPDATE inventory_updates SET accepted_at = accepted_at - INTERVAL 1 HOUR")
+        .await
+        .unwrap();
 
     let json = Program::start(&["status", "--json"], &settings_for(&app))
         .end()
@@ -170,5 +174,20 @@ async fn status_tells_what_waits_and_what_is_dead() {
     assert_eq!(status["waiting"], 1);
     assert_eq!(status["dead_letters"], 1);
     assert_eq!(status["queue"]["visible"], 1);
-    assert!(status["oldest_waiting_seconds"].as_i64().is_some());
+    assert!(status["oldest_waiting_seconds"].as_i64() >= Some(3600));
+    assert!(status["oldest_unpublished_seconds"].as_i64() >= Some(3600));
+}
+
+/// Metric filters read these: a measurement without a number would look like none.
+#[tokio::test]
+async fn ages_are_nought_while_nothing_waits() {
+    let app = TestApp::start(Kind::Fifo).await;
+
+    let json = Program::start(&["status", "--json"], &settings_for(&app))
+        .end()
+        .await;
+
+    let status: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(status["oldest_waiting_seconds"], 0);
+    assert_eq!(status["oldest_unpublished_seconds"], 0);
 }

@@ -241,10 +241,24 @@ fn every_service_is_confined_and_published_on_this_machine_only() {
         for line in service.lines().filter(|line| line.contains("ports:")) {
             assert!(line.contains("ports: [\"127.0.0.1:"), "{line}");
         }
-        for image in service.lines().filter(|line| line.contains(" image: ")) {
+        let images = service.lines().filter(|line| line.contains(" image: "));
+        for image in images.filter(|line| !line.ends_with(" beanstock")) {
             let version = image.rsplit_once(':').unwrap().1;
             assert!(version.contains(|c: char| c.is_ascii_digit()), "{image}");
         }
+    }
+}
+
+/// Compose builds services side by side, and two builds of one image end in an error.
+#[test]
+fn our_image_is_built_once() {
+    let compose = read("docker-compose.yml");
+
+    assert_eq!(compose.matches("build: .").count(), 1);
+    let services = services();
+    for service in services.iter().filter(|text| text.contains("beanstock")) {
+        let has_image = service.contains("*image") || service.contains("image: ");
+        assert!(has_image, "{service}");
     }
 }
 
@@ -273,13 +287,15 @@ fn secrets_are_in_the_env_file_only_and_proxies_are_those_of_the_network() {
 
 #[test]
 fn links_lead_somewhere() {
-    for (name, text) in files() {
+    let readme = ("README.md".to_owned(), read("README.md"));
+    for (name, text) in files().into_iter().chain([readme]) {
         let folder = root().join(&name).parent().unwrap().to_owned();
         let links = text
             .split("](")
             .skip(1)
             .filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| is(&name, "md") && !link.contains("://")) {
+        let elsewhere = |link: &&str| !link.contains("://") && !link.starts_with('#');
+        for link in links.filter(|link| is(&name, "md") && elsewhere(link)) {
             assert!(folder.join(link).exists(), "{name}: {link}");
         }
     }
@@ -317,46 +333,109 @@ fn alarms_watch_our_queues_and_read_what_status_writes() {
         applied: 0,
         superseded: 0,
         waiting: 0,
-        oldest_waiting_seconds: None,
+        oldest_waiting_seconds: 0,
         oldest_waiting_since: None,
+        oldest_unpublished_seconds: 0,
         dead_letters: 0,
         queue: None,
         dead_letter_queue: None,
     });
     let status = status.unwrap();
     let alarms = json("deploy/alarms.json");
-    let filters = alarms["Resources"].as_object().unwrap().values();
-    let filters = filters.filter(|resource| resource["Type"] == "AWS::Logs::MetricFilter");
-    let fields: Vec<String> = filters
-        .map(|filter| {
-            let field = filter["Properties"]["MetricTransformations"][0]["MetricValue"].as_str();
-            field.unwrap().trim_start_matches("$.").to_owned()
-        })
-        .collect();
-
-    assert_eq!(fields.len(), 2);
-    for field in fields {
-        assert!(status.get(&field).is_some(), "{field}");
+    let resources = alarms["Resources"].as_object().unwrap().values();
+    let mut measured = BTreeSet::new();
+    for resource in resources.clone() {
+        if resource["Type"] == "AWS::Logs::MetricFilter" {
+            let filter = &resource["Properties"];
+            let metric = &filter["MetricTransformations"][0];
+            let value = metric["MetricValue"].as_str().unwrap();
+            let field = value.trim_start_matches("$.");
+            assert!(status[field].is_number(), "{field}");
+            assert_eq!(filter["FilterPattern"], format!("{{ {value} >= 0 }}"));
+            // It would count for every other line of the log, and nobody measuring look like 0.
+            assert_eq!(metric.get("DefaultValue"), None, "{field}");
+            measured.insert(metric["MetricName"].as_str().unwrap());
+        }
     }
+    let watched = resources
+        .map(|resource| &resource["Properties"])
+        .filter(|alarm| alarm["Namespace"] == "Beanstock")
+        .map(|alarm| alarm["MetricName"].as_str().unwrap());
+
+    assert_eq!(measured, watched.collect());
 }
 
 #[test]
 fn tasks_on_ecs_may_do_what_the_application_may_and_read_their_secret() {
     let account = Account::of("arn:aws:sns:us-east-1:123456789012:x").unwrap();
     let application = &iam::policies(&ResourceSettings::default(), &account)["application"];
-    let mut wanted = actions(&application["Statement"]);
-    wanted.insert("secretsmanager:GetSecretValue".to_owned());
+    let template = json("deploy/ecs.json");
+    let role = &template["Resources"]["TaskRole"]["Properties"];
+    let mut statements = role["Policies"][0]["PolicyDocument"]["Statement"].clone();
+    let name = ResourceSettings::default().topic_name;
+    let topic = format!("arn:aws:sns:us-east-1:123456789012:{name}");
+    fill_in(&mut statements, &template["Parameters"], &topic);
 
-    let role = &json("deploy/ecs.json")["Resources"]["TaskRole"]["Properties"];
-    let given = actions(&role["Policies"][0]["PolicyDocument"]["Statement"]);
-
-    assert_eq!(given, wanted);
+    let secret = serde_json::json!({
+        "Sid": "ReadSecret",
+        "Effect": "Allow",
+        "Action": ["secretsmanager:GetSecretValue"],
+        "Resource": "DatabaseSecretArn",
+    });
+    let mut wanted = application["Statement"].clone();
+    wanted.as_array_mut().unwrap().push(secret);
+    assert_eq!(statements, wanted);
 }
 
-fn actions(statements: &Value) -> BTreeSet<String> {
-    let statements = statements.as_array().unwrap().iter();
-    let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
-    actions
-        .map(|action| action.as_str().unwrap().to_owned())
-        .collect()
+/// Does what CloudFormation does with references and substitutions, in our test account.
+fn fill_in(value: &mut Value, parameters: &Value, topic: &str) {
+    if let Some(name) = value.get("Ref").and_then(Value::as_str) {
+        *value = if name == "TopicArn" { topic } else { name }.into();
+    } else if let Some(text) = value.get("Fn::Sub").and_then(Value::as_str) {
+        let mut text = text
+            .replace("${AWS::Partition}", "aws")
+            .replace("${AWS::Region}", "us-east-1")
+            .replace("${AWS::AccountId}", "123456789012");
+        for (name, parameter) in parameters.as_object().unwrap() {
+            if let Some(default) = parameter["Default"].as_str() {
+                text = text.replace(&format!("${{{name}}}"), default);
+            }
+        }
+        *value = text.into();
+    } else if let Some(values) = value.as_array_mut() {
+        values
+            .iter_mut()
+            .for_each(|value| fill_in(value, parameters, topic));
+    } else if let Some(fields) = value.as_object_mut() {
+        fields
+            .values_mut()
+            .for_each(|value| fill_in(value, parameters, topic));
+    }
+}
+
+/// The scaling sets the number of copies; a number here would put it back at each deployment.
+#[test]
+fn copies_on_ecs_are_counted_by_the_scaling_alone() {
+    let template = json("deploy/ecs.json");
+    let resources = template["Resources"].as_object().unwrap().values();
+    let services: Vec<&Value> = resources
+        .filter(|resource| resource["Type"] == "AWS::ECS::Service")
+        .collect();
+
+    assert_eq!(services.len(), 2);
+    for service in services {
+        assert_eq!(service["Properties"].get("DesiredCount"), None);
+    }
+}
+
+/// Visitors are sent to https, so somebody has to listen there.
+#[test]
+fn a_public_https_address_has_a_listener_on_elastic_beanstalk() {
+    let options = json("deploy/elastic-beanstalk/.ebextensions/beanstock.config");
+    let options = &options["option_settings"];
+    let variables = &options["aws:elasticbeanstalk:application:environment"];
+
+    let public = variables["PUBLIC_URL"].as_str().unwrap();
+    assert!(public.starts_with("https://"), "{public}");
+    assert_eq!(options["aws:elbv2:listener:443"]["Protocol"], "HTTPS");
 }
