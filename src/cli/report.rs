@@ -61,16 +61,14 @@ fn describe(status: &Status) -> String {
         Some(queue) => format!("{} ready, {} in flight", queue.visible, queue.in_flight),
         None => "not set".to_owned(),
     };
-    let mut oldest = String::new();
-    if status.waiting > 0 {
-        oldest = format!(", the oldest for {} s", status.oldest_waiting_seconds);
-    }
-    if status.oldest_unpublished_seconds > 0 {
-        let seconds = status.oldest_unpublished_seconds;
-        oldest += &format!(", the oldest that is not on the topic for {seconds} s");
-    }
+    let oldest = |seconds: i64, what: &str| match seconds {
+        0 => String::new(),
+        seconds => format!(", the oldest {what}for {seconds} s"),
+    };
+    let ages = oldest(status.oldest_waiting_seconds, "")
+        + &oldest(status.oldest_unpublished_seconds, "that is not on the topic ");
     format!(
-        "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{oldest}\n\
+        "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{ages}\n\
          dead letters   {}\nqueue          {}\ndead-letter q. {}",
         status.accepted,
         status.applied,
