@@ -66,7 +66,10 @@ fn describe(status: &Status) -> String {
         seconds => format!(", the oldest {what}for {seconds} s"),
     };
     let ages = oldest(status.oldest_waiting_seconds, "")
-        + &oldest(status.oldest_unpublished_seconds, "that is not on the topic ");
+        + &oldest(
+            status.oldest_unpublished_seconds,
+            "that is not on the topic ",
+        );
     format!(
         "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{ages}\n\
          dead letters   {}\nqueue          {}\ndead-letter q. {}",

@@ -1,5 +1,7 @@
 //! Bringing the schema up to date, by one instance at a time.
 
+use std::time::Duration;
+
 use sqlx::migrate::{Migrate as _, MigrateError as SqlxMigrateError, Migration, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::{MySql, MySqlConnection};
@@ -8,7 +10,10 @@ use super::lab::{Constraint, LabTable, Layout, Place, find_layout};
 use super::{DbError, DbResult, Pool, adoptions};
 
 /// How long an instance waits for another one that is migrating.
-const LOCK_WAIT_SECONDS: i64 = 60;
+const LOCK_WAIT: Duration = Duration::from_mins(1);
+
+/// How often it asks. Waiting inside the server would be logged as a slow statement.
+const LOCK_QUESTIONS: u32 = 300;
 
 /// Where sqlx notes which migrations were applied.
 const BOOKS: &str = "_sqlx_migrations";
@@ -108,13 +113,18 @@ impl MigrationLock {
         let mut connection = pool.acquire().await?;
         // The lock belongs to this connection, which is closed afterwards: whatever happens, it ends.
         connection.close_on_drop();
-        let locked = sqlx::query_scalar!(
-            r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), ?) AS "locked: i64""#,
-            LOCK_WAIT_SECONDS,
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        Ok((locked == Some(1)).then_some(Self(connection)))
+        for _ in 0..LOCK_QUESTIONS {
+            let locked = sqlx::query_scalar!(
+                r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), 0) AS "locked: i64""#,
+            )
+            .fetch_one(&mut *connection)
+            .await?;
+            if locked == Some(1) {
+                return Ok(Some(Self(connection)));
+            }
+            tokio::time::sleep(LOCK_WAIT / LOCK_QUESTIONS).await;
+        }
+        Ok(None)
     }
 
     /// The connection that has the lock.

@@ -1,18 +1,12 @@
 //! What containers run beside `serve`: the health check, and an SNS and SQS that sets itself up.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
 
 use beanstock::local;
 use beanstock::provision::ResourceSettings;
 
 use crate::support::process::{Program, settings_for, until};
-use crate::support::{Kind, TestApp};
-
-fn free_port() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port().to_string()
-}
+use crate::support::{Kind, TestApp, free_port};
 
 async fn is_well(arguments: &[&str], settings: &BTreeMap<&str, String>) -> bool {
     let said = Program::start(arguments, settings).end().await;
@@ -23,7 +17,7 @@ async fn is_well(arguments: &[&str], settings: &BTreeMap<&str, String>) -> bool 
 async fn a_probe_tells_whether_the_website_answers() {
     let app = TestApp::start(Kind::Fifo).await;
     let mut settings = settings_for(&app);
-    settings.insert("PORT", free_port());
+    settings.insert("PORT", free_port().to_string());
     settings.insert("LISTEN_ADDRESS", "0.0.0.0".to_owned());
     settings.insert("ALLOW_UNAUTHENTICATED", "true".to_owned());
     let nobody = Program::start(&["probe"], &settings).end().await;
@@ -43,7 +37,7 @@ async fn a_probe_tells_whether_the_website_answers() {
 async fn a_probe_tells_what_a_website_lacks_to_be_ready() {
     let app = TestApp::start(Kind::Fifo).await;
     let mut settings = settings_for(&app);
-    settings.insert("PORT", free_port());
+    settings.insert("PORT", free_port().to_string());
     settings.insert("AWS_ENDPOINT_URL", "http://127.0.0.1:9".to_owned());
     let server = Program::start(&["serve"], &settings);
     until("it is alive", || is_well(&["probe"], &settings)).await;
@@ -59,7 +53,7 @@ async fn a_probe_tells_what_a_website_lacks_to_be_ready() {
 #[tokio::test]
 async fn an_endpoint_that_provisions_itself_comes_back_with_its_queues_and_messages() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = free_port().to_string();
     let settings = BTreeMap::from([
         ("LOCAL_AWS_PORT", port.clone()),
         ("BEANSTOCK_DATA", folder.path().display().to_string()),

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::support::process::{Program, Said};
-use crate::support::server;
+use crate::support::{free_port, server};
 
 fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
@@ -135,9 +135,7 @@ async fn encrypted_server(folder: &Path, name: &str) -> EncryptedServer {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new([name.to_owned()]).unwrap();
     let certificate = certificate.signed_by(&key, &issuer).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let port = free_port();
     let files = [
         ("--ssl-ca=", authority_file.clone()),
         ("--ssl-cert=", folder.join("server.pem")),

@@ -387,7 +387,7 @@ fn tasks_on_ecs_may_do_what_the_application_may_and_read_their_secret() {
     assert_eq!(statements, wanted);
 }
 
-/// Does what CloudFormation does with references and substitutions, in our test account.
+/// Does what `CloudFormation` does with references and substitutions, in our test account.
 fn fill_in(value: &mut Value, parameters: &Value, topic: &str) {
     if let Some(name) = value.get("Ref").and_then(Value::as_str) {
         *value = if name == "TopicArn" { topic } else { name }.into();
@@ -403,13 +403,13 @@ fn fill_in(value: &mut Value, parameters: &Value, topic: &str) {
         }
         *value = text.into();
     } else if let Some(values) = value.as_array_mut() {
-        values
-            .iter_mut()
-            .for_each(|value| fill_in(value, parameters, topic));
+        for value in values {
+            fill_in(value, parameters, topic);
+        }
     } else if let Some(fields) = value.as_object_mut() {
-        fields
-            .values_mut()
-            .for_each(|value| fill_in(value, parameters, topic));
+        for value in fields.values_mut() {
+            fill_in(value, parameters, topic);
+        }
     }
 }
 

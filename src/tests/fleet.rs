@@ -35,11 +35,13 @@ async fn ten_instances_come_up_at_once_on_an_empty_database_and_an_empty_broker(
 
     for one in &said {
         assert!(one.status.success(), "{}", one.err);
-        assert!(
-            !one.err.contains("ERROR") && !one.err.contains("WARN"),
-            "{}",
-            one.err
-        );
+        // A slow machine is no trouble.
+        let mut lines = one
+            .err
+            .lines()
+            .filter(|line| !line.contains("slow statement"));
+        let trouble = lines.find(|line| line.contains("ERROR") || line.contains("WARN"));
+        assert_eq!(trouble, None, "{}", one.err);
     }
     let mut conn = database.connect().await.unwrap();
     let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")

@@ -196,11 +196,8 @@ async fn data_and_queued_messages_survive_kill_9() {
         !is_running(&database)
     })
     .await;
-    let since = Instant::now();
     let running = place.start_ready().await;
-    let started = since.elapsed();
 
-    assert!(started < Duration::from_secs(5), "{started:?}");
     assert_eq!(place.stock_of(5).await, 209);
     let sqs = running.sqs().await;
     let other = sqs.create_queue().queue_name("other").send().await.unwrap();
