@@ -44,6 +44,17 @@ impl Account {
     fn root(&self, account: &str) -> String {
         format!("arn:{}:iam::{account}:root", self.partition)
     }
+
+    /// Who may publish besides us. An account is named by its root.
+    pub(super) fn publishers(&self, settings: &ResourceSettings) -> Vec<String> {
+        let publishers = settings.topic_publishers.iter();
+        publishers
+            .map(|who| match who.strip_prefix("arn:") {
+                Some(_) => who.clone(),
+                None => self.root(who),
+            })
+            .collect()
+    }
 }
 
 /// One queue.
@@ -99,7 +110,19 @@ impl Drawing<'_> {
     fn dead_letters(&self) -> QueueBlueprint {
         let name = &self.settings.dead_letter_queue_name;
         let policy = self.queue_policy(name, false).to_string();
-        self.basic_queue(name, "20", "0", FOURTEEN_DAYS, &policy)
+        let mut queue = self.basic_queue(name, "20", "0", FOURTEEN_DAYS, &policy);
+        // Dead letters of other queues would be taken for ours.
+        let sources = [
+            &self.settings.queue_name,
+            &self.settings.undelivered_queue_name,
+        ];
+        let allowed = json!({
+            "redrivePermission": "byQueue",
+            "sourceQueueArns": sources.map(|name| self.queue_arn(name)),
+        });
+        let allowed = (QueueAttributeName::RedriveAllowPolicy, allowed.to_string());
+        queue.attributes.push(allowed);
+        queue
     }
 
     fn undelivered(&self) -> QueueBlueprint {
@@ -232,12 +255,10 @@ impl Drawing<'_> {
             "Resource": arn,
         })];
         if !self.settings.topic_publishers.is_empty() {
-            let publishers = self.settings.topic_publishers.iter();
-            let publishers: Vec<String> = publishers.map(|who| self.principal(who)).collect();
             statements.push(json!({
                 "Sid": "SuppliersPublish",
                 "Effect": "Allow",
-                "Principal": {"AWS": publishers},
+                "Principal": {"AWS": self.account.publishers(self.settings)},
                 "Action": "sns:Publish",
                 "Resource": arn,
             }));
@@ -251,15 +272,6 @@ impl Drawing<'_> {
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }));
         json!({"Version": "2012-10-17", "Statement": statements})
-    }
-
-    /// An account is named by its root.
-    fn principal(&self, arn_or_account: &str) -> String {
-        if arn_or_account.starts_with("arn:") {
-            arn_or_account.to_owned()
-        } else {
-            self.account.root(arn_or_account)
-        }
     }
 
     fn subscription(&self) -> Vec<(&'static str, String)> {

@@ -33,10 +33,7 @@ pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
         policies.insert(who.to_owned(), document(&statements));
     }
     if settings.kms_key.is_some() {
-        policies.insert(
-            "key".to_owned(),
-            document(&[let_topic_in(settings, account)]),
-        );
+        policies.insert("key".to_owned(), document(&key(settings, account)));
     }
     Value::Object(policies)
 }
@@ -45,6 +42,25 @@ fn document(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
+/// IAM policies of another account are not enough for a key; its own policy has to name who uses it.
+fn key(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
+    let mut statements = vec![let_topic_in(settings, account)];
+    let publishers = account.publishers(settings);
+    if !publishers.is_empty() {
+        statements.push(json!({
+            "Sid": "SuppliersEncrypt",
+            "Effect": "Allow",
+            "Principal": {"AWS": publishers},
+            "Action": ENCRYPT,
+            "Resource": "*",
+        }));
+    }
+    statements
+}
+
+/// What publishing to an encrypted topic takes, and receiving.
+const ENCRYPT: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
+
 /// Without this the topic cannot put messages into encrypted queues (SQS Developer Guide, "Enable
 /// compatibility between event sources from AWS services and encrypted queues").
 fn let_topic_in(settings: &ResourceSettings, account: &Account) -> Value {
@@ -52,7 +68,7 @@ fn let_topic_in(settings: &ResourceSettings, account: &Account) -> Value {
         "Sid": "TopicEncrypts",
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        "Action": ENCRYPT,
         "Resource": "*",
         "Condition": {
             "ArnEquals": {"aws:SourceArn": topic(settings, account)},
@@ -150,10 +166,9 @@ fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
 /// Guide, "Key management").
 fn use_key(settings: &ResourceSettings, account: &Account) -> Option<Value> {
     let key = settings.kms_key.as_ref()?;
-    let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
     if let Some((_, alias)) = key.split_once("alias/") {
         // Policies cannot name an alias as a resource, only as a condition.
-        let mut statement = allow("UseKey", &actions, account.arn("kms", "key/*"));
+        let mut statement = allow("UseKey", &ENCRYPT, account.arn("kms", "key/*"));
         statement["Condition"] =
             json!({"ForAnyValue:StringEquals": {"kms:ResourceAliases": format!("alias/{alias}")}});
         return Some(statement);
@@ -163,5 +178,5 @@ fn use_key(settings: &ResourceSettings, account: &Account) -> Option<Value> {
     } else {
         account.arn("kms", &format!("key/{key}"))
     };
-    Some(allow("UseKey", &actions, arn))
+    Some(allow("UseKey", &ENCRYPT, arn))
 }

@@ -1,9 +1,10 @@
 //! Queues: found or created, then compared with the blueprint.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::blueprint::{Account, QueueBlueprint};
@@ -23,10 +24,7 @@ impl Work<'_> {
         let url = match found {
             Ok(found) => found.queue_url,
             Err(error) => {
-                let missing = error
-                    .as_service_error()
-                    .is_some_and(GetQueueUrlError::is_queue_does_not_exist);
-                if !missing {
+                if !is_missing(&error) {
                     return Err(error).with_context(|| format!("looking for the queue {name}"));
                 }
                 if !self.change(format!("create the queue {name}")) {
@@ -66,14 +64,10 @@ impl Work<'_> {
     }
 
     async fn queue_attributes(&self, url: &str) -> Result<HashMap<QueueAttributeName, String>> {
-        let answer = self
-            .sqs
-            .get_queue_attributes()
-            .queue_url(url)
-            .attribute_names(QueueAttributeName::All)
-            .send()
-            .await
-            .with_context(|| format!("reading the attributes of {url}"))?;
+        let request = self.sqs.get_queue_attributes().queue_url(url);
+        let request = request.attribute_names(QueueAttributeName::All);
+        let answer = once_it_is_there(|| request.clone().send()).await;
+        let answer = answer.with_context(|| format!("reading the attributes of {url}"))?;
         Ok(answer.attributes.unwrap_or_default())
     }
 
@@ -86,7 +80,7 @@ impl Work<'_> {
             .attributes
             .iter()
             .filter(|(name, value)| !means_the_same(queue.attributes.get(name), value))
-            .filter(|(name, _)| !keeps_its_key(queue, name))
+            .filter(|(name, _)| !keeps_its_key(queue, name) && !is_high_throughput(queue, name))
             .cloned()
             .collect();
         let mut names: Vec<&str> = drifted.keys().map(QueueAttributeName::as_str).collect();
@@ -96,11 +90,9 @@ impl Work<'_> {
             apply = self.change(format!("set {name} of {}", wanted.name));
         }
         if apply {
-            self.sqs
-                .set_queue_attributes()
-                .queue_url(&queue.url)
-                .set_attributes(Some(drifted))
-                .send()
+            let request = self.sqs.set_queue_attributes().queue_url(&queue.url);
+            let request = request.set_attributes(Some(drifted));
+            once_it_is_there(|| request.clone().send())
                 .await
                 .with_context(|| format!("setting the attributes of {}", wanted.name))?;
         }
@@ -134,6 +126,43 @@ impl Work<'_> {
         answer.with_context(|| format!("tagging {name}"))?;
         Ok(())
     }
+}
+
+/// Asks again for some seconds while SQS does not know a queue that it has just given the URL of: a
+/// new one can be used after a second at the earliest (SQS API Reference, `CreateQueue`).
+async fn once_it_is_there<T, E, F>(ask: impl Fn() -> F) -> Result<T, SdkError<E>>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = Result<T, SdkError<E>>>,
+{
+    const QUESTIONS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(500);
+    for _ in 1..QUESTIONS {
+        match ask().await {
+            Err(error) if is_missing(&error) => tokio::time::sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
+/// The two names that SQS has for it, of its new and its old protocol.
+fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let code = error.as_service_error().and_then(|error| error.code());
+    matches!(
+        code,
+        Some("QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue")
+    )
+}
+
+/// Deduplication in each group is what high throughput asks for (SQS Developer Guide, "High
+/// throughput for FIFO queues"), and ids are all we need: whoever chose it knows why.
+fn is_high_throughput(queue: &Queue, name: &QueueAttributeName) -> bool {
+    let scope = queue
+        .attributes
+        .get(&QueueAttributeName::DeduplicationScope);
+    *name == QueueAttributeName::DeduplicationScope
+        && scope.is_some_and(|scope| scope == "messageGroup")
 }
 
 /// An operator's key is not taken away by leaving out a setting.

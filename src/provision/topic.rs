@@ -119,7 +119,7 @@ impl Work<'_> {
             }
             None => return Ok(()),
         };
-        for (name, value) in wanted {
+        for (name, value) in wanted.iter().chain(filter_to_lift(&current).as_ref()) {
             if subscription_has(&current, name, value)
                 || !self.change(format!("set {name} of the subscription"))
             {
@@ -180,6 +180,13 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// What a filter policy keeps back is lost, in no dead-letter queue either. An empty one is how
+/// SNS takes it away.
+fn filter_to_lift(current: &HashMap<String, String>) -> Option<(&'static str, String)> {
+    const FILTER: &str = "FilterPolicy";
+    current.get(FILTER).map(|_| (FILTER, "{}".to_owned()))
 }
 
 /// What was never set is false.

@@ -132,6 +132,12 @@ fn a_key_of_our_own_has_to_be_usable_by_all_who_touch_messages() {
     };
     let key = iam::policies(&settings, &account())["key"].to_string();
     assert!(key.contains("sns.amazonaws.com") && key.contains("aws:SourceAccount"));
+    let settings = ResourceSettings {
+        topic_publishers: vec!["210987654321".to_owned()],
+        ..settings
+    };
+    let key = iam::policies(&settings, &account())["key"].to_string();
+    assert!(key.contains("arn:aws:iam::210987654321:root"), "{key}");
 }
 
 /// Puts in what `CloudFormation` would.

@@ -2,8 +2,10 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::local;
+use beanstock::provision::ResourceSettings;
 
 use crate::support::process::{Program, Said, settings_for, until};
+use crate::support::recorder::Recorder;
 use crate::support::{Kind, TestApp};
 
 async fn provision_again(app: &TestApp) -> Vec<String> {
@@ -83,6 +85,68 @@ async fn what_drifted_is_repaired_and_reported() {
 
     assert_eq!(changes, ["set VisibilityTimeout of updated_beans.fifo"]);
     assert_eq!(provision_again(&app).await, Vec::<String>::new());
+}
+
+/// SNS drops what its filter policies keep back.
+#[tokio::test]
+async fn a_filter_on_the_subscription_is_lifted() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let list = app.sns.list_subscriptions_by_topic();
+    let list = list.topic_arn(&app.resources.topic_arn).send().await;
+    let subscription = list.unwrap().subscriptions()[0].clone();
+    app.sns
+        .set_subscription_attributes()
+        .subscription_arn(subscription.subscription_arn().unwrap())
+        .attribute_name("FilterPolicy")
+        .attribute_value(r#"{"kind":["delivery"]}"#)
+        .send()
+        .await
+        .unwrap();
+
+    let changes = provision_again(&app).await;
+    app.publish_line("3:Excelsa:9").await;
+
+    assert_eq!(changes, ["set FilterPolicy of the subscription"]);
+    assert_eq!(app.queue().depth().await.unwrap().visible, 1);
+    assert_eq!(provision_again(&app).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_queue_made_for_high_throughput_stays_so() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let scope = QueueAttributeName::DeduplicationScope;
+    let set = app.sqs.set_queue_attributes();
+    set.queue_url(&app.resources.queue_url)
+        .attributes(scope.clone(), "messageGroup")
+        .attributes(QueueAttributeName::FifoThroughputLimit, "perMessageGroupId")
+        .send()
+        .await
+        .unwrap();
+
+    let changes = provision_again(&app).await;
+
+    assert_eq!(changes, Vec::<String>::new());
+    let queue = attributes(&app, &app.resources.queue_url).await;
+    assert_eq!(queue[&scope], "messageGroup");
+}
+
+/// No emulator does it, but on AWS a new queue is not there at once.
+#[tokio::test]
+async fn a_new_queue_is_waited_for() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let endpoint = app.sdk.endpoint_url().unwrap();
+    let recorder = Recorder::hiding_queues(endpoint, 2).await;
+    let sdk = local::sdk_config(recorder.url()).await;
+    let settings = ResourceSettings {
+        queue_name: "other.fifo".to_owned(),
+        ..ResourceSettings::default()
+    };
+
+    let made = local::provision_at(&sdk, &settings).await.unwrap();
+
+    assert!(made.queue_url.ends_with("/other.fifo"));
+    let queue = attributes(&app, &made.queue_url).await;
+    assert!(queue.contains_key(&QueueAttributeName::RedrivePolicy));
 }
 
 #[tokio::test]
