@@ -86,8 +86,17 @@ pub enum AdoptError {
     )]
     Changed,
     /// Somebody holds the lab's tables.
-    #[error("somebody is using the lab's tables: stop the lab's app and run this again")]
+    #[error(
+        "somebody is using the lab's tables, so nothing was renamed: stop the lab's app and run \
+         this again"
+    )]
     InUse,
+    /// The user has too few rights.
+    #[error(
+        "this user may not rename the lab's tables, so nothing was renamed: sign in as one who \
+         has ALTER, DROP, CREATE and INSERT on this database, and run this again"
+    )]
+    Forbidden,
     /// The schema could not be looked at or brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
@@ -102,6 +111,7 @@ pub async fn preview(pool: &Pool) -> Result<Report, AdoptError> {
     match survey(&mut lock).await? {
         Stage::Finished(adoption) => Ok(Report(Outcome::Finished(adoption))),
         Stage::Open(places) => {
+            warn_of_others(&mut lock).await?;
             let plan = read_plan(lock.connection(), places).await?;
             Ok(Report(Outcome::Preview { plan, places }))
         }
@@ -115,12 +125,9 @@ pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError>
         Stage::Finished(adoption) => return Ok(Report(Outcome::Finished(adoption))),
         Stage::Open(places) => places,
     };
+    warn_of_others(&mut lock).await?;
     let found = read_plan(lock.connection(), places).await?;
-    for (table, place) in LabTable::ALL.into_iter().zip(places) {
-        if place == Place::Own {
-            move_aside(&mut lock, table).await?;
-        }
-    }
+    move_aside(&mut lock, places).await?;
     lock.migrate().await?;
     let mut tx = Transaction::begin(pool).await?;
     refuse_rows(&mut tx).await?;
@@ -205,12 +212,29 @@ fn find_places(layout: &Layout) -> Result<[Place; 2], AdoptError> {
     }
 }
 
-async fn move_aside(lock: &mut MigrationLock, table: LabTable) -> Result<(), AdoptError> {
-    let moved = lab::move_lab_table(lock.connection(), table).await;
+async fn move_aside(lock: &mut MigrationLock, places: [Place; 2]) -> Result<(), AdoptError> {
+    let tables = LabTable::ALL.into_iter().zip(places);
+    let to_move = tables.filter(|(_, place)| *place == Place::Own);
+    let to_move: Vec<LabTable> = to_move.map(|(table, _)| table).collect();
+    let moved = lab::move_lab_tables(lock.connection(), &to_move).await;
     moved.map_err(|error| match error.trouble() {
         Trouble::Conflict => AdoptError::InUse,
+        _ if error.is_forbidden() => AdoptError::Forbidden,
         _ => error.into(),
     })
+}
+
+/// The lab's app can still change quantities in our tables, and no movement would say so. It may
+/// connect only when it has something to do, so nothing found proves nothing.
+async fn warn_of_others(lock: &mut MigrationLock) -> DbResult<()> {
+    let others = lab::list_others(lock.connection()).await?;
+    if !others.is_empty() {
+        tracing::warn!(
+            "others are connected to this database: {}; if the lab's app is one of them, stop it",
+            others.join(", ")
+        );
+    }
+    Ok(())
 }
 
 async fn refuse_rows(conn: &mut MySqlConnection) -> Result<(), AdoptError> {
@@ -228,6 +252,7 @@ async fn read_plan(conn: &mut MySqlConnection, places: [Place; 2]) -> DbResult<P
     let layout = lab::find_layout(conn).await?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
         plan.leave_columns(table, layout.columns_of(table.name_at(place)));
+        plan.leave_dependents(table, &layout.dependents_on(table, place));
     }
     Ok(plan)
 }

@@ -70,6 +70,11 @@ impl DbError {
         matches!(self.number(), Some(1044 | 1045 | 1698))
     }
 
+    /// Whether the user lacks a right on a table.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.number(), Some(1142 | 1143 | 1227))
+    }
+
     /// Whether the server has no database of that name.
     pub fn is_unknown_database(&self) -> bool {
         self.number() == Some(1049)

@@ -16,6 +16,30 @@ const ESCAPES: [(&str, char); 8] = [
     ("&#96;", '`'),
 ];
 
+/// The longest code there is: `&#x10FFFF;`.
+const LONGEST_CODE: usize = 10;
+
+/// Reads a code, like `&lt;` or `&#39;`: those of [`ESCAPES`], and what other programs write for the
+/// same and for other characters, by number or as `&apos;`.
+fn meaning(code: &str) -> Option<char> {
+    if let Some((_, meant)) = ESCAPES.iter().find(|(known, _)| *known == code) {
+        return Some(*meant);
+    }
+    if code == "&apos;" {
+        return Some('\'');
+    }
+    let number = code.strip_prefix("&#")?.strip_suffix(';')?;
+    let read = match number.strip_prefix(['x', 'X']) {
+        Some(digits) if digits.starts_with(|c: char| c.is_ascii_hexdigit()) => {
+            u32::from_str_radix(digits, 16)
+        }
+        None if number.starts_with(|c: char| c.is_ascii_digit()) => number.parse(),
+        _ => return None,
+    };
+    let meant = read.ok().and_then(char::from_u32);
+    meant.filter(|meant| !meant.is_control())
+}
+
 /// Undoes every escaping, and tells how many there were: an edit in the lab's app escapes again
 /// what was escaped already.
 ///
@@ -30,10 +54,9 @@ pub(super) fn decode(text: &str) -> (String, usize) {
         match character {
             '&' => depth = 0,
             ';' => {
-                let mut escapes = ESCAPES.iter();
-                if let Some((code, meant)) = escapes.find(|(code, _)| decoded.ends_with(code)) {
-                    decoded.truncate(decoded.len() - code.len());
-                    decoded.push(*meant);
+                if let Some((start, meant)) = code_at_end(&decoded) {
+                    decoded.truncate(start);
+                    decoded.push(meant);
                     depth += 1;
                     deepest = deepest.max(depth);
                 }
@@ -44,9 +67,16 @@ pub(super) fn decode(text: &str) -> (String, usize) {
     (decoded, deepest)
 }
 
+/// Finds the code that a text ends with: where it starts, and what it means.
+fn code_at_end(text: &str) -> Option<(usize, char)> {
+    let last = text.char_indices().rev().take(LONGEST_CODE);
+    let (start, _) = { last }.find(|(_, character)| *character == '&')?;
+    Some((start, meaning(&text[start..])?))
+}
+
 /// Whether the lab's app escaped this text before it stored it.
 pub(in crate::adopt) fn is_escaped(raw: &str) -> bool {
-    ESCAPES.iter().any(|(code, _)| raw.contains(code))
+    decode(raw).1 > 0
 }
 
 /// Whether this text came into the lab's table without being escaped, although it needed to be.
@@ -187,10 +217,11 @@ mod tests {
         let mut decoded = String::new();
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let escape = ESCAPES.iter().find(|(code, _)| rest.starts_with(code));
-            let (length, character) = escape.map_or((next.len_utf8(), next), |(code, meant)| {
-                (code.len(), *meant)
-            });
+            let code = rest.find(';').map_or("", |end| &rest[..=end]);
+            let (length, character) = match meaning(code) {
+                Some(meant) => (code.len(), meant),
+                None => (next.len_utf8(), next),
+            };
             decoded.push(character);
             rest = &rest[length..];
         }
@@ -214,7 +245,7 @@ mod tests {
             parts in prop::collection::vec(
                 prop::sample::select(vec![
                     "&", "amp;", "amp", ";", "lt;", "&lt;", "&amp;", "#x27;", "#x2F;", "#96;",
-                    "quot;", "&#x5C;", "#", "x", "é",
+                    "quot;", "&#x5C;", "#", "x", "é", "&#", "39;", "&#39;", "&#X2f;", "&#38;", "&apos;",
                 ]),
                 0..24,
             )
@@ -244,6 +275,11 @@ mod tests {
             ),
             ("plain ☕ & raw", "plain ☕ & raw"),
             ("&nbsp;&amp", "&nbsp;&amp"),
+            ("&#39;&#X27;&#x2f;&apos;&#60;&#9749;", "''/'<☕"),
+            (
+                "&#;&#x;&#xZ;&#+39;&#10;&#1114112;&#99999999999;",
+                "&#;&#x;&#xZ;&#+39;&#10;&#1114112;&#99999999999;",
+            ),
             ("", ""),
         ] {
             assert_eq!(
@@ -290,6 +326,7 @@ mod tests {
             ("a &amp; b", true, false),
             ("a & b", false, true),
             ("a &amp; 'b'", true, true),
+            ("a&#39;s", true, true),
         ] {
             assert_eq!((is_escaped(raw), lacks_escapes(raw)), (escaped, lacking));
         }

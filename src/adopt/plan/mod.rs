@@ -13,7 +13,7 @@ use self::rows::{Notes, Numbered, number};
 use self::suppliers::{PlannedSupplier, Suppliers};
 use super::clean;
 use crate::db::beans::BeanTexts;
-use crate::db::lab::{LabBean, LabSupplier, LabTable};
+use crate::db::lab::{Dependent, LabBean, LabSupplier, LabTable};
 use crate::domain::{BeanId, BeanType, SupplierId, quote};
 
 /// What will be in our tables.
@@ -58,7 +58,7 @@ impl PlannedBean {
 impl Plan {
     /// Decides about every row.
     pub(super) fn make(suppliers: Vec<LabSupplier>, beans: Vec<LabBean>) -> Self {
-        let about_texts = [count_escaped(&suppliers, &beans), count_unescaped(&beans)];
+        let about_texts = count_escaped(&suppliers, &beans);
         let mut suppliers = Suppliers::take(suppliers, &beans);
         let mut notes = Notes::default();
         let mut planned: Vec<PlannedBean> = number(beans, |row| row.id.as_deref(), &[])
@@ -68,7 +68,7 @@ impl Plan {
         tell_apart(&mut planned, &mut notes);
         let mut decisions = suppliers.notes.sentences("supplier");
         decisions.extend(notes.sentences("bean"));
-        decisions.extend(about_texts.into_iter().flatten());
+        decisions.extend(about_texts);
         Self {
             suppliers: suppliers.planned.into_values().collect(),
             beans: planned,
@@ -87,6 +87,29 @@ impl Plan {
                 own.join(", "),
                 table.moved_name()
             ));
+        }
+    }
+
+    /// Says what happens to what others made on top of a table.
+    pub(super) fn leave_dependents(&mut self, table: LabTable, dependents: &[&Dependent]) {
+        let (name, moved) = (table.name(), table.moved_name());
+        for Dependent {
+            name: dependent,
+            foreign_key,
+            ..
+        } in dependents
+        {
+            self.decisions.push(match foreign_key {
+                Some(key) => format!(
+                    "table {dependent} refers to {name} with the foreign key {key}, which goes on \
+                     referring to {moved}: rows for new {name} are refused until somebody points \
+                     it at {name}"
+                ),
+                None => format!(
+                    "view {dependent} reads {name}, and reads beanstock's table of that name from \
+                     now on"
+                ),
+            });
         }
     }
 
@@ -119,16 +142,20 @@ fn count_escaped(suppliers: &[LabSupplier], beans: &[LabBean]) -> Option<String>
     })
 }
 
-/// Counts the texts that `/beans.json` gives in another way than the lab's app did.
-fn count_unescaped(beans: &[LabBean]) -> Option<String> {
-    let texts = beans.iter().flat_map(shown_texts).flatten();
-    let count = texts.filter(|text| clean::lacks_escapes(text)).count();
-    (count > 0).then(|| {
-        format!(
-            "texts of beans that were stored without the HTML escapes they need: {count}; \
-             /beans.json escapes them from now on"
-        )
-    })
+/// Tells which texts `/beans.json` gives in another way than the lab's app did.
+fn note_unescaped(id: i64, row: &LabBean, notes: &mut Notes) {
+    for (what, raw) in ["type", "product_name", "description"]
+        .into_iter()
+        .zip(shown_texts(row))
+    {
+        if raw.as_deref().is_some_and(clean::lacks_escapes) {
+            let note = "was stored without the HTML escapes it needs";
+            notes.add(
+                id,
+                format!("{what} {note}; /beans.json escapes it from now on"),
+            );
+        }
+    }
 }
 
 /// What `/beans.json` shows of a bean.
@@ -145,6 +172,7 @@ fn plan_bean(
     if let Some(note) = note {
         notes.add(id, note);
     }
+    note_unescaped(id, &row, notes);
     let product_name = clean::text("product_name", row.product_name.as_deref(), 255);
     let description = clean::text("description", row.description.as_deref(), 1_000);
     PlannedBean {

@@ -10,7 +10,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, MySqlConnection, Row as _, TypeInfo as _};
 
 use super::DbResult;
-pub use layout::{Constraint, Layout, find_layout};
+pub use layout::{Constraint, Dependent, Layout, find_layout};
 
 /// A table of the lab's app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,18 +170,41 @@ fn text(row: &MySqlRow, column: &str) -> DbResult<Option<String>> {
     }))
 }
 
-/// Moves a table of the lab's out of the way of ours, on a connection that is used for nothing
-/// else afterwards: waiting for whoever still uses the table is cut short on it.
-#[expect(clippy::disallowed_methods, reason = "the table is not in our schema")]
-pub async fn move_lab_table(conn: &mut MySqlConnection, table: LabTable) -> DbResult<()> {
+/// Moves tables of the lab's out of the way of ours, all or none, on a connection that is used for
+/// nothing else afterwards: waiting for whoever still uses a table is cut short on it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tables are not in our schema"
+)]
+pub async fn move_lab_tables(conn: &mut MySqlConnection, tables: &[LabTable]) -> DbResult<()> {
+    let sql = match tables {
+        [] => return Ok(()),
+        [LabTable::Suppliers] => "RENAME TABLE suppliers TO lab_suppliers",
+        [LabTable::Beans] => "RENAME TABLE beans TO lab_beans",
+        _ => "RENAME TABLE suppliers TO lab_suppliers, beans TO lab_beans",
+    };
     // The default is a day or a year.
     sqlx::query("SET SESSION lock_wait_timeout = 10")
         .execute(&mut *conn)
         .await?;
-    let sql = match table {
-        LabTable::Suppliers => "RENAME TABLE suppliers TO lab_suppliers",
-        LabTable::Beans => "RENAME TABLE beans TO lab_beans",
-    };
     sqlx::query(sql).execute(conn).await?;
     Ok(())
+}
+
+/// Lists who else is connected to this database, as `user@host`, as far as we may know: a user
+/// without the right PROCESS sees its own connections alone.
+pub async fn list_others(conn: &mut MySqlConnection) -> DbResult<Vec<String>> {
+    let own = sqlx::raw_sql("SELECT CONNECTION_ID() AS id, DATABASE() AS db");
+    let own = own.fetch_one(&mut *conn).await?;
+    let (own_id, database) = (text(&own, "id")?, text(&own, "db")?);
+    let mut others = Vec::new();
+    for row in sqlx::raw_sql("SHOW PROCESSLIST").fetch_all(conn).await? {
+        if text(&row, "db")? == database && text(&row, "Id")? != own_id {
+            let user = text(&row, "User")?.unwrap_or_default();
+            let host = text(&row, "Host")?.unwrap_or_default();
+            let host = host.rsplit_once(':').map_or(&*host, |(host, _port)| host);
+            others.push(format!("{user}@{host}"));
+        }
+    }
+    Ok(others)
 }

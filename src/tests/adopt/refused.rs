@@ -1,9 +1,10 @@
 //! What is not taken over, and what else is refused until it is.
 
 use beanstock::db;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use super::{Found, LAB, assert_refused};
+use super::{Found, LAB, assert_refused, settings};
+use crate::support::process::Program;
 
 #[tokio::test]
 async fn nothing_else_touches_the_labs_tables() {
@@ -209,19 +210,49 @@ async fn the_labs_tables_that_come_back_are_not_taken_over_twice() {
 
 /// The lab's app is in the middle of a change.
 #[tokio::test]
-async fn tables_that_are_in_use_are_not_moved() {
-    let found = Found::with(LAB).await;
-    let mut busy = found.options.connect().await.unwrap();
-    let mut change = busy.begin().await.unwrap();
-    change
-        .execute("UPDATE suppliers SET name = 'Half' WHERE id = 1")
-        .await
-        .unwrap();
+async fn tables_that_are_in_use_are_not_moved_nor_is_one_of_them() {
+    for change in [
+        "UPDATE suppliers SET name = 'Half' WHERE id = 1",
+        "UPDATE beans SET quantity = 1 WHERE id = 1",
+    ] {
+        let mut found = Found::with(LAB).await;
+        let before = found.contents().await;
+        let mut busy = found.options.connect().await.unwrap();
+        let mut transaction = busy.begin().await.unwrap();
+        transaction.execute(change).await.unwrap();
 
-    let refused = found.run(&["adopt"]).await;
-    change.rollback().await.unwrap();
-    let said = found.run(&["adopt"]).await;
+        let refused = found.run(&["adopt"]).await;
+        transaction.rollback().await.unwrap();
+        let after = found.contents().await;
+        let said = found.run(&["adopt"]).await;
 
-    assert_refused(&refused, "stop the lab's app");
-    assert!(said.status.success(), "{}", said.err);
+        assert_refused(&refused, "stop the lab's app");
+        assert!(refused.err.contains("are connected"), "{}", refused.err);
+        assert_eq!(after, before);
+        assert!(said.status.success(), "{}", said.err);
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_may_move_only_one_table_moves_none() {
+    let mut found = Found::with(LAB).await;
+    let name = format!("half_{}", &uuid::Uuid::now_v7().simple().to_string()[16..]);
+    let database = found.options.get_database().unwrap().to_owned();
+    for sql in [
+        format!("CREATE USER {name} IDENTIFIED BY 'half'"),
+        format!("GRANT SELECT, INSERT, CREATE ON {database}.* TO {name}"),
+        format!("GRANT ALTER, DROP ON {database}.suppliers TO {name}"),
+    ] {
+        let granted = found.conn.execute(AssertSqlSafe(sql)).await;
+        granted.unwrap();
+    }
+    let before = found.contents().await;
+    let user = found.options.clone().username(&name).password("half");
+
+    let refused = Program::start(&["adopt"], &settings(&user)).end().await;
+
+    let drop = format!("DROP USER {name}");
+    found.conn.execute(AssertSqlSafe(drop)).await.unwrap();
+    assert_refused(&refused, "this user may not rename the lab's tables");
+    assert_eq!(found.contents().await, before);
 }
