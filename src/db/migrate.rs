@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migrate as _, MigrateError as SqlxMigrateError, Migration, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::{MySql, MySqlConnection};
+use sqlx::{Executor as _, MySql, MySqlConnection};
 
 use super::lab::{Constraint, LabTable, Layout, Place, find_layout};
 use super::{DbError, DbResult, Pool, adoptions};
@@ -113,6 +113,10 @@ impl MigrationLock {
         let mut connection = pool.acquire().await?;
         // The lock belongs to this connection, which is closed afterwards: whatever happens, it ends.
         connection.close_on_drop();
+        // It lies idle while others do the work that it keeps everybody else from.
+        connection
+            .execute("SET SESSION wait_timeout = 28800")
+            .await?;
         for _ in 0..LOCK_QUESTIONS {
             let locked = sqlx::query_scalar!(
                 r#"SELECT GET_LOCK(CONCAT('beanstock.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), 0) AS "locked: i64""#,

@@ -8,6 +8,7 @@ pub mod adoptions;
 pub mod audit;
 pub mod beans;
 pub mod dead_letters;
+mod doubt;
 mod error;
 pub mod lab;
 mod migrate;

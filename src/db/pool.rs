@@ -1,13 +1,14 @@
 //! The connection pool, and what every connection is told before its first statement.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection};
+use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql};
 
-use super::{DbError, DbResult, transaction};
+use super::doubt::{Doubt, no_answer};
+use super::{DbError, DbResult};
 
 /// A bounded pool of connections to the writer. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -30,16 +31,22 @@ pub struct PoolSettings {
 /// What every connection needs, whatever the server's defaults are.
 ///
 /// READ COMMITTED takes no gap locks; 5 s is far less than a message's visibility; strict mode
-/// refuses what does not fit instead of cutting it.
+/// refuses what does not fit instead of cutting it. The server gives up a connection on which
+/// nothing was heard for 90 s: if our machine vanishes inside a transaction, others would wait for
+/// its locks for 8 hours, which is the default.
 const SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION innodb_lock_wait_timeout = 5, sql_mode = \
+    "SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 90, sql_mode = \
      'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
      NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'",
 ];
 
-/// A connection that lay idle for longer is pinged before it is lent out.
-const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// How long undoing what a borrower left behind may take.
+const UNDONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection that lay idle for longer is closed, before the server gives it up: the pool looks
+/// as often as this.
+const MAX_IDLE: Duration = Duration::from_secs(40);
 
 /// Old connections are replaced, so that a moved endpoint is noticed (Aurora DNS: 5 s TTL).
 const MAX_LIFETIME: Duration = Duration::from_mins(5);
@@ -83,51 +90,6 @@ impl Pool {
     }
 }
 
-/// Since when connections are in doubt.
-///
-/// After an Aurora failover all of a pool's connections lead to a server that has become a reader.
-/// It answers pings and refuses writes, so without this each of them would fail one transaction.
-/// Those that were busy when the doubt arose come back later, so for [`Doubt::LASTS`] every
-/// connection is asked each time it is lent; one that lay idle since then is asked however late.
-#[derive(Debug, Default)]
-struct Doubt(Mutex<Option<Instant>>);
-
-impl Doubt {
-    /// No connection stays busy for longer.
-    const LASTS: Duration = transaction::LIMIT;
-
-    fn raise(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn covers(&self, meta: &PoolConnectionMetadata) -> bool {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| since.elapsed() <= meta.idle_for + Self::LASTS)
-    }
-}
-
-async fn is_usable(
-    connection: &mut MySqlConnection,
-    doubtful: bool,
-    idle_for: Duration,
-) -> sqlx::Result<bool> {
-    if doubtful {
-        return leads_to_writer(connection).await;
-    }
-    if idle_for > PING_AFTER_IDLE {
-        connection.ping().await?;
-    }
-    Ok(true)
-}
-
-/// Whether the server at the other end takes writes. `MariaDB`, `MySQL` and Aurora know both names.
-async fn leads_to_writer(connection: &mut MySqlConnection) -> sqlx::Result<bool> {
-    let read_only = sqlx::query_scalar!(
-        r#"SELECT @@global.read_only + @@global.innodb_read_only AS "read_only!: i64""#
-    );
-    Ok(read_only.fetch_one(connection).await? == 0)
-}
-
 /// Prepares a pool; the first connection is opened by the first query.
 pub fn connect(settings: &PoolSettings) -> Pool {
     let options = settings
@@ -142,6 +104,7 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
         .max_lifetime(MAX_LIFETIME)
+        .idle_timeout(MAX_IDLE)
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
@@ -154,8 +117,8 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         .before_acquire({
             let doubt = Arc::clone(&doubt);
             move |connection, meta| {
-                let doubtful = doubt.covers(&meta);
-                Box::pin(is_usable(connection, doubtful, meta.idle_for))
+                let doubt = Arc::clone(&doubt);
+                Box::pin(async move { doubt.check(connection, meta.idle_for).await })
             }
         })
         .after_release(|connection, _| {
@@ -163,8 +126,11 @@ pub fn connect(settings: &PoolSettings) -> Pool {
                 // A future dropped while it began a transaction (a visitor who closed the page)
                 // gives back a connection that is still inside it, and sqlx does not notice: the
                 // next borrower's writes would vanish. Measured; transact-rs/sqlx issue 4385.
-                connection.execute("ROLLBACK").await?;
-                Ok(true)
+                let undone = connection.execute("ROLLBACK");
+                match tokio::time::timeout(UNDONE_WITHIN, undone).await {
+                    Ok(undone) => undone.map(|_| true),
+                    Err(_) => Err(no_answer()),
+                }
             })
         })
         .connect_lazy_with(options);

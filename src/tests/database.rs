@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Json;
@@ -12,13 +12,14 @@ use axum::Router;
 use beanstock::catalogue::add_supplier;
 use beanstock::clock::FixedClock;
 use beanstock::db::suppliers::SupplierTexts;
-use beanstock::db::{self, DbError, Pool, PoolSettings};
+use beanstock::db::{self, DbError, Pool, PoolSettings, Transaction};
 use beanstock::local::database::{Durability, PrivateDatabase};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::process::{Program, Said};
 use crate::support::{free_port, server};
@@ -98,12 +99,124 @@ async fn after_a_failover_one_write_fails_and_the_next_ones_reach_the_new_writer
     new.kill().await.unwrap();
 }
 
+/// A way to a server, like the network, that can fall silent: connections that are open then stay
+/// open and hear nothing more.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<CancellationToken>>);
+
+impl Wire {
+    async fn to(server: PathBuf, place: &Path) -> Self {
+        let wire = Self::default();
+        let listener = UnixListener::bind(place).unwrap();
+        let current = Arc::clone(&wire.0);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let silent = current.lock().unwrap().clone();
+                let mut server = UnixStream::connect(&server).await.unwrap();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                        () = silent.cancelled() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        wire
+    }
+
+    /// Connections to come work again.
+    fn falls_silent(&self) {
+        std::mem::take(&mut *self.0.lock().unwrap()).cancel();
+    }
+}
+
+struct SilentServer {
+    _folder: TempDir,
+    database: PrivateDatabase,
+    wire: Wire,
+    pool: Pool,
+}
+
+async fn server_that_may_fall_silent(connections: u32, patience: Duration) -> SilentServer {
+    let folder = folder();
+    let database = PrivateDatabase::start(folder.path(), Durability::Fast)
+        .await
+        .unwrap();
+    let place = folder.path().join("wire");
+    let wire = Wire::to(database.socket().to_owned(), &place).await;
+    let pool = db::connect(&PoolSettings {
+        options: database.options().socket(&place),
+        max_connections: connections,
+        acquire_timeout: patience,
+    });
+    SilentServer {
+        _folder: folder,
+        database,
+        wire,
+        pool,
+    }
+}
+
+/// The machine of the old writer may be gone without a word. Waiting for each idle connection would
+/// take a second each time; after the first that gives no answer the others are left too. (Some may
+/// still be on their way back into the pool when it happens, and those get five seconds together.)
+#[tokio::test]
+async fn after_a_silent_failover_one_borrower_waits_and_the_next_ones_do_not() {
+    const CONNECTIONS: usize = 16;
+    let patience = Duration::from_secs(12);
+    let server = server_that_may_fall_silent(16, patience).await;
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS {
+        open.push(server.pool.acquire().await.unwrap());
+    }
+    // A transaction without its end has all connections prove themselves, as lying idle does.
+    drop(open);
+    drop(Transaction::begin(&server.pool).await.unwrap());
+
+    server.wire.falls_silent();
+
+    let all = async {
+        let mut borrowed = Vec::new();
+        for _ in 0..CONNECTIONS {
+            borrowed.push(server.pool.acquire().await.unwrap());
+        }
+    };
+    tokio::time::timeout(patience, all).await.unwrap();
+    server.database.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_gives_no_answer_does_not_keep_its_place_in_the_pool() {
+    let server = server_that_may_fall_silent(1, Duration::from_mins(1)).await;
+    let mut only = server.pool.acquire().await.unwrap();
+    only.execute("SELECT 1").await.unwrap();
+    server.wire.falls_silent();
+    drop(only);
+
+    db::ping(&server.pool).await.unwrap();
+    server.database.kill().await.unwrap();
+}
+
+/// The default is eight hours, for which a vanished machine would keep its locks.
+#[tokio::test]
+async fn the_server_gives_up_a_connection_of_a_machine_that_vanished() {
+    let pool = server::pool(server::new_database().await, 2);
+    let mut connection = pool.acquire().await.unwrap();
+
+    let seconds: i64 = sqlx::query_scalar("SELECT CAST(@@wait_timeout AS SIGNED)")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+
+    assert_eq!(seconds, 90);
+}
+
 #[tokio::test]
 async fn a_full_pool_says_so_and_names_its_setting() {
     let pool = db::connect(&PoolSettings {
         options: server::new_database().await,
         max_connections: 2,
-        acquire_timeout: Duration::from_millis(100),
+        acquire_timeout: Duration::from_secs(2),
     });
     let _one = pool.acquire().await.unwrap();
     let _two = pool.acquire().await.unwrap();
