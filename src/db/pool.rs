@@ -60,7 +60,7 @@ impl Pool {
         self.connections.acquire().await.map_err(|error| {
             let options = self.connections.options();
             let limit = options.get_max_connections();
-            let busy = self.connections.size() >= limit && self.connections.num_idle() == 0;
+            let busy = self.connections.size() >= limit && self.idle() == 0;
             match error {
                 sqlx::Error::PoolTimedOut if busy => DbError::Exhausted {
                     limit,
@@ -69,6 +69,11 @@ impl Pool {
                 error => error.into(),
             }
         })
+    }
+
+    /// How many connections lie idle.
+    pub fn idle(&self) -> usize {
+        self.connections.num_idle()
     }
 
     /// Uses another user and password for the connections to come.

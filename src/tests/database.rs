@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::process::{Program, Said};
+use crate::support::process::{Program, Said, until};
 use crate::support::{free_port, server};
 
 fn folder() -> TempDir {
@@ -105,7 +105,7 @@ async fn after_a_failover_one_write_fails_and_the_next_ones_reach_the_new_writer
 struct Wire(Arc<Mutex<CancellationToken>>);
 
 impl Wire {
-    async fn to(server: PathBuf, place: &Path) -> Self {
+    fn to(server: PathBuf, place: &Path) -> Self {
         let wire = Self::default();
         let listener = UnixListener::bind(place).unwrap();
         let current = Arc::clone(&wire.0);
@@ -143,7 +143,7 @@ async fn server_that_may_fall_silent(connections: u32, patience: Duration) -> Si
         .await
         .unwrap();
     let place = folder.path().join("wire");
-    let wire = Wire::to(database.socket().to_owned(), &place).await;
+    let wire = Wire::to(database.socket().to_owned(), &place);
     let pool = db::connect(&PoolSettings {
         options: database.options().socket(&place),
         max_connections: connections,
@@ -158,12 +158,11 @@ async fn server_that_may_fall_silent(connections: u32, patience: Duration) -> Si
 }
 
 /// The machine of the old writer may be gone without a word. Waiting for each idle connection would
-/// take a second each time; after the first that gives no answer the others are left too. (Some may
-/// still be on their way back into the pool when it happens, and those get five seconds together.)
+/// take a second each time; after the first that gives no answer the others are left too.
 #[tokio::test]
 async fn after_a_silent_failover_one_borrower_waits_and_the_next_ones_do_not() {
     const CONNECTIONS: usize = 16;
-    let patience = Duration::from_secs(12);
+    let patience = Duration::from_secs(8);
     let server = server_that_may_fall_silent(16, patience).await;
     let mut open = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -172,6 +171,10 @@ async fn after_a_silent_failover_one_borrower_waits_and_the_next_ones_do_not() {
     // A transaction without its end has all connections prove themselves, as lying idle does.
     drop(open);
     drop(Transaction::begin(&server.pool).await.unwrap());
+    until("all others lie idle", || async {
+        server.pool.idle() == CONNECTIONS - 1
+    })
+    .await;
 
     server.wire.falls_silent();
 
