@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,7 +18,7 @@ use crate::db::Pool;
 use crate::dead_letters::Collector;
 use crate::messaging::ServiceError;
 use crate::messaging::sns::SnsPublisher;
-use crate::messaging::sqs::SqsQueue;
+use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::outbox::Relay;
 use crate::poller::{Poller, PollerSettings};
 use crate::shutdown::Shutdown;
@@ -118,11 +118,11 @@ impl App {
             self.start_collector(settings, sqs.clone(), arn).await?;
         }
         if parts.contains(&Part::Poller) {
-            let max_receive_count = redrive.map_or(0, |redrive| redrive.max_receive_count);
-            self.start_pollers(settings, queue, max_receive_count, settings.pollers);
+            self.start_pollers(settings, queue, redrive, settings.pollers);
             if let Some(url) = settings.undelivered_queue() {
                 let queue = SqsQueue::new(sqs, url.to_owned(), settings.visibility());
-                self.start_pollers(settings, queue, max_receive_count, 1);
+                let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
+                self.start_pollers(settings, queue, redrive, 1);
             }
         }
         self.readiness.set(QUEUE, true);
@@ -142,7 +142,11 @@ impl App {
             Arc::clone(&self.accepted),
             self.shutdown.clone(),
         );
-        self.shutdown.tasks.spawn(relay.run());
+        let relay = Arc::new(relay);
+        self.shutdown.supervise("relay", move || {
+            let relay = Arc::clone(&relay);
+            async move { relay.run().await }
+        });
     }
 
     async fn start_collector(
@@ -153,12 +157,23 @@ impl App {
     ) -> Result<()> {
         let url = match (settings.dead_letter_queue(), arn) {
             (Some(url), _) => url.to_owned(),
-            (None, Some(arn)) => queue_url(&sqs, arn).await?,
+            (None, Some(arn)) => {
+                ask_until_answered(&self.shutdown, || sqs::find_url(&sqs, arn)).await?
+            }
             (None, None) => {
                 tracing::warn!("the queue has no dead-letter queue, so nothing is collected");
                 return Ok(());
             }
         };
+        if settings
+            .undelivered_queue()
+            .is_some_and(|other| sqs::is_same(other, &url))
+        {
+            anyhow::bail!(
+                "UNDELIVERED_QUEUE_URL names the queue's dead-letter queue, but they have different \
+                 jobs; `beanstock provision` prints which is which"
+            );
+        }
         let collector = Collector::new(
             SqsQueue::new(sqs, url, settings.visibility()),
             self.pool.clone(),
@@ -166,7 +181,11 @@ impl App {
             settings.wait(),
             self.shutdown.clone(),
         );
-        self.shutdown.tasks.spawn(collector.run());
+        let collector = Arc::new(collector);
+        self.shutdown.supervise("collector", move || {
+            let collector = Arc::clone(&collector);
+            async move { collector.run().await }
+        });
         Ok(())
     }
 
@@ -174,7 +193,7 @@ impl App {
         &self,
         settings: &MessagingSettings,
         queue: SqsQueue,
-        max_receive_count: u32,
+        redrive: Option<Redrive>,
         pollers: u16,
     ) {
         let poller = Poller::new(
@@ -185,26 +204,12 @@ impl App {
                 pollers: pollers.into(),
                 wait: settings.wait(),
                 visibility: settings.visibility(),
-                max_receive_count,
+                max_receive_count: redrive.map_or(0, |redrive| redrive.max_receive_count),
             },
             self.shutdown.clone(),
         );
         Arc::new(poller).start();
     }
-}
-
-/// Finds the URL of the queue with this ARN.
-pub(crate) async fn queue_url(sqs: &aws_sdk_sqs::Client, arn: &str) -> Result<String> {
-    let name = arn.rsplit(':').next().unwrap_or(arn);
-    let found = sqs
-        .get_queue_url()
-        .queue_name(name)
-        .send()
-        .await
-        .with_context(|| format!("looking for the dead-letter queue {name}"))?;
-    found
-        .queue_url
-        .with_context(|| format!("SQS gave no URL for the dead-letter queue {name}"))
 }
 
 /// Asks again while the service does not answer: starting must not depend on who starts first.
@@ -232,11 +237,26 @@ where
     }
 }
 
+/// Waits until SQS says something about a queue, be it that there is none.
+pub async fn wait_for_answer(
+    shutdown: &Shutdown,
+    sqs: &aws_sdk_sqs::Client,
+    queue_name: &str,
+) -> Result<()> {
+    ask_until_answered(shutdown, || async {
+        match sqs::find_url(sqs, queue_name).await {
+            Err(error @ ServiceError::Unreachable { .. }) => Err(error),
+            Ok(_) | Err(ServiceError::Refused { .. }) => Ok(()),
+        }
+    })
+    .await
+}
+
 /// What the AWS clients are made from: region, credentials and endpoints.
 #[derive(Debug, Clone)]
 pub struct Aws {
-    /// For all services.
-    pub all: SdkConfig,
+    /// For Secrets Manager and tokens.
+    pub sign_in: SdkConfig,
     /// For SQS.
     pub sqs: SdkConfig,
     /// For SNS.
@@ -248,7 +268,7 @@ impl From<SdkConfig> for Aws {
         Self {
             sqs: all.clone(),
             sns: all.clone(),
-            all,
+            sign_in: all,
         }
     }
 }
@@ -262,7 +282,7 @@ impl Aws {
 }
 
 /// Reads credentials and region the way every AWS client does: from the SDK's provider chain.
-pub async fn load_sdk(settings: &AwsSettings) -> SdkConfig {
+async fn load_sdk(settings: &AwsSettings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = settings.region() {
         loader = loader.region(Region::new(region.to_owned()));
@@ -273,20 +293,31 @@ pub async fn load_sdk(settings: &AwsSettings) -> SdkConfig {
     loader.load().await
 }
 
-/// The same, with the endpoints of SQS and SNS.
+fn at(sdk: &SdkConfig, endpoint: Option<&str>, region: Option<&str>) -> SdkConfig {
+    let mut builder = sdk.clone().into_builder();
+    if let Some(url) = endpoint {
+        builder = builder.endpoint_url(url);
+    }
+    if let Some(region) = region {
+        builder = builder.region(Region::new(region.to_owned()));
+    }
+    builder.build()
+}
+
+/// The same, with the endpoint of Secrets Manager.
+pub async fn load_sign_in(settings: &AwsSettings) -> SdkConfig {
+    let sdk = load_sdk(settings).await;
+    at(&sdk, settings.secrets_manager_endpoint(), None)
+}
+
+/// The same for all services.
 pub async fn load_aws(settings: &MessagingSettings) -> Aws {
-    let all = load_sdk(&settings.aws).await;
-    let at = |endpoint: Option<&str>| {
-        let builder = all.clone().into_builder();
-        match endpoint {
-            Some(url) => builder.endpoint_url(url).build(),
-            None => builder.build(),
-        }
-    };
+    let sdk = load_sdk(&settings.aws).await;
+    let region = settings.aws.messaging_region();
     Aws {
-        sqs: at(settings.sqs_endpoint()),
-        sns: at(settings.sns_endpoint()),
-        all,
+        sqs: at(&sdk, settings.sqs_endpoint(), region),
+        sns: at(&sdk, settings.sns_endpoint(), region),
+        sign_in: at(&sdk, settings.aws.secrets_manager_endpoint(), None),
     }
 }
 
@@ -317,4 +348,13 @@ pub fn sns_client(aws: &SdkConfig) -> aws_sdk_sns::Client {
         .retry_config(RetryConfig::standard())
         .build();
     aws_sdk_sns::Client::from_conf(config)
+}
+
+/// A Secrets Manager client.
+pub fn secrets_manager_client(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    let config = aws_sdk_secretsmanager::config::Builder::from(aws)
+        .timeout_config(timeouts(Duration::ZERO))
+        .retry_config(RetryConfig::standard())
+        .build();
+    aws_sdk_secretsmanager::Client::from_conf(config)
 }

@@ -3,9 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::anyhow;
 use aws_config::SdkConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::config::ProvideCredentials as _;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use aws_sigv4::http_request::{
     SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
 };
@@ -13,6 +15,7 @@ use aws_sigv4::sign::v4;
 use serde::Deserialize;
 use url::Url;
 
+use crate::app;
 use crate::config::Credentials;
 use crate::db::{Pool, PoolSettings};
 use crate::shutdown::Shutdown;
@@ -25,26 +28,63 @@ const REFRESH: Duration = Duration::from_mins(1);
 /// The longest that RDS accepts a token (RDS User Guide, "IAM database authentication").
 const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
-/// Who we are to the database.
-struct SignIn {
-    user: String,
-    password: String,
+/// How long AWS has to give them, all attempts and the search for our own credentials included.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why there are no credentials for the database.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// AWS does not answer, or not now: try again later.
+    #[error("{0:#}")]
+    Unreachable(anyhow::Error),
+    /// AWS refuses, or a setting is wrong: somebody has to act. The message names the setting.
+    #[error("{0:#}")]
+    Refused(anyhow::Error),
 }
 
-/// Puts the credentials into the settings.
+type Result<T> = std::result::Result<T, SignInError>;
+
+fn refused(what: impl std::fmt::Display) -> SignInError {
+    SignInError::Refused(anyhow!("{what}"))
+}
+
+/// Who we are to the database.
+pub struct SignIn {
+    /// The user.
+    pub user: String,
+    /// The password, or a token in its place.
+    pub password: String,
+}
+
+impl SignIn {
+    /// Makes a connection to come use them.
+    pub fn put_into(&self, settings: &mut PoolSettings) {
+        let options = settings.options.clone();
+        settings.options = options.username(&self.user).password(&self.password);
+    }
+}
+
+/// Gets the credentials, if the settings do not have them already.
 ///
 /// # Errors
-/// AWS does not give them; the message names the setting.
+/// AWS does not give them.
 pub async fn sign_in(
-    settings: &mut PoolSettings,
+    settings: &PoolSettings,
     credentials: &Credentials,
     aws: &SdkConfig,
-) -> Result<()> {
-    if let Some(found) = read(settings, credentials, aws).await? {
-        let options = settings.options.clone();
-        settings.options = options.username(&found.user).password(&found.password);
-    }
-    Ok(())
+) -> Result<Option<SignIn>> {
+    let reading = async {
+        match credentials {
+            Credentials::Fixed => Ok(None),
+            Credentials::IamToken => iam_token(settings, aws).await.map(Some),
+            Credentials::Secret(id) => secret(id, aws).await.map(Some),
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, reading).await;
+    in_time.unwrap_or_else(|elapsed| {
+        let late = anyhow!(elapsed).context("AWS does not say how to sign in to the database");
+        Err(SignInError::Unreachable(late))
+    })
 }
 
 /// Keeps the pool's credentials fresh until the program stops.
@@ -57,41 +97,34 @@ pub async fn keep_fresh(
 ) {
     let mut streak = Streak::default();
     while credentials != Credentials::Fixed && shutdown.sleep(REFRESH).await {
-        match read(&settings, &credentials, &aws).await {
+        match sign_in(&settings, &credentials, &aws).await {
             Ok(Some(found)) => {
                 streak.succeeded("reading the database's credentials");
                 pool.sign_in_as(&found.user, &found.password);
             }
             Ok(None) => {}
             Err(error) => {
-                streak.failed("reading the database's credentials", &*error);
+                streak.failed("reading the database's credentials", &error);
             }
         }
     }
 }
 
-async fn read(
-    settings: &PoolSettings,
-    credentials: &Credentials,
-    aws: &SdkConfig,
-) -> Result<Option<SignIn>> {
-    match credentials {
-        Credentials::Fixed => Ok(None),
-        Credentials::IamToken => iam_token(settings, aws).await.map(Some),
-        Credentials::Secret(id) => secret(id, aws).await.map(Some),
-    }
-}
-
 async fn iam_token(settings: &PoolSettings, aws: &SdkConfig) -> Result<SignIn> {
-    let region = aws
-        .region()
-        .context("DATABASE_AUTH=iam needs to know the region; set AWS_REGION, like us-east-1")?;
+    let region = aws.region().ok_or_else(|| {
+        refused("DATABASE_AUTH=iam needs to know the region; set AWS_REGION, like us-east-1")
+    })?;
     let provider = aws.credentials_provider();
-    let provider = provider.context("DATABASE_AUTH=iam found no AWS credentials")?;
-    let identity = provider
-        .provide_credentials()
-        .await
-        .context("DATABASE_AUTH=iam got no AWS credentials")?;
+    let provider = provider.ok_or_else(|| refused("DATABASE_AUTH=iam found no AWS credentials"))?;
+    let identity = provider.provide_credentials().await;
+    let identity = identity.map_err(|error| {
+        let is_final = matches!(
+            error,
+            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
+        );
+        let error = anyhow!(error).context("DATABASE_AUTH=iam got no AWS credentials");
+        sorted(is_final, error)
+    })?;
     let options = &settings.options;
     let user = options.get_username().to_owned();
     let password = token(
@@ -101,7 +134,8 @@ async fn iam_token(settings: &PoolSettings, aws: &SdkConfig) -> Result<SignIn> {
         region.as_ref(),
         identity,
         now(aws),
-    )?;
+    )
+    .map_err(SignInError::Refused)?;
     Ok(SignIn { user, password })
 }
 
@@ -121,7 +155,7 @@ fn token(
     region: &str,
     credentials: aws_sdk_secretsmanager::config::Credentials,
     now: SystemTime,
-) -> Result<String> {
+) -> anyhow::Result<String> {
     let host = if host.contains(':') {
         format!("[{host}]")
     } else {
@@ -164,19 +198,33 @@ struct DatabaseSecret {
     password: String,
 }
 
+fn sorted(is_final: bool, error: anyhow::Error) -> SignInError {
+    if is_final {
+        SignInError::Refused(error)
+    } else {
+        SignInError::Unreachable(error)
+    }
+}
+
 async fn secret(id: &str, aws: &SdkConfig) -> Result<SignIn> {
-    let client = aws_sdk_secretsmanager::Client::new(aws);
+    let client = app::secrets_manager_client(aws);
     let answer = client.get_secret_value().secret_id(id).send().await;
-    let answer = answer.with_context(|| {
-        format!("reading DATABASE_SECRET {id}; the role needs secretsmanager:GetSecretValue on it")
+    let answer = answer.map_err(|error| {
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let is_busy = error.code() == Some("ThrottlingException");
+        let is_final = !is_busy && status.is_some_and(|status| (400..500).contains(&status));
+        let error = anyhow!(error).context(format!(
+            "reading DATABASE_SECRET {id}; the role needs secretsmanager:GetSecretValue on it"
+        ));
+        sorted(is_final, error)
     })?;
     // What cannot be read is not quoted: it is a secret.
     let text = answer.secret_string().unwrap_or_default();
     let Ok(found) = serde_json::from_str::<DatabaseSecret>(text) else {
-        bail!(
+        return Err(refused(format!(
             "DATABASE_SECRET {id} is not what RDS writes: a JSON object with `username` and \
              `password`"
-        );
+        )));
     };
     Ok(SignIn {
         user: found.username,

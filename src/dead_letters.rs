@@ -18,7 +18,7 @@ use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{Reason, Refusal, UpdateState};
 use crate::inventory::{Identity, Incoming, find_seen};
 use crate::messaging::{Delivery, ServiceError, UpdateQueue, wire};
-use crate::poller::{backoff, delivery};
+use crate::poller::{backoff, delivery, rest_after};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
@@ -51,12 +51,15 @@ impl<Q: UpdateQueue> Collector<Q> {
     }
 
     /// Collects until stopping begins.
-    pub async fn run(self) {
+    pub async fn run(&self) {
         const WHAT: &str = "collecting dead letters";
         let mut streak = Streak::default();
         while !self.shutdown.soft.is_cancelled() {
             match self.collect_once().await {
-                Ok(_) => streak.succeeded(WHAT),
+                Ok(collected) => {
+                    streak.succeeded(WHAT);
+                    rest_after(collected, self.wait, &self.shutdown).await;
+                }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);

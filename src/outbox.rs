@@ -74,7 +74,7 @@ impl<P: UpdatePublisher> Relay<P> {
     }
 
     /// Publishes until stopping begins.
-    pub async fn run(self) {
+    pub async fn run(&self) {
         const WHAT: &str = "reading the outbox";
         let mut streak = Streak::default();
         while !self.shutdown.soft.is_cancelled() {
@@ -193,18 +193,19 @@ impl<P: UpdatePublisher> Relay<P> {
     }
 }
 
-fn doublings(message: &OutboxMessage) -> i32 {
-    1 << message.attempts.clamp(0, 6)
+fn doublings(message: &OutboxMessage, at_most: i32) -> u32 {
+    1 << message.attempts.clamp(0, at_most)
 }
 
 fn again_after(message: &OutboxMessage) -> TimeDelta {
-    PUBLISH_AGAIN_AFTER * doublings(message)
+    let times = doublings(message, 6).try_into().unwrap_or(1);
+    PUBLISH_AGAIN_AFTER * times
 }
 
-/// Up to 1 s, 2 s … 64 s, at least half a second.
+/// Up to 1 s, 2 s … 16 s, at least half a second: soon after an outage all is on its way.
 fn retry_after(message: &OutboxMessage) -> TimeDelta {
-    let most = u32::try_from(doublings(message)).unwrap_or(1);
-    let jitter = backoff::full_jitter(0, Duration::from_secs(most.into()), Duration::from_secs(64));
+    let most = Duration::from_secs(doublings(message, 4).into());
+    let jitter = backoff::full_jitter(0, most, most);
     TimeDelta::from_std(Duration::from_millis(500) + jitter).unwrap_or(LEASE)
 }
 

@@ -61,11 +61,53 @@ impl Shutdown {
         }
     }
 
+    /// Runs a part of the program on the tasks until it ends by itself. A panic is a bug in the
+    /// handling of one message: that comes again, and the part goes on.
+    pub fn supervise<F>(&self, part: &'static str, run: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let shutdown = self.clone();
+        self.tasks.spawn(async move {
+            while shutdown.tasks.spawn(run()).await.is_err() {
+                tracing::error!(part, "a part panicked and starts again");
+                shutdown.sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+
     /// Sleeps, unless stopping begins. Says whether it slept to the end.
     pub async fn sleep(&self, duration: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(duration) => true,
             () = self.soft.cancelled() => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    async fn panic_the_first_time(start: u32) {
+        tokio::task::yield_now().await;
+        assert!(start > 0, "a bug");
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_starts_again() {
+        let shutdown = Shutdown::default();
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&starts);
+
+        let run = move || panic_the_first_time(counted.fetch_add(1, Ordering::SeqCst));
+        shutdown.supervise("test", run);
+        shutdown.tasks.close();
+        shutdown.tasks.wait().await;
+
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
     }
 }

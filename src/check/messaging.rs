@@ -7,7 +7,7 @@ use crate::app::{self, Aws};
 use crate::config::MessagingSettings;
 use crate::messaging::ServiceError;
 use crate::messaging::sns::SnsPublisher;
-use crate::messaging::sqs::{SqsQueue, is_fifo};
+use crate::messaging::sqs::{SqsQueue, find_url, is_fifo, is_same};
 
 /// Checks queues, topic and subscription: whether they are there, fit each other, and let us in.
 pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Line> {
@@ -26,16 +26,23 @@ pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Lin
         ),
         Some(url) => found = check_queue(&mut report, &at(url)).await,
     }
-    match dead_letter_queue(settings, &sqs, &found).await {
-        Some(Ok(url)) => check_dead_letter_queue(&mut report, &at(&url), &found).await,
+    let dead_letters = dead_letter_queue(settings, &sqs, &found).await;
+    match &dead_letters {
+        Some(Ok(url)) => check_dead_letter_queue(&mut report, &at(url), &found).await,
         Some(Err(error)) => report.broken(
             "dead-letter queue",
-            format!("{error:#}"),
+            error.to_string(),
             "Set DEAD_LETTER_QUEUE_URL, or allow the role sqs:GetQueueUrl",
         ),
         None => {}
     }
     match settings.undelivered_queue() {
+        Some(url) if matches!(&dead_letters, Some(Ok(other)) if is_same(url, other)) => report
+            .broken(
+                "undelivered queue",
+                "UNDELIVERED_QUEUE_URL names the queue's dead-letter queue",
+                "`beanstock provision` prints which is which",
+            ),
         Some(url) => check_consumed(&mut report, "undelivered queue", &at(url)).await,
         None => report.note(
             "undelivered queue",
@@ -108,10 +115,10 @@ async fn dead_letter_queue(
     settings: &MessagingSettings,
     sqs: &aws_sdk_sqs::Client,
     found: &Found,
-) -> Option<anyhow::Result<String>> {
+) -> Option<Result<String, ServiceError>> {
     match (settings.dead_letter_queue(), &found.dead_letter_queue_arn) {
         (Some(url), _) => Some(Ok(url.to_owned())),
-        (None, Some(arn)) => Some(app::queue_url(sqs, arn).await),
+        (None, Some(arn)) => Some(find_url(sqs, arn).await),
         (None, None) => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod complaint;
 mod lab_names;
+mod opening;
 mod probe;
 mod provision;
 mod publish;
@@ -214,8 +215,10 @@ async fn signed_in(database: &DatabaseSettings, aws: &AwsSettings) -> Result<Poo
     let mut settings = database.pool()?;
     let access = database.credentials()?;
     if access != Credentials::Fixed {
-        let sdk = app::load_sdk(aws).await;
-        credentials::sign_in(&mut settings, &access, &sdk).await?;
+        let sdk = app::load_sign_in(aws).await;
+        if let Some(found) = credentials::sign_in(&settings, &access, &sdk).await? {
+            found.put_into(&mut settings);
+        }
     }
     Ok(settings)
 }

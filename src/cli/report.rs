@@ -12,7 +12,8 @@ use crate::check::{Line, Verdict, check_database, check_messaging};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::MessagingSettings;
 use crate::db::DbError;
-use crate::messaging::sqs::SqsQueue;
+use crate::messaging::ServiceError;
+use crate::messaging::sqs::{SqsQueue, find_url};
 use crate::status::{QueueStatus, Status, read_status};
 
 /// `beanstock status`.
@@ -24,7 +25,11 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
     if messaging.names_resources() {
         let aws = app::load_aws(messaging).await;
         let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
-        (status.queue, status.dead_letter_queue) = depths(messaging, &sqs).await?;
+        match depths(messaging, &sqs).await {
+            Ok(depths) => (status.queue, status.dead_letter_queue) = depths,
+            // What the database says is worth knowing all the same.
+            Err(error) => tracing::warn!(%error, "the queues do not say how deep they are"),
+        }
     }
     if json {
         return print(&serde_json::to_string(&status)?);
@@ -36,7 +41,7 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
 async fn depths(
     messaging: &MessagingSettings,
     sqs: &aws_sdk_sqs::Client,
-) -> Result<(Option<QueueStatus>, Option<QueueStatus>)> {
+) -> Result<(Option<QueueStatus>, Option<QueueStatus>), ServiceError> {
     let at = |url: &str| SqsQueue::new(sqs.clone(), url.to_owned(), messaging.visibility());
     let mut dead_letters = messaging.dead_letter_queue().map(str::to_owned);
     let mut queue_status = None;
@@ -46,7 +51,7 @@ async fn depths(
         if dead_letters.is_none()
             && let Some(redrive) = queue.redrive().await?
         {
-            dead_letters = Some(app::queue_url(sqs, &redrive.dead_letter_queue_arn).await?);
+            dead_letters = Some(find_url(sqs, &redrive.dead_letter_queue_arn).await?);
         }
     }
     let dead_letter_status = match dead_letters {
@@ -59,7 +64,7 @@ async fn depths(
 fn describe(status: &Status) -> String {
     let queue = |queue: Option<QueueStatus>| match queue {
         Some(queue) => format!("{} ready, {} in flight", queue.visible, queue.in_flight),
-        None => "not set".to_owned(),
+        None => "not set, or no answer".to_owned(),
     };
     let oldest = |seconds: i64, what: &str| match seconds {
         0 => String::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpListener;
 
-use super::unreachable_at;
+use super::opening::Opening;
 use crate::app::{self, App, Aws, Part};
 use crate::config::{
     Credentials, DatabaseSettings, ListenSettings, MessagingSettings, WebSettings, cannot_listen,
@@ -14,10 +14,8 @@ use crate::config::{
 };
 use crate::credentials;
 use crate::db::{self, PoolSettings};
-use crate::poller::backoff;
 use crate::provision::{self, Mode, ResourceSettings};
 use crate::shutdown::Shutdown;
-use crate::telemetry::Streak;
 
 /// How long the parts may take to finish; container engines kill after ten seconds. A long poll
 /// that is cut off may leave messages invisible until their timeout ends, and that is all.
@@ -74,10 +72,11 @@ impl Serve {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
+    let shutdown = Shutdown::at_signals()?;
     settings.check_parts()?;
     settings.messaging.check()?;
     let parts = settings.parts();
-    let mut database = settings.database.pool()?;
+    let database = settings.database.pool()?;
     let access = settings.database.credentials()?;
     let needs_aws =
         access != Credentials::Fixed || settings.provision || settings.messaging.names_resources();
@@ -86,9 +85,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     } else {
         Aws::unused()
     };
-    credentials::sign_in(&mut database, &access, &aws.all).await?;
     let pool = db::connect(&database);
-    let shutdown = Shutdown::at_signals()?;
     let app = App::new(pool.clone(), shutdown.clone());
     app.expect(&parts);
     if parts.contains(&Part::Web) {
@@ -99,13 +96,18 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         tracing::info!("the website is at http://{}", listener.local_addr()?);
         app.start_web(listener, settings.web.front());
     }
-    keep_signed_in(&app, &database, access, &aws);
+    let opening = Opening {
+        pool,
+        settings: database.clone(),
+        access: access.clone(),
+        aws: aws.sign_in.clone(),
+    };
     let work = async {
-        wait_for_database(&database, &shutdown).await?;
-        db::migrate(&pool).await?;
+        opening.wait(&shutdown).await?;
+        keep_signed_in(&app, database, access, &aws);
         let mut messaging = settings.messaging;
         if settings.provision {
-            set_up(&settings.resources, &mut messaging, &aws).await?;
+            set_up(&settings.resources, &mut messaging, &aws, &shutdown).await?;
         }
         if parts.iter().any(|part| *part != Part::Web) {
             app.start_messaging(&messaging, &aws, &parts).await?;
@@ -125,10 +127,10 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     started.map(|()| ExitCode::SUCCESS)
 }
 
-fn keep_signed_in(app: &App, database: &PoolSettings, access: Credentials, aws: &Aws) {
+fn keep_signed_in(app: &App, database: PoolSettings, access: Credentials, aws: &Aws) {
     if access != Credentials::Fixed {
         let (pool, stop) = (app.pool.clone(), app.shutdown.clone());
-        let fresh = credentials::keep_fresh(pool, database.clone(), access, aws.all.clone(), stop);
+        let fresh = credentials::keep_fresh(pool, database, access, aws.sign_in.clone(), stop);
         app.shutdown.tasks.spawn(fresh);
     }
 }
@@ -138,30 +140,15 @@ async fn set_up(
     resources: &ResourceSettings,
     messaging: &mut MessagingSettings,
     aws: &Aws,
+    shutdown: &Shutdown,
 ) -> Result<()> {
     let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
     let sns = app::sns_client(&aws.sns);
+    app::wait_for_answer(shutdown, &sqs, &resources.queue_name).await?;
     let provisioned = provision::provision(&sqs, &sns, resources, Mode::Apply).await?;
     for change in &provisioned.changes {
         tracing::info!("provisioned: {change}");
     }
     messaging.set_resources(&provisioned);
     Ok(())
-}
-
-/// Waits until the database is there: starting must not depend on who starts first. A server that
-/// answers and refuses will go on refusing.
-async fn wait_for_database(settings: &PoolSettings, shutdown: &Shutdown) -> Result<()> {
-    let mut streak = Streak::default();
-    loop {
-        let error = match db::reach(settings).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        if error.is_refusal() || error.is_tls() {
-            return Err(error).with_context(|| unreachable_at(settings));
-        }
-        let failures = streak.failed("reaching the database", &error);
-        shutdown.sleep(backoff::before_probe(failures)).await;
-    }
 }

@@ -9,18 +9,34 @@ pub struct AwsSettings {
     /// AWS region; credentials come from the SDK's provider chain
     #[arg(long, env = "AWS_REGION", value_parser = parse::region)]
     aws_region: Option<String>,
-    /// AWS region (the lab's name)
+    /// AWS region of the queue and the topic (the lab's name)
     #[arg(long, env = "SQS_REGION", value_parser = parse::region)]
     sqs_region: Option<String>,
     /// Endpoint of all AWS services, if it is not AWS
     #[arg(long, env = "AWS_ENDPOINT_URL", value_parser = parse::endpoint)]
     aws_endpoint_url: Option<String>,
+    /// Endpoint of Secrets Manager, like a VPC endpoint
+    #[arg(long, env = "AWS_ENDPOINT_URL_SECRETS_MANAGER", value_parser = parse::endpoint)]
+    aws_endpoint_url_secrets_manager: Option<String>,
 }
 
 impl AwsSettings {
-    /// The region, under either name.
+    /// The region of everything that has none of its own.
     pub fn region(&self) -> Option<&str> {
         self.aws_region.as_deref().or(self.sqs_region.as_deref())
+    }
+
+    /// The region of the queue and the topic. Platforms set `AWS_REGION` to where they are; the
+    /// lab's name is only ever set by somebody who means it.
+    pub fn messaging_region(&self) -> Option<&str> {
+        self.sqs_region.as_deref().or(self.aws_region.as_deref())
+    }
+
+    /// The endpoint of Secrets Manager, if it is not AWS's public one.
+    pub fn secrets_manager_endpoint(&self) -> Option<&str> {
+        self.aws_endpoint_url_secrets_manager
+            .as_deref()
+            .or(self.endpoint())
     }
 
     /// The endpoint of all services, if it is not AWS.

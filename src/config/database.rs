@@ -36,7 +36,7 @@ pub struct DatabaseSettings {
     /// How the connection is encrypted and the server verified
     #[arg(long, env = "DATABASE_TLS", hide_possible_values = true)]
     database_tls: Option<Tls>,
-    /// The authorities that may have signed the server's certificate, like Amazon RDS's bundle
+    /// Authorities that may have signed the server's certificate besides the public ones, like Amazon RDS's
     #[arg(long, env = "DATABASE_CA")]
     database_ca: Option<PathBuf>,
     /// How to sign in: with the password, or as the AWS role with a token (RDS IAM authentication)
@@ -65,9 +65,10 @@ pub enum Tls {
     Preferred,
     /// Encrypted, whoever answers.
     Required,
-    /// Encrypted, and the server's certificate is signed by an authority we trust.
-    VerifyCa,
-    /// The same, and the certificate is for this host.
+    /// Encrypted, and the server's certificate is for this host and signed by an authority we trust.
+    ///
+    /// There is no `verify-ca`: sqlx adds `DATABASE_CA` to the public authorities, so without the
+    /// host's name anybody's certificate would do.
     VerifyIdentity,
 }
 
@@ -147,10 +148,13 @@ impl DatabaseSettings {
                 reference::missing("DATABASE_URL", "there is no database to work with")
             );
         };
-        let (host, port) = match host.split_once(':') {
-            Some((name, port)) if !port.contains(':') => (name, port.parse().ok()),
+        let (host, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
+                (name, port.parse().ok())
+            }
             _ => (host.as_str(), Some(DEFAULT_PORT)),
         };
+        let host = host.trim_matches(['[', ']']);
         let Some(port) = port else {
             bail!(reference::wrong("APP_DB_HOST", self.app_db_host.as_deref()));
         };
@@ -182,11 +186,16 @@ impl DatabaseSettings {
             None if local => MySqlSslMode::Preferred,
             None => MySqlSslMode::Required,
         };
-        let verified = matches!(mode, MySqlSslMode::VerifyCa | MySqlSslMode::VerifyIdentity);
+        ensure!(
+            !matches!(mode, MySqlSslMode::VerifyCa),
+            "ssl-mode=VERIFY_CA would take a certificate of any host from any public authority; \
+             use ssl-mode=VERIFY_IDENTITY"
+        );
+        let verified = matches!(mode, MySqlSslMode::VerifyIdentity);
         ensure!(
             verified || self.database_ca.is_none() || options.get_socket().is_some(),
             "DATABASE_CA is set, but the server is not to be verified; leave DATABASE_TLS (and \
-             ssl-mode) away, or make it verify-ca or verify-identity"
+             ssl-mode) away, or make it verify-identity"
         );
         let in_the_open = matches!(mode, MySqlSslMode::Disabled | MySqlSslMode::Preferred);
         if self.database_auth == Auth::Iam {
@@ -236,7 +245,6 @@ impl From<Tls> for MySqlSslMode {
             Tls::Disabled => Self::Disabled,
             Tls::Preferred => Self::Preferred,
             Tls::Required => Self::Required,
-            Tls::VerifyCa => Self::VerifyCa,
             Tls::VerifyIdentity => Self::VerifyIdentity,
         }
     }
@@ -313,8 +321,17 @@ mod tests {
             mode(&["--database-url", said]),
             MySqlSslMode::Disabled
         ));
-        let stronger = ["--database-url", said, "--database-tls", "verify-ca"];
-        assert!(matches!(mode(&stronger), MySqlSslMode::VerifyCa));
+        let stronger = ["--database-url", said, "--database-tls", "verify-identity"];
+        assert!(matches!(mode(&stronger), MySqlSslMode::VerifyIdentity));
+    }
+
+    #[test]
+    fn a_server_is_not_verified_by_halves() {
+        let half = parse(&["--database-url", "mysql://u@h/d?ssl-mode=VERIFY_CA"]);
+
+        let error = half.pool().unwrap_err().to_string();
+
+        assert!(error.contains("VERIFY_IDENTITY"), "{error}");
     }
 
     /// A key that stands before a certificate that is cut off must not be quoted.
@@ -412,6 +429,13 @@ mod tests {
         assert_eq!((with_port.get_host(), with_port.get_port()), ("db", 3307));
         let v6 = parse(&["--app-db-host", "::1"]).pool().unwrap().options;
         assert_eq!((v6.get_host(), v6.get_port()), ("::1", 3306));
+        for (given, host, port) in [
+            ("[::1]", "::1", 3306),
+            ("[2001:db8::7]:3307", "2001:db8::7", 3307),
+        ] {
+            let options = parse(&["--app-db-host", given]).pool().unwrap().options;
+            assert_eq!((options.get_host(), options.get_port()), (host, port));
+        }
         assert!(parse(&["--app-db-host", "db:x"]).pool().is_err());
     }
 }

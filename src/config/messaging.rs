@@ -166,6 +166,15 @@ mod tests {
         assert_eq!(settings.aws.region(), Some("eu-west-1"));
     }
 
+    /// Platforms like ECS set `AWS_REGION` by themselves.
+    #[test]
+    fn the_labs_region_is_that_of_the_queue_whatever_region_we_are_in() {
+        let settings = parse(&["--aws-region", "eu-west-1", "--sqs-region", "us-east-1"]);
+
+        assert_eq!(settings.aws.messaging_region(), Some("us-east-1"));
+        assert_eq!(settings.aws.region(), Some("eu-west-1"));
+    }
+
     #[test]
     fn no_queue_has_two_jobs() {
         let (queue, other) = ("http://h/0/updated_beans.fifo", "http://h/0/dead.fifo");

@@ -38,9 +38,11 @@ const PORT: &str = "a port number from 0 to 65535 (0: any that is free)";
 const YES_OR_NO: &str = "true or false";
 
 /// Settings with a name of ours and one of the lab's, which counts only where ours is not set.
-pub const LAB_NAMES: [(&str, &str); 4] = [
+pub const LAB_NAMES: [(&str, &str); 6] = [
     ("DATABASE_URL", "APP_DB_HOST"),
-    ("AWS_REGION", "SQS_REGION"),
+    ("DATABASE_URL", "APP_DB_USER"),
+    ("DATABASE_URL", "APP_DB_PASSWORD"),
+    ("DATABASE_URL", "APP_DB_NAME"),
     ("QUEUE_URL", "SQS_ENDPOINT"),
     ("PORT", "APP_PORT"),
 ];
@@ -64,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("APP_DB_NAME", "a database's name", "COFFEE", "COFFEE"),
     setting(
         "DATABASE_TLS",
-        "disabled, preferred, required, verify-ca or verify-identity",
+        "disabled, preferred, required or verify-identity",
         "verify-identity",
         "preferred for a local server, verify-identity with DATABASE_CA, else required",
     ),
@@ -72,7 +74,7 @@ pub const SETTINGS: &[Setting] = &[
         "DATABASE_CA",
         "the path of a PEM file",
         "/etc/ssl/rds-global-bundle.pem",
-        "the public authorities",
+        "the public authorities alone",
     ),
     setting("DATABASE_AUTH", "password or iam", "iam", ""),
     setting(
@@ -100,6 +102,12 @@ pub const SETTINGS: &[Setting] = &[
         "AWS_ENDPOINT_URL_SNS",
         "an http or https URL",
         "https://vpce-0abc.sns.us-east-1.vpce.amazonaws.com",
+        "AWS_ENDPOINT_URL",
+    ),
+    setting(
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "an http or https URL",
+        "https://vpce-0abc.secretsmanager.us-east-1.vpce.amazonaws.com",
         "AWS_ENDPOINT_URL",
     ),
     setting("QUEUE_URL", QUEUE, QUEUE_EXAMPLE, "nothing is polled"),

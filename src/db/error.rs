@@ -75,6 +75,15 @@ impl DbError {
         matches!(self.number(), Some(1142 | 1143 | 1227))
     }
 
+    /// Whether there was no answer at all, so that another try may get one.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Query(error) => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
+            Self::Exhausted { .. } => true,
+            Self::Corrupt { .. } => false,
+        }
+    }
+
     /// Whether the server has no database of that name.
     pub fn is_unknown_database(&self) -> bool {
         self.number() == Some(1049)

@@ -63,6 +63,17 @@ pub enum MigrateError {
     Migration(#[source] SqlxMigrateError),
 }
 
+impl MigrateError {
+    /// Whether the server went away, so that another try may succeed.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Db(error) => error.is_silence(),
+            Self::Migration(SqlxMigrateError::Execute(sqlx::Error::Io(_))) => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<SqlxMigrateError> for MigrateError {
     fn from(error: SqlxMigrateError) -> Self {
         match error {

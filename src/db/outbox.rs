@@ -54,9 +54,16 @@ pub async fn lock_claims(conn: &mut MySqlConnection) -> DbResult<()> {
     Ok(())
 }
 
-/// Writes a row that is to be rolled back: a server that refuses writes refuses this.
+/// Writes, changes and deletes a row, which is to be rolled back: a server that refuses writes
+/// refuses this, and so does one on which we lack the right to one of them.
 pub async fn try_writing(conn: &mut MySqlConnection) -> DbResult<()> {
     sqlx::query!("INSERT INTO relay_claims (id) VALUES (0)")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("UPDATE relay_claims SET id = 0 WHERE id = 0")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("DELETE FROM relay_claims WHERE id = 0")
         .execute(conn)
         .await?;
     Ok(())

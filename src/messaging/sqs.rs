@@ -125,15 +125,12 @@ impl SqsQueue {
         Ok(answer.attributes.unwrap_or_default())
     }
 
-    /// Sorts the SDK's errors by whether waiting can help.
     fn failure<E, R>(&self, error: &SdkError<E, R>) -> ServiceError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         R: std::fmt::Debug + Send + Sync + 'static,
     {
-        let name = last_part(&self.url);
-        let code = error.as_service_error().and_then(|e| e.code());
-        service_error(format!("the SQS queue {name}"), code, error)
+        failure(&self.url, error)
     }
 }
 
@@ -262,6 +259,33 @@ fn delivery(message: Message) -> Delivery {
             .and_then(DateTime::from_timestamp_millis),
         attributes,
     }
+}
+
+/// Finds the URL of the queue with this ARN.
+///
+/// # Errors
+/// The queue is not there, or cannot be asked for.
+pub async fn find_url(client: &Client, arn: &str) -> Result<String, ServiceError> {
+    let name = last_part(arn);
+    let found = client.get_queue_url().queue_name(name).send().await;
+    let found = found.map_err(|error| failure(arn, &error))?;
+    Ok(found.queue_url.unwrap_or_default())
+}
+
+/// Sorts the SDK's errors by whether waiting can help.
+fn failure<E, R>(url_or_arn: &str, error: &SdkError<E, R>) -> ServiceError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let name = last_part(url_or_arn);
+    let code = error.as_service_error().and_then(|e| e.code());
+    service_error(format!("the SQS queue {name}"), code, error)
+}
+
+/// Whether two URLs name the same queue, perhaps by different endpoints.
+pub fn is_same(url: &str, other: &str) -> bool {
+    last_part(url) == last_part(other)
 }
 
 /// The name at the end of a URL or ARN.

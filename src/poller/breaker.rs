@@ -79,7 +79,12 @@ impl Breaker {
             if !shutdown.sleep(backoff::before_probe(failures)).await {
                 return false;
             }
-            match db::probe_writer(&self.pool).await {
+            let probe = tokio::select! {
+                probe = db::probe_writer(&self.pool) => probe,
+                // Cutting a transaction short closes its connection, so this is safe.
+                () = shutdown.soft.cancelled() => return false,
+            };
+            match probe {
                 Ok(()) => self.close(),
                 Err(_) => failures += 1,
             }

@@ -87,19 +87,22 @@ pub async fn delete<Q: UpdateQueue>(queue: &Q, mut receipts: Vec<&str>) {
         receipts = match &result {
             Ok(failed) => retryable(&receipts, failed),
             Err(ServiceError::Unreachable { .. }) => receipts,
-            Err(ServiceError::Refused { .. }) => Vec::new(),
+            Err(error @ ServiceError::Refused { .. }) => return log_undeleted(&receipts, error),
         };
-        let Some(delay) = delays.next() else {
-            tracing::warn!(
-                messages = receipts.len(),
-                "applied messages could not be deleted; they will come again and change nothing"
-            );
-            return;
-        };
-        if !receipts.is_empty() {
-            tokio::time::sleep(delay).await;
+        match (receipts.is_empty(), delays.next()) {
+            (true, _) => {}
+            (false, Some(delay)) => tokio::time::sleep(delay).await,
+            (false, None) => return log_undeleted(&receipts, "no answer"),
         }
     }
+}
+
+fn log_undeleted(receipts: &[&str], error: impl std::fmt::Display) {
+    tracing::warn!(
+        %error,
+        messages = receipts.len(),
+        "messages with an end could not be deleted; they will come again and change nothing"
+    );
 }
 
 /// Keeps the entries worth another try. An expired receipt is not: its message comes again.
@@ -136,8 +139,15 @@ async fn hand_back<Q: UpdateQueue>(
         .iter()
         .map(|delivery| (delivery.receipt.as_str(), delay(delivery)))
         .collect();
-    if let Err(error) = queue.change_visibility(&entries).await {
-        // They come back by themselves when their visibility timeout ends.
-        tracing::debug!(%error, messages = entries.len(), "could not release messages");
+    // They come back by themselves when their visibility timeout ends.
+    match queue.change_visibility(&entries).await {
+        Err(error @ ServiceError::Refused { .. }) => {
+            tracing::warn!(%error, messages = entries.len(), "could not release messages");
+        }
+        Err(error) => {
+            tracing::debug!(%error, messages = entries.len(), "could not release messages");
+        }
+        Ok(failed) if failed.is_empty() => {}
+        Ok(failed) => tracing::debug!(messages = failed.len(), "could not release messages"),
     }
 }

@@ -73,24 +73,22 @@ impl<Q: UpdateQueue> Poller<Q> {
     /// Starts the pollers on the shutdown's tasks; they run until it begins.
     pub fn start(self: &Arc<Self>) {
         for number in 0..self.settings.pollers.max(1) {
-            let poller = Arc::clone(self);
-            self.shutdown.tasks.spawn(poller.supervise(number));
+            self.start_one(number);
         }
     }
 
-    /// A panic is a bug in one message's handling: the message comes again, and this poller goes on.
-    async fn supervise(self: Arc<Self>, number: usize) {
-        let tasks = &self.shutdown.tasks;
-        while tasks.spawn(Arc::clone(&self).run(number)).await.is_err() {
-            tracing::error!(poller = number, "a poller panicked and starts again");
-            self.shutdown.sleep(Duration::from_secs(1)).await;
-        }
+    fn start_one(self: &Arc<Self>, number: usize) {
+        let poller = Arc::clone(self);
+        self.shutdown.supervise("poller", move || {
+            let poller = Arc::clone(&poller);
+            async move { poller.run(number).await }
+        });
     }
 
     /// Polls until stopping begins. Poller 0 always polls; the others rest until one comes back
     /// with a full batch, and again when they find little: few full batches cost less than many
     /// small ones.
-    async fn run(self: Arc<Self>, number: usize) {
+    async fn run(&self, number: usize) {
         const WHAT: &str = "receiving";
         let mut streak = Streak::default();
         let mut resting = number > 0;
@@ -100,6 +98,7 @@ impl<Q: UpdateQueue> Poller<Q> {
                     streak.succeeded(WHAT);
                     self.wake_another(tally);
                     resting = number > 0 && tally.received < MAX_BATCH / 2;
+                    rest_after(tally.received, self.settings.wait, &self.shutdown).await;
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
@@ -193,6 +192,14 @@ impl<Q: UpdateQueue> Poller<Q> {
             group: delivery.group.clone(),
             last_attempt: limit > 0 && delivery.receive_count >= limit,
         }
+    }
+}
+
+/// A receive that does not wait finds nothing at once, and each costs money.
+pub(crate) async fn rest_after(received: usize, wait: Duration, shutdown: &Shutdown) {
+    const REST: Duration = Duration::from_secs(1);
+    if received == 0 {
+        shutdown.sleep(REST.saturating_sub(wait)).await;
     }
 }
 

@@ -71,6 +71,7 @@ fn only_the_messaging_adapters_and_the_composition_name_aws() {
     let expected = [
         "app.rs",
         "check/messaging.rs",
+        "cli/opening.rs",
         "cli/report.rs",
         "credentials.rs",
         "local/mod.rs",

@@ -250,8 +250,11 @@ async fn steady_load(app: &TestApp, stop: &CancellationToken) -> i64 {
 
 fn start_parts(app: &TestApp) {
     app.poller_waiting(Duration::from_secs(1)).start();
-    app.shutdown.tasks.spawn(app.relay().run());
-    app.shutdown.tasks.spawn(app.collector().run());
+    let (relay, collector) = (app.relay(), app.collector());
+    app.shutdown.tasks.spawn(async move { relay.run().await });
+    app.shutdown
+        .tasks
+        .spawn(async move { collector.run().await });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,7 +72,8 @@ async fn a_topic_that_is_not_there_refuses_every_line() {
 
     assert_eq!(said.status.code(), Some(1));
     assert!(
-        said.out.starts_with("line 1: SNS refused: NotFound"),
+        said.out
+            .starts_with("line 1: the SNS topic nowhere.fifo refused: NotFound"),
         "{}",
         said.out
     );

@@ -121,6 +121,7 @@ async fn a_wrong_value_is_told_by_its_name_with_an_example() {
         ("AWS_ENDPOINT_URL", "localhost:4566"),
         ("AWS_ENDPOINT_URL_SQS", "vpce-1"),
         ("AWS_ENDPOINT_URL_SNS", "vpce-1"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "vpce-1"),
         ("QUEUE_URL", "updated_beans.fifo"),
         ("SQS_ENDPOINT", "https://sqs.us-east-1.amazonaws.com"),
         ("DEAD_LETTER_QUEUE_URL", "x"),

@@ -80,8 +80,9 @@ impl Front {
     fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let mut addresses = Vec::new();
         for value in headers.get_all(FORWARDED_FOR) {
-            let listed = value.to_str().ok()?.split(',');
-            addresses.extend(listed.map(|address| parse_address(address.trim())));
+            let listed = value.as_bytes().split(|byte| *byte == b',');
+            let read = |address| parse_address(std::str::from_utf8(address).ok()?.trim());
+            addresses.extend(listed.map(read));
         }
         let mut nearest = None;
         for address in addresses.into_iter().rev() {
@@ -109,10 +110,15 @@ impl Front {
         headers: &HeaderMap,
         path: Option<&PathAndQuery>,
     ) -> Option<String> {
-        let protocol = headers.get_all(FORWARDED_PROTOCOL).iter().next_back();
-        let protocol = protocol.and_then(|protocol| protocol.to_str().ok());
-        let nearest = protocol.and_then(|protocol| protocol.rsplit(',').next());
-        let plain = nearest.is_some_and(|nearest| nearest.trim().eq_ignore_ascii_case("http"));
+        // Each of several proxies may add how it was asked; encryption often ends at the first. Who
+        // writes `https` in front of that only keeps themselves from being sent there.
+        let mut listed = headers
+            .get_all(FORWARDED_PROTOCOL)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .peekable();
+        let plain = listed.peek().is_some() && listed.all(|one| one.eq_ignore_ascii_case(b"http"));
         let public = self
             .public_url
             .as_ref()
@@ -182,6 +188,8 @@ fn is_probe(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn front() -> Front {
@@ -220,6 +228,18 @@ mod tests {
         ] {
             assert_eq!(address(proxy, forwarded_for), visitor, "{forwarded_for:?}");
         }
+    }
+
+    /// Whoever writes rubbish in front hides nothing behind it.
+    #[test]
+    fn what_is_no_text_does_not_hide_what_the_proxy_added() {
+        let mut headers = headers(&[]);
+        let rubbish = HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap();
+        headers.append(FORWARDED_FOR, rubbish);
+
+        let visitor = front().visitor(Some(IpAddr::from([10, 0, 0, 1])), &headers);
+
+        assert_eq!(visitor.address.unwrap().to_string(), "203.0.113.7");
     }
 
     #[test]

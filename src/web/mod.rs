@@ -29,6 +29,9 @@ mod tests;
 mod updates;
 mod wording;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
@@ -60,6 +63,7 @@ fn around(pages: Router<AppState>, state: AppState) -> Router {
             front::own_host_only,
         ))
         .layer(cross_site_guard(&state.front).with_rejection_response(refuse_cross_site))
+        .layer(from_fn_with_state(TIME_TO_ANSWER, in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.front.clone(), error::finish))
         .with_state(state.clone());
@@ -96,6 +100,16 @@ async fn see_through(State(state): State<AppState>, request: Request, next: Next
         Ok(response) => response,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// More than a form takes to arrive, a connection to be had and locks to be waited for.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(40);
+
+/// Ends what waits for a database that gives no answer. Its connection is undone or closed, which
+/// the pool and [`crate::db::Transaction`] see to.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|elapsed| WebError::Unavailable(Arc::new(elapsed)).into_response())
 }
 
 /// Forms come from this site alone. A proxy may ask for it under another name than the visitor's

@@ -6,12 +6,13 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{Method, Request, Response, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use chrono::DateTime;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::{AppState, Readiness, around, router};
+use super::{AppState, Readiness, around, in_time, router};
 use crate::clock::FixedClock;
 use crate::db::{self, PoolSettings};
 
@@ -194,4 +195,21 @@ async fn a_panic_becomes_a_page_without_its_text() {
     let page = text(response).await;
     assert!(page.contains("Something went wrong on our side"));
     assert!(!page.contains("secret"));
+}
+
+/// One request that hung would hold up everybody who shares its read.
+#[tokio::test]
+async fn a_database_that_never_answers_is_not_waited_for_for_ever() {
+    let pages = axum::Router::new()
+        .route("/beans", get(async || std::future::pending::<()>().await))
+        .layer(from_fn_with_state(Duration::from_millis(1), in_time));
+
+    let request = Request::get("/beans").body(Body::empty()).unwrap();
+    let response = around(pages, site_without_database())
+        .oneshot(request)
+        .await
+        .unwrap();
+
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text(response).await.contains("Try again in a minute"));
 }
