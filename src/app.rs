@@ -89,7 +89,8 @@ impl App {
         )
         .behind(front);
         let stop = self.shutdown.soft.clone().cancelled_owned();
-        self.shutdown.tasks.spawn(web::serve(listener, state, stop));
+        let serving = web::serve(listener, state, web::HEADERS_WITHIN, stop);
+        self.shutdown.tasks.spawn(serving);
     }
 
     /// Starts the chosen parts that work with the queue and the topic.

@@ -5,8 +5,9 @@
 //! gets lost on its way, it is due again after ten minutes. Both are harmless, because its update
 //! counts once. It leaves the outbox when its update is at its end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use tokio::sync::Notify;
@@ -21,12 +22,14 @@ use crate::poller::backoff;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
-/// How many messages are leased at once: one batch, so that the lease outlasts its one call, and
-/// what fails holds back the later ones of its group.
+/// How many messages are leased at once: what one call takes.
 const LEASED_AT_ONCE: i64 = 10;
 
-/// How long a relay has to publish what it leased; longer than all of the SDK's attempts.
+/// How long a relay has to publish what it leased.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// No call is begun later than this in a lease: with all of the SDK's attempts it takes 25 s.
+const LAST_CALL: Duration = Duration::from_secs(30);
 
 /// Published but not finished for this long: published again. Twice the five minutes in which
 /// SNS and SQS would swallow the repeat; doubled every time, up to 64-fold.
@@ -135,19 +138,49 @@ impl<P: UpdatePublisher> Relay<P> {
     }
 
     /// Publishes a batch and gives the positions of those that are not on the topic.
+    ///
+    /// A topic may take one message of a call and refuse another. Where order counts, a call
+    /// therefore has one message of each group, and those behind a refused one wait with it.
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<usize> {
-        let publications: Vec<Publication> = batch
+        let begun = Instant::now();
+        let mut failed: Vec<usize> = Vec::new();
+        for call in calls(batch, self.publisher.keeps_order()) {
+            let fails_with = |position: &usize| {
+                let group = &batch[*position].group;
+                failed.iter().any(|other| batch[*other].group == *group)
+            };
+            let late = begun.elapsed() > LAST_CALL;
+            let (behind, now): (Vec<_>, Vec<_>) = call
+                .into_iter()
+                .partition(|position| late || fails_with(position));
+            failed.extend(behind);
+            failed.extend(self.call(batch, &now).await);
+        }
+        failed
+    }
+
+    /// Publishes some messages of a batch in one call, and gives the positions of those that are not
+    /// on the topic.
+    async fn call(&self, batch: &[OutboxMessage], positions: &[usize]) -> Vec<usize> {
+        if positions.is_empty() {
+            return Vec::new();
+        }
+        let publications: Vec<Publication> = positions
             .iter()
-            .map(|message| {
+            .map(|position| {
+                let message = &batch[*position];
                 let (group, body) = (message.group.clone(), message.body.clone());
                 wire::publication(message.id, group, message.kind, body)
             })
             .collect();
         match self.publisher.publish(&publications).await {
-            Ok(failed) => failed.into_iter().map(|entry| entry.position).collect(),
+            Ok(failed) => failed
+                .iter()
+                .map(|entry| positions[entry.position])
+                .collect(),
             Err(error) => {
                 log_failure(batch, &error);
-                (0..batch.len()).collect()
+                positions.to_vec()
             }
         }
     }
@@ -191,6 +224,23 @@ impl<P: UpdatePublisher> Relay<P> {
         db::outbox::set_next_attempts(&mut tx, &attempts).await?;
         tx.commit().await
     }
+}
+
+/// Spreads a batch over as few calls as its order allows: all first messages of their groups, then
+/// all second ones.
+fn calls(batch: &[OutboxMessage], keeps_order: bool) -> Vec<Vec<usize>> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut calls: Vec<Vec<usize>> = Vec::new();
+    for (position, message) in batch.iter().enumerate() {
+        let turn = seen.entry(&message.group).or_default();
+        let call = if keeps_order { *turn } else { 0 };
+        *turn += 1;
+        if calls.len() == call {
+            calls.push(Vec::new());
+        }
+        calls[call].push(position);
+    }
+    calls
 }
 
 fn doublings(message: &OutboxMessage, at_most: i32) -> u32 {

@@ -102,6 +102,9 @@ pub struct Publication {
 
 /// A topic of updates.
 pub trait UpdatePublisher: Send + Sync + 'static {
+    /// Whether messages of one group arrive in the order in which they were published.
+    fn keeps_order(&self) -> bool;
+
     /// Publishes up to ten messages; tells those it could not.
     fn publish(
         &self,

@@ -110,6 +110,10 @@ impl SnsPublisher {
 }
 
 impl UpdatePublisher for SnsPublisher {
+    fn keeps_order(&self) -> bool {
+        is_fifo(&self.topic_arn)
+    }
+
     /// Ten of our messages are at most 80 KiB, a third of what SNS takes in one batch (256 KiB).
     async fn publish(&self, batch: &[Publication]) -> Result<Vec<FailedEntry>, ServiceError> {
         debug_assert!(batch.len() <= MAX_BATCH, "SNS takes ten at a time");

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::support::fake_topic::FakeTopic;
 use crate::support::process::{Program, settings_for, until};
 use crate::support::{Kind, TestApp, free_port};
 
@@ -439,6 +440,39 @@ async fn a_relay_that_dies_after_publishing_causes_a_repeat_and_no_second_effect
     let mut conn = app.pool.acquire().await.unwrap();
     let bean = db::beans::find_bean(&mut conn, BeanId(5)).await.unwrap();
     assert!(bean.is_some());
+}
+
+/// A return must not overtake the delivery it belongs to.
+#[tokio::test]
+async fn what_is_behind_a_refused_message_of_its_group_waits_with_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let bags = |bags| Bags::new(bags).unwrap();
+    let mut sent = Vec::new();
+    for change in [
+        StockChange::Delivery(bags(9)),
+        StockChange::Return(bags(4)),
+        StockChange::Return(bags(5)),
+    ] {
+        let update = update(3, "Excelsa", change);
+        app.accept(&update).await;
+        sent.push(wire::encode(&update));
+    }
+    let other = update(6, "Arabica", StockChange::Delivery(bags(6)));
+    app.accept(&other).await;
+    let topic = FakeTopic::default();
+
+    let first = app.relay_to(topic.clone(), Arc::clone(&app.clock));
+    let first = first.relay_once().await.unwrap();
+    assert_eq!((first.published, first.failed), (1, 3));
+    assert_eq!(topic.taken(), [wire::encode(&other)]);
+    let later = Arc::new(beanstock::clock::FixedClock(
+        app.clock.now() + TimeDelta::minutes(1),
+    ));
+    let second = app.relay_to(topic.clone(), later);
+    let second = second.relay_once().await.unwrap();
+
+    assert_eq!((second.published, second.failed), (3, 0));
+    assert_eq!(topic.taken()[1..], sent);
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub use self::error::{Missing, WebError};
 pub use self::front::Front;
 pub use self::health::Readiness;
 pub use self::paths::{HEALTHZ, READYZ};
-pub use self::server::serve;
+pub use self::server::{HEADERS_WITHIN, serve};
 pub use self::state::AppState;
 
 /// The whole site, with everything that goes around its pages.

@@ -22,9 +22,11 @@ use tokio::sync::Semaphore;
 
 use super::state::AppState;
 
-/// Longer than an honest browser takes for the headers of a request, or lets a connection rest
-/// that it still needs (nginx and load balancers open another).
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the headers of the next request may take.
+///
+/// A connection must not be closed under a load balancer that is about to use it: those of AWS let one rest for 60 s ("Troubleshoot your
+/// Application Load Balancers", 502), nginx for as long.
+pub const HEADERS_WITHIN: Duration = Duration::from_secs(75);
 
 /// More than a café's proxies open; each takes a descriptor, of which a process often has 1,024.
 const MAX_CONNECTIONS: usize = 512;
@@ -32,8 +34,14 @@ const MAX_CONNECTIONS: usize = 512;
 /// Running out of descriptors passes; asking again at once would only burn time.
 const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
-/// Serves the site until `stop` resolves and the requests in hand are answered.
-pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Output = ()>) {
+/// Serves the site until `stop` resolves and the requests in hand are answered. Who takes longer
+/// than `headers_within` to ask (again) is not waited for.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    headers_within: Duration,
+    stop: impl Future<Output = ()>,
+) {
     let tasks = state.tasks.clone();
     let site = super::router(state);
     let connections = GracefulShutdown::new();
@@ -50,7 +58,8 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
         };
         match accepted {
             Ok((stream, visitor)) => {
-                let connection = connections.watch(connection(&site, stream, visitor));
+                let connection =
+                    connections.watch(connection(&site, stream, visitor, headers_within));
                 tasks.spawn(see_to_its_end(connection, place));
             }
             Err(error) => pause(&error).await,
@@ -71,6 +80,7 @@ fn connection(
     site: &Router,
     stream: TcpStream,
     visitor: SocketAddr,
+    headers_within: Duration,
 ) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
     // Answers are written in one piece; waiting to fill a packet only delays them.
     if let Err(error) = stream.set_nodelay(true) {
@@ -79,7 +89,7 @@ fn connection(
     let site = site.clone().layer(Extension(ConnectInfo(visitor)));
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIMEOUT)
+        .header_read_timeout(headers_within)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(site))
 }
 

@@ -16,6 +16,7 @@ use beanstock::domain::{
 };
 use beanstock::inventory::accept_update;
 use beanstock::local::aws::LocalAws;
+use beanstock::messaging::UpdatePublisher;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
 use beanstock::outbox::Relay;
@@ -219,8 +220,13 @@ impl TestApp {
     }
 
     pub(crate) fn relay_at(&self, clock: Arc<dyn Clock>) -> Relay<SnsPublisher> {
+        let topic = self.resources.topic_arn.clone();
+        self.relay_to(SnsPublisher::new(self.sns.clone(), topic), clock)
+    }
+
+    pub(crate) fn relay_to<P: UpdatePublisher>(&self, to: P, clock: Arc<dyn Clock>) -> Relay<P> {
         Relay::new(
-            SnsPublisher::new(self.sns.clone(), self.resources.topic_arn.clone()),
+            to,
             self.pool.clone(),
             clock,
             Arc::default(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod fake_queue;
+pub(crate) mod fake_topic;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod server;

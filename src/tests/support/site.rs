@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -77,7 +78,8 @@ impl Site {
 
     /// Serves it on a real socket.
     pub(crate) async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        web::serve(listener, self.state, stop.cancelled_owned()).await;
+        let stop = stop.cancelled_owned();
+        web::serve(listener, self.state, Duration::from_secs(2), stop).await;
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
