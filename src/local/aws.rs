@@ -15,6 +15,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
@@ -33,8 +34,9 @@ use rustack_sqs_core::provider::RustackSqs;
 use rustack_sqs_http::dispatch::SqsHandler as _;
 use rustack_sqs_model::error::SqsError;
 use rustack_sqs_model::input::{
-    CreateQueueInput, DeleteMessageBatchInput, DeleteMessageInput, GetQueueAttributesInput,
-    ReceiveMessageInput, SendMessageBatchInput, SendMessageInput,
+    CreateQueueInput, DeleteMessageBatchInput, DeleteMessageInput, DeleteQueueInput,
+    GetQueueAttributesInput, PurgeQueueInput, ReceiveMessageInput, SendMessageBatchInput,
+    SendMessageInput,
 };
 use rustack_sqs_model::operations::SqsOperation;
 use rustack_sqs_model::output::{ReceiveMessageOutput, SendMessageOutput};
@@ -78,6 +80,8 @@ struct Endpoint {
     redrive_policies: Arc<RedrivePolicies>,
     sqs_calls: Arc<AtomicU64>,
     open: Arc<AtomicBool>,
+    /// How queues' URLs begin that nobody could use, because it listens on all addresses.
+    anywhere: Option<String>,
 }
 
 /// The queues, and what happens beside keeping messages.
@@ -132,6 +136,10 @@ impl LocalAws {
             redrive_policies: Arc::default(),
             sqs_calls: Arc::default(),
             open: Arc::default(),
+            anywhere: address
+                .ip()
+                .is_unspecified()
+                .then(|| format!("http://{address}/")),
         };
         let open = Arc::clone(&endpoint.open);
         let router = Router::new()
@@ -191,7 +199,7 @@ async fn answer(
     }
     endpoint.sqs_calls.fetch_add(1, Ordering::Relaxed);
     match endpoint.answer_sqs(&headers, body, &request_id).await {
-        Ok(response) => response,
+        Ok(response) => endpoint.name_as_asked(response, &headers).await,
         Err(error) => {
             let response = rustack_sqs_http::response::error_to_response(&error, &request_id);
             response.map(axum::body::Body::new).into_response()
@@ -247,6 +255,23 @@ impl Endpoint {
         response
     }
 
+    /// Gives URLs of queues the host under which it was asked.
+    async fn name_as_asked(&self, response: Response, headers: &HeaderMap) -> Response {
+        let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let (Some(anywhere), Some(asked), true) = (&self.anywhere, asked, gives_urls(headers))
+        else {
+            return response;
+        };
+        let (mut parts, body) = response.into_parts();
+        let Ok(body) = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let text = String::from_utf8_lossy(&body);
+        let named = text.replace(anywhere, &format!("http://{asked}/"));
+        parts.headers.remove(CONTENT_LENGTH);
+        Response::from_parts(parts, named.into())
+    }
+
     async fn change_sqs(
         &self,
         operation: SqsOperation,
@@ -265,11 +290,25 @@ impl Endpoint {
             }
             SqsOperation::CreateQueue => json(&queues.create(parse(&body)?).await?, request_id),
             operation => {
+                let emptied = emptied_by(operation, &body)?;
                 let response = self.sqs.handle_operation(operation, body).await?;
+                queues.note_emptied(emptied);
                 Ok(response.map(axum::body::Body::new).into_response())
             }
         }
     }
+}
+
+/// Whether an operation of SQS answers with the URLs of queues, and nothing that clients wrote.
+fn gives_urls(headers: &HeaderMap) -> bool {
+    const OPERATIONS: [&str; 4] = [
+        "AmazonSQS.CreateQueue",
+        "AmazonSQS.GetQueueUrl",
+        "AmazonSQS.ListQueues",
+        "AmazonSQS.ListDeadLetterSourceQueues",
+    ];
+    let target = headers.get("x-amz-target");
+    target.is_some_and(|target| OPERATIONS.iter().any(|operation| target == operation))
 }
 
 /// Whether a message would not fit into its queue once it is in its envelope. rustack would
@@ -384,6 +423,12 @@ impl Queues {
         Ok(output)
     }
 
+    fn note_emptied(&self, queue: Option<String>) {
+        if let (Some(journal), Some(queue)) = (&self.journal, queue) {
+            journal.purged(&queue);
+        }
+    }
+
     async fn default_wait(&self, queue_url: &str) -> Result<i32, SqsError> {
         let name = "ReceiveMessageWaitTimeSeconds";
         let input = GetQueueAttributesInput {
@@ -479,6 +524,16 @@ fn undeliverable(queue_arn: &str, error: &SqsError) -> DeliveryError {
 
 fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
+}
+
+/// The queue that loses all its messages by an operation.
+fn emptied_by(operation: SqsOperation, body: &[u8]) -> Result<Option<String>, SqsError> {
+    let url = match operation {
+        SqsOperation::PurgeQueue => parse::<PurgeQueueInput>(body)?.queue_url,
+        SqsOperation::DeleteQueue => parse::<DeleteQueueInput>(body)?.queue_url,
+        _ => return Ok(None),
+    };
+    Ok(Some(queue_name(&url).to_owned()))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, SqsError> {

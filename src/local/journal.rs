@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result};
 use rustack_sqs_model::input::SendMessageInput;
 use serde::{Deserialize, Serialize};
 
-/// A file without live messages is emptied once it is this long.
-const EMPTY_ABOVE_BYTES: u64 = 1 << 20;
+/// The file is written anew, without what was deleted, once it is this long.
+const REWRITE_ABOVE_BYTES: u64 = 1 << 20;
 
 /// SQS answers a repeat of a message with the first one's id for five minutes, also after that was
 /// deleted; such a repeat must not come back to life. This many ids are more than five minutes' worth.
@@ -48,10 +48,14 @@ pub(super) struct Journal {
 
 #[derive(Debug)]
 struct State {
+    path: PathBuf,
     file: File,
+    /// How long the file may become before it is written anew.
+    limit: u64,
     /// Whether the last line may have been cut short.
     torn: bool,
-    live: HashSet<String>,
+    /// The ids of the messages that were not deleted yet, and the queues they were sent to.
+    live: HashMap<String, String>,
     deleted: HashSet<String>,
     deleted_in_order: VecDeque<String>,
     /// From an earlier run, waiting for their queues.
@@ -66,12 +70,17 @@ impl Journal {
         let left = read(path).with_context(|| format!("reading {}", path.display()))?;
         let file = rewrite(path, &left).with_context(|| format!("writing {}", path.display()))?;
         let mut waiting: HashMap<String, Vec<Sent>> = HashMap::new();
-        let live = left.iter().map(|sent| sent.id.clone()).collect();
+        let live = left
+            .iter()
+            .map(|sent| (sent.id.clone(), sent.queue.clone()));
+        let live = live.collect();
         for sent in left {
             waiting.entry(sent.queue.clone()).or_default().push(sent);
         }
         Ok(Self {
             state: Mutex::new(State {
+                path: path.to_owned(),
+                limit: limit_after(&file),
                 file,
                 torn: false,
                 live,
@@ -86,9 +95,10 @@ impl Journal {
     /// Notes a message that was sent.
     pub(super) fn sent(&self, sent: Sent) {
         let mut state = self.lock();
-        if state.deleted.contains(&sent.id) || !state.live.insert(sent.id.clone()) {
+        if state.deleted.contains(&sent.id) || state.live.contains_key(&sent.id) {
             return;
         }
+        state.live.insert(sent.id.clone(), sent.queue.clone());
         state.append(&Line::Sent(Box::new(sent)));
     }
 
@@ -96,12 +106,21 @@ impl Journal {
     pub(super) fn deleted(&self, id: &str) {
         let mut state = self.lock();
         let first_id = state.first_ids.remove(id).unwrap_or_else(|| id.to_owned());
-        if !state.live.remove(&first_id) {
-            return;
+        state.delete(first_id);
+        state.rewrite_if_long();
+    }
+
+    /// Notes that all messages of a queue were deleted. One that has moved to a dead-letter queue
+    /// counts as one of the queue it was sent to.
+    pub(super) fn purged(&self, queue: &str) {
+        let mut state = self.lock();
+        state.waiting.remove(queue);
+        let sent_to = |(id, sent_to): (&String, &String)| (sent_to == queue).then(|| id.clone());
+        let ids: Vec<String> = state.live.iter().filter_map(sent_to).collect();
+        for id in ids {
+            state.delete(id);
         }
-        state.append(&Line::Deleted(first_id.clone()));
-        state.remember_deleted(first_id);
-        state.empty_if_done();
+        state.rewrite_if_long();
     }
 
     /// Takes the messages of an earlier run that wait for this queue.
@@ -148,16 +167,33 @@ impl State {
         }
     }
 
-    fn empty_if_done(&mut self) {
-        let long = |file: &File| {
-            file.metadata()
-                .is_ok_and(|meta| meta.len() > EMPTY_ABOVE_BYTES)
-        };
-        if self.live.is_empty() && long(&self.file) {
-            // If it fails, the file stays as it is, which is right too.
-            drop(self.file.set_len(0));
+    fn delete(&mut self, first_id: String) {
+        if self.live.remove(&first_id).is_some() {
+            self.append(&Line::Deleted(first_id.clone()));
+            self.remember_deleted(first_id);
         }
     }
+
+    /// If it fails, the file stays as it is, which is right too.
+    fn rewrite_if_long(&mut self) {
+        if length(&self.file) > self.limit
+            && let Ok(left) = read(&self.path)
+            && let Ok(file) = rewrite(&self.path, &left)
+        {
+            self.limit = limit_after(&file);
+            self.file = file;
+            self.torn = false;
+        }
+    }
+}
+
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |meta| meta.len())
+}
+
+/// Far longer than what is live, so that the file is not written anew for each message.
+fn limit_after(rewritten: &File) -> u64 {
+    REWRITE_ABOVE_BYTES.max(length(rewritten) * 4)
 }
 
 /// Reads what was sent and not deleted, in order. A line that was cut short by a crash is left out.
@@ -253,6 +289,44 @@ mod tests {
         second.deleted("a2");
 
         assert!(left(&Journal::open(&path).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn messages_of_a_purged_queue_do_not_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path).unwrap();
+        journal.sent(sent("a"));
+        let other = Sent {
+            queue: "other".to_owned(),
+            ..sent("b")
+        };
+        journal.sent(other);
+
+        journal.purged("other");
+
+        let next = Journal::open(&path).unwrap();
+        assert!(next.take_waiting("other").is_empty());
+        assert_eq!(left(&next), ["a"]);
+    }
+
+    /// One message that nobody deletes must not keep all others in the file.
+    #[test]
+    fn the_file_does_not_grow_with_what_was_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path).unwrap();
+        journal.sent(sent("kept"));
+
+        for number in 0..20_000 {
+            let id = number.to_string();
+            journal.sent(sent(&id));
+            journal.deleted(&id);
+        }
+
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert!(length <= REWRITE_ABOVE_BYTES + 1_000, "{length}");
+        assert_eq!(left(&Journal::open(&path).unwrap()), ["kept"]);
     }
 
     #[test]

@@ -89,3 +89,26 @@ async fn an_endpoint_that_provisions_itself_comes_back_with_its_queues_and_messa
     assert_eq!(again.unwrap().changes, Vec::<String>::new());
     endpoint.terminate().await;
 }
+
+/// In a container it listens on all addresses, and that is no address to go to.
+#[tokio::test]
+async fn queues_are_named_by_the_host_that_was_asked() {
+    let port = free_port().to_string();
+    let settings = BTreeMap::from([
+        ("LOCAL_AWS_PORT", port.clone()),
+        ("LISTEN_ADDRESS", "0.0.0.0".to_owned()),
+        ("ALLOW_UNAUTHENTICATED", "true".to_owned()),
+        ("PROVISION", "true".to_owned()),
+        ("RUST_LOG", "warn".to_owned()),
+    ]);
+    let endpoint = Program::start(&["local-aws"], &settings);
+    let (probe, nothing) = (["probe", "--port", &port], BTreeMap::new());
+    until("it is open", || is_well(&probe, &nothing)).await;
+
+    let sdk = local::sdk_config(&format!("http://localhost:{port}")).await;
+    let found = local::provision_at(&sdk, &ResourceSettings::default()).await;
+
+    let expected = format!("http://localhost:{port}/000000000000/updated_beans.fifo");
+    assert_eq!(found.unwrap().queue_url, expected);
+    endpoint.terminate().await;
+}
