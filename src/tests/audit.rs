@@ -191,3 +191,18 @@ async fn ages_are_nought_while_nothing_waits() {
     assert_eq!(status["oldest_waiting_seconds"], 0);
     assert_eq!(status["oldest_unpublished_seconds"], 0);
 }
+
+/// Alarms read what the database says, and must not go blind with the queue.
+#[tokio::test]
+async fn status_does_without_the_queues() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.insert("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1".to_owned());
+
+    let json = Program::start(&["status", "--json"], &settings).end().await;
+
+    assert!(json.status.success(), "{}", json.err);
+    let status: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert!(status["queue"].is_null() && status["waiting"] == 0);
+    assert!(json.err.contains("do not say how deep"), "{}", json.err);
+}

@@ -309,6 +309,38 @@ async fn a_server_is_verified_by_the_file_of_its_authority_and_by_its_name() {
     misnamed.database.stop().await.unwrap();
 }
 
+/// The lab's app has them already.
+#[tokio::test]
+async fn the_labs_variables_lead_to_the_database() {
+    let folder = folder();
+    let server = encrypted_server(folder.path(), "localhost").await;
+    let mut admin = server.database.options().connect().await.unwrap();
+    for statement in [
+        "CREATE DATABASE COFFEE CHARACTER SET utf8mb4",
+        "CREATE USER nodeapp IDENTIFIED BY 'coffee'",
+        "GRANT ALL ON COFFEE.* TO nodeapp",
+    ] {
+        admin.execute(statement).await.unwrap();
+    }
+    let settings = BTreeMap::from([
+        ("APP_DB_HOST", format!("127.0.0.1:{}", server.port)),
+        ("APP_DB_USER", "nodeapp".to_owned()),
+        ("APP_DB_PASSWORD", "coffee".to_owned()),
+        ("APP_DB_NAME", "COFFEE".to_owned()),
+    ]);
+
+    let said = Program::start(&["migrate"], &settings).end().await;
+
+    assert!(said.status.success(), "{}", said.err);
+    let tables = "SELECT COUNT(*) FROM COFFEE.stock_movements";
+    let rows: i64 = sqlx::query_scalar(tables)
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+    assert_eq!(rows, 0);
+    server.database.stop().await.unwrap();
+}
+
 /// Users of this server with this password, who may do everything.
 async fn user(name: &str, password: &str) -> MySqlConnectOptions {
     let options = server::new_database().await;

@@ -213,9 +213,9 @@ async fn two_thousand_mixed_updates_survive_three_kills_of_a_server() {
         for update in work.accepted.iter().skip(round).step_by(4) {
             app.accept(update).await;
         }
+        let target = applied(&app).await + 50;
         publish(&app, messages).await;
         if round < 3 {
-            let target = applied(&app).await + 50;
             until("some of it is applied", || async {
                 applied(&app).await >= target
             })

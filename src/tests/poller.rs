@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use beanstock::db::{self, Transaction};
+use beanstock::domain::BeanId;
 use beanstock::poller::{Poller, PollerSettings, Tally};
 use beanstock::shutdown::Shutdown;
 
 use crate::support::fake_queue::{Call, FakeQueue};
-use crate::support::{Kind, TestApp};
+use crate::support::process::until;
+use crate::support::{Kind, TestApp, server};
 
 const SETTINGS: PollerSettings = PollerSettings {
     pollers: 1,
@@ -166,7 +169,7 @@ async fn failed_receives_do_not_stop_the_loop() {
     queue.fail_next_receives(2);
 
     poller_with(&app, &queue, shutdown.clone()).start();
-    crate::support::process::until("the update is applied", || async {
+    until("the update is applied", || async {
         app.stock_of(5).await == 201
     })
     .await;
@@ -180,16 +183,38 @@ async fn stopping_finishes_what_is_in_hand_and_receives_nothing_more() {
     let queue = FakeQueue::new(5);
     let app = TestApp::start(Kind::Fifo).await;
     let shutdown = Shutdown::default();
-    poller_with(&app, &queue, shutdown.clone()).start();
-    crate::support::process::until("the poller polls", || async { queue.receives() > 0 }).await;
-
-    shutdown.finish(Duration::from_secs(5)).await;
-    let receives = queue.receives();
+    let mut other = Transaction::begin(&app.pool).await.unwrap();
+    db::beans::lock_beans(&mut other, &[BeanId(5)])
+        .await
+        .unwrap();
     queue.push("a", "3:Excelsa:1");
-    tokio::task::yield_now().await;
+    poller_with(&app, &queue, shutdown.clone()).start();
+    server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
+    queue.push("b", "3:Excelsa:1");
 
-    assert_eq!(queue.receives(), receives);
-    assert_eq!(app.stock_of(5).await, 200);
+    shutdown.soft.cancel();
+    other.rollback().await.unwrap();
+    shutdown.finish(Duration::from_secs(30)).await;
+
+    assert_eq!(app.stock_of(5).await, 201);
+    assert_eq!((queue.receives(), queue.left()), (1, 1));
+}
+
+/// Each receive costs money, and one that does not wait finds nothing at once.
+#[tokio::test]
+async fn an_empty_queue_that_is_not_waited_for_is_left_alone_for_a_while() {
+    let queue = FakeQueue::new(5);
+    let app = TestApp::start(Kind::Fifo).await;
+    let shutdown = Shutdown::default();
+
+    poller_with(&app, &queue, shutdown.clone()).start();
+    until("the poller polls", || async { queue.receives() > 0 }).await;
+    for _ in 0..20 {
+        app.stock_of(5).await;
+    }
+
+    assert!(queue.receives() < 5, "{} receives", queue.receives());
+    shutdown.finish(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
@@ -210,7 +235,7 @@ async fn messages_are_kept_invisible_while_a_batch_waits_for_a_lock() {
         .unwrap();
 
     let polling = tokio::task::spawn(async move { poller.poll_once().await.unwrap() });
-    crate::support::process::until("visibility was extended twice", || async {
+    until("visibility was extended twice", || async {
         queue.calls().len() >= 2
     })
     .await;

@@ -8,7 +8,7 @@ use sqlx::ConnectOptions as _;
 use tokio::time::Instant;
 
 use crate::support::process::{Program, settings_for, until};
-use crate::support::{Kind, TestApp, server};
+use crate::support::{Kind, TestApp, free_port, server};
 
 #[tokio::test]
 async fn an_empty_variable_counts_as_not_set() {
@@ -107,8 +107,80 @@ async fn demonstration_data_is_for_empty_databases_and_only_if_asked_for() {
     }
 }
 
+/// Starting must not depend on who starts first.
 #[tokio::test]
-async fn an_idle_server_stops_within_ten_seconds() {
+async fn a_server_that_provisions_waits_for_its_broker() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let port = free_port().to_string();
+    let mut settings = settings_for(&app);
+    settings.insert("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
+    settings.insert("PROVISION", "true".to_owned());
+    settings.insert("RUST_LOG", "info".to_owned());
+    let mut server = Program::start(&["serve"], &settings);
+    server.logs("the queue does not answer yet").await;
+
+    let broker = BTreeMap::from([("LOCAL_AWS_PORT", port)]);
+    let broker = Program::start(&["local-aws"], &broker);
+    let said = server.terminate_after("everything is up").await;
+
+    assert!(said.status.success(), "{}", said.err);
+    broker.terminate().await;
+}
+
+/// Where no redrive policy takes a bad message away, it comes back later and later.
+#[tokio::test]
+async fn a_bad_message_in_a_queue_without_a_redrive_policy_is_not_tried_all_the_time() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let create = app.sqs.create_queue().queue_name("plain");
+    let plain = create.send().await.unwrap().queue_url.unwrap();
+    let send = app.sqs.send_message().queue_url(&plain);
+    send.message_body("777:Nope:3").send().await.unwrap();
+    let mut settings = settings_for(&app);
+    settings.insert("UNDELIVERED_QUEUE_URL", plain);
+    let server = Program::start(&["serve"], &settings);
+    let attempts = || async {
+        let mut conn = app.pool.acquire().await.unwrap();
+        let count = "SELECT COUNT(*) FROM update_events WHERE event = 'refused'";
+        sqlx::query_scalar::<_, i64>(count)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    };
+    until("it was tried", || async { attempts().await > 0 }).await;
+
+    app.publish_line("3:Excelsa:9").await;
+    until("another is applied", || async {
+        app.stock_of(5).await == 209
+    })
+    .await;
+
+    let attempts = attempts().await;
+    assert!(attempts < 5, "{attempts} attempts");
+    server.terminate().await;
+}
+
+#[tokio::test]
+async fn no_queue_is_both_the_undelivered_and_the_dead_letter_queue() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.remove("DEAD_LETTER_QUEUE_URL");
+    let dead_letters = app.resources.dead_letter_queue_url.clone();
+    settings.insert("UNDELIVERED_QUEUE_URL", dead_letters);
+
+    let said = Program::start(&["serve"], &settings).end().await;
+    let check = Program::start(&["check"], &settings).end().await;
+
+    assert_eq!(said.status.code(), Some(1));
+    assert!(said.err.contains("UNDELIVERED_QUEUE_URL"), "{}", said.err);
+    assert!(
+        check.out.contains("BROKEN undelivered queue"),
+        "{}",
+        check.out
+    );
+}
+
+#[tokio::test]
+async fn an_idle_server_does_not_wait_for_its_long_poll_to_stop() {
     let app = TestApp::start(Kind::Fifo).await;
     let mut settings = settings_for(&app);
     settings.insert("LONG_POLL_WAIT_IN_SEC", "20".to_owned());
@@ -121,7 +193,7 @@ async fn an_idle_server_stops_within_ten_seconds() {
 
     assert!(said.status.success(), "{}", said.err);
     assert!(
-        since.elapsed() < Duration::from_secs(10),
+        since.elapsed() < Duration::from_secs(15),
         "{:?}",
         since.elapsed()
     );

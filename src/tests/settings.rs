@@ -290,11 +290,14 @@ async fn log_lines_are_json_if_asked_for() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(
-        lines.iter().all(|line| line["level"] == "INFO"),
-        "{}",
-        said.err
-    );
+    // What the database's driver finds slow on a slow machine is another matter.
+    let is_ours = |line: &&serde_json::Value| {
+        let target = line["target"].as_str();
+        target.is_some_and(|target| target.starts_with("beanstock"))
+    };
+    let mut ours = lines.iter().filter(is_ours).peekable();
+    assert!(ours.peek().is_some(), "{}", said.err);
+    assert!(ours.all(|line| line["level"] == "INFO"), "{}", said.err);
 }
 
 /// Sends a request as a proxy on this machine would, and gives the whole answer.
@@ -314,12 +317,7 @@ async fn a_proxy_that_is_trusted_tells_who_is_visiting() {
     settings.insert("TRUSTED_PROXIES", "127.0.0.0/8".to_owned());
     settings.insert("RUST_LOG", "beanstock=debug".to_owned());
     let mut server = Program::start(&["serve", "--only", "web"], &settings);
-    let log = server.logs("website is at http://127.0.0.1:").await;
-    let log = if log.ends_with('\n') {
-        log
-    } else {
-        server.logs("\n").await
-    };
+    let log = server.logs("everything is up").await;
     let address = log.split("website is at http://").nth(1).unwrap();
     let address = address.split_whitespace().next().unwrap().to_owned();
 

@@ -9,7 +9,6 @@ use beanstock::db::{self, Transaction};
 use beanstock::domain::SupplierId;
 use sqlx::{ConnectOptions as _, Executor as _};
 
-use crate::support::process::until_looking_every;
 use crate::support::{Kind, TestApp, server};
 
 const TEXTS: SupplierTexts<'_> = SupplierTexts {
@@ -155,19 +154,7 @@ async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
     // … the batch locks bean 5 and waits for bean 10 …
     let poller = app.poller();
     let polling = tokio::task::spawn(async move { poller.poll_once().await.unwrap() });
-    // The server refreshes this list only if nobody has read it for 100 ms.
-    let pause = Duration::from_millis(150);
-    until_looking_every(pause, "the batch waits for the lock", || async {
-        let mut conn = app.pool.acquire().await.unwrap();
-        let waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx \
-                       WHERE trx_state = 'LOCK WAIT'";
-        sqlx::query_scalar::<_, i64>(waiting)
-            .fetch_one(&mut *conn)
-            .await
-            .unwrap()
-            > 0
-    })
-    .await;
+    server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
     // … and now the heavy one wants bean 5.
     db::beans::lock_beans(&mut other, &[excelsa]).await.unwrap();
     other.rollback().await.unwrap();

@@ -14,6 +14,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
 
+use super::process::until_looking_every;
+
 /// Makes an empty database and gives the way to it.
 pub(crate) async fn new_database() -> MySqlConnectOptions {
     let server = server();
@@ -49,6 +51,27 @@ pub(crate) async fn cluster_member(folder: &Path) -> (PrivateDatabase, MySqlConn
     db::migrate(&pool).await.unwrap();
     pool.close().await;
     (database, admin)
+}
+
+/// Transactions on this database that are in a state.
+async fn transactions(pool: &Pool, in_state: &str) -> i64 {
+    let count = "SELECT COUNT(*) FROM information_schema.innodb_trx AS t \
+                 JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id \
+                 WHERE p.db = DATABASE() AND t.trx_state LIKE ?";
+    sqlx::query_scalar(count)
+        .bind(in_state)
+        .fetch_one(&mut *pool.acquire().await.unwrap())
+        .await
+        .unwrap()
+}
+
+/// Waits for it. The server refreshes its list only if nobody has read it for 100 ms.
+pub(crate) async fn until_transactions(pool: &Pool, in_state: &str, number: i64) {
+    let what = format!("{number} transactions in {in_state}");
+    until_looking_every(Duration::from_millis(150), &what, || async {
+        transactions(pool, in_state).await == number
+    })
+    .await;
 }
 
 fn server() -> &'static MySqlConnectOptions {

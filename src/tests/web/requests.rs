@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use beanstock::clock::SystemClock;
-use beanstock::db::{self, Pool, Transaction};
+use beanstock::db::{self, Transaction};
 use beanstock::domain::BeanId;
 use beanstock::local::database::{Durability, PrivateDatabase};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,30 +16,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{NEW_BEAN, changed};
-use crate::support::process::until_looking_every;
 use crate::support::site::{Answer, borrowed, form, with};
 use crate::support::{Site, server};
-
-/// Transactions on this database that are in a state.
-async fn transactions(pool: &Pool, in_state: &str) -> i64 {
-    let count = "SELECT COUNT(*) FROM information_schema.innodb_trx AS t \
-                 JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id \
-                 WHERE p.db = DATABASE() AND t.trx_state LIKE ?";
-    sqlx::query_scalar(count)
-        .bind(in_state)
-        .fetch_one(&mut *pool.acquire().await.unwrap())
-        .await
-        .unwrap()
-}
-
-/// Waits for it. The server refreshes its list only if nobody has read it for 100 ms.
-async fn until_transactions(pool: &Pool, in_state: &str, number: i64) {
-    let what = format!("{number} transactions in {in_state}");
-    until_looking_every(Duration::from_millis(150), &what, || async {
-        transactions(pool, in_state).await == number
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn what_a_visitor_sent_is_saved_though_they_leave() {
@@ -54,14 +32,14 @@ async fn what_a_visitor_sent_is_saved_though_they_leave() {
     let fields = borrowed(&fields);
     tokio::select! {
         _ = site.post("/bean-update", &fields) => panic!("the bean is locked"),
-        () = until_transactions(&site.pool, "LOCK WAIT", 1) => {}
+        () = server::until_transactions(&site.pool, "LOCK WAIT", 1) => {}
     }
     other.rollback().await.unwrap();
     site.tasks.close();
     site.tasks.wait().await;
 
     assert_eq!(site.movements_of(5).await[0].quantity_after, 190);
-    until_transactions(&site.pool, "%", 0).await;
+    server::until_transactions(&site.pool, "%", 0).await;
 }
 
 /// A form that says where it comes from.
