@@ -394,18 +394,23 @@ async fn secrets_manager(secret: String) -> String {
     url
 }
 
-async fn migrate_with_secret(database: &MySqlConnectOptions, secret: &str) -> Said {
-    let settings = BTreeMap::from([
+/// Secrets Manager has an endpoint of its own, before the one for all services.
+fn with_secret(database: &MySqlConnectOptions, url: String) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
         ("DATABASE_URL", database.to_url_lossy().to_string()),
         ("DATABASE_SECRET", "db".to_owned()),
         ("SQS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-        (
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-            secrets_manager(secret.to_owned()).await,
-        ),
-    ]);
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1".to_owned()),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url),
+        ("PORT", "0".to_owned()),
+    ])
+}
+
+async fn migrate_with_secret(database: &MySqlConnectOptions, secret: &str) -> Said {
+    let url = secrets_manager(secret.to_owned()).await;
+    let settings = with_secret(database, url);
     Program::start(&["migrate"], &settings).end().await
 }
 
@@ -458,19 +463,7 @@ async fn a_start_waits_for_secrets_manager_and_through_a_rotation() {
         .username("nobody")
         .password("wrong");
     let port = free_port();
-    let settings = BTreeMap::from([
-        ("DATABASE_URL", database.to_url_lossy().to_string()),
-        ("DATABASE_SECRET", "db".to_owned()),
-        ("SQS_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1".to_owned()),
-        (
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-            format!("http://127.0.0.1:{port}"),
-        ),
-        ("PORT", "0".to_owned()),
-    ]);
+    let settings = with_secret(&database, format!("http://127.0.0.1:{port}"));
     let mut program = Program::start(&["serve"], &settings);
     program.logs("reaching the database failed").await;
 
