@@ -302,6 +302,7 @@ async fn a_broker_outage_of_twenty_seconds_loses_nothing_that_was_accepted() {
     let broker = Broker::start(free_port(), &journal).await;
     let port = broker.port;
     let app = app.at(&broker.endpoint).await;
+    broker.endpoint.open();
     start_parts(&app);
     for _ in 0..20 {
         app.accept(&update(
@@ -323,11 +324,12 @@ async fn a_broker_outage_of_twenty_seconds_loses_nothing_that_was_accepted() {
         .await;
     }
     tokio::time::sleep(OUTAGE).await;
-    let _broker = Broker::start(port, &journal).await;
+    let broker = Broker::start(port, &journal).await;
     // What AWS does by itself: queues and topic are there again, with what was in them.
     beanstock::local::provision_at(&app.sdk, &Kind::Fifo.resources())
         .await
         .unwrap();
+    broker.endpoint.open();
 
     until("everything is applied", || async {
         app.stock_of(5).await == 220 && app.stock_of(10).await == 320
@@ -355,7 +357,6 @@ impl Broker {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let (soft, hard) = (stopping.clone(), stopping.clone());
         let endpoint = LocalAws::start(listener, Some(journal), &tasks, soft, hard).unwrap();
-        endpoint.open();
         Self {
             endpoint,
             port,
