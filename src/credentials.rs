@@ -206,13 +206,26 @@ fn sorted(is_final: bool, error: anyhow::Error) -> SignInError {
     }
 }
 
+/// What Secrets Manager answers when somebody has to act (its API Reference, `GetSecretValue` and
+/// "Common errors"); all else may pass.
+const REFUSALS: [&str; 10] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidClientTokenId",
+    "InvalidParameterException",
+    "InvalidRequestException",
+    "NotAuthorized",
+    "ResourceNotFoundException",
+    "UnrecognizedClientException",
+    "ValidationError",
+];
+
 async fn secret(id: &str, aws: &SdkConfig) -> Result<SignIn> {
     let client = app::secrets_manager_client(aws);
     let answer = client.get_secret_value().secret_id(id).send().await;
     let answer = answer.map_err(|error| {
-        let status = error.raw_response().map(|answer| answer.status().as_u16());
-        let is_busy = error.code() == Some("ThrottlingException");
-        let is_final = !is_busy && status.is_some_and(|status| (400..500).contains(&status));
+        let is_final = error.code().is_some_and(|code| REFUSALS.contains(&code));
         let error = anyhow!(error).context(format!(
             "reading DATABASE_SECRET {id}; the role needs secretsmanager:GetSecretValue on it"
         ));

@@ -57,7 +57,8 @@ pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
     let counts = db::update_lists::count_updates(&mut conn).await?;
     let oldest = counts.oldest_waiting;
     let unpublished = db::outbox::find_oldest_unpublished(&mut conn).await?;
-    let age = |since: Option<DateTime<Utc>>| since.map_or(0, |since| (now - since).num_seconds());
+    let age =
+        |since: Option<DateTime<Utc>>| since.map_or(0, |since| (now - since).num_seconds().max(0));
     Ok(Status {
         accepted: counts.accepted,
         applied: counts.applied,

@@ -93,8 +93,9 @@ pub enum AdoptError {
     InUse,
     /// The user has too few rights.
     #[error(
-        "this user may not rename the lab's tables, so nothing was renamed: sign in as one who \
-         has ALTER, DROP, CREATE and INSERT on this database, and run this again"
+        "this user may not rename the lab's tables and make ours, so nothing was renamed: sign in \
+         as one who has SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP and REFERENCES on this \
+         database, and run this again"
     )]
     Forbidden,
     /// The schema could not be looked at or brought up to date.
@@ -216,8 +217,11 @@ async fn move_aside(lock: &mut MigrationLock, places: [Place; 2]) -> Result<(), 
     let tables = LabTable::ALL.into_iter().zip(places);
     let to_move = tables.filter(|(_, place)| *place == Place::Own);
     let to_move: Vec<LabTable> = to_move.map(|(table, _)| table).collect();
-    let moved = lab::move_lab_tables(lock.connection(), &to_move).await;
-    moved.map_err(|error| match error.trouble() {
+    let moved = async {
+        lab::try_rights(lock.connection()).await?;
+        lab::move_lab_tables(lock.connection(), &to_move).await
+    };
+    moved.await.map_err(|error| match error.trouble() {
         Trouble::Conflict => AdoptError::InUse,
         _ if error.is_forbidden() => AdoptError::Forbidden,
         _ => error.into(),

@@ -1,6 +1,8 @@
 //! Waiting at the start until the database lets us in and has its schema: starting must not depend
 //! on who starts first.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 
@@ -12,9 +14,12 @@ use crate::poller::backoff;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
-/// So many times in a row the server may turn away credentials that were just read: while they are
-/// rotated, and for a moment after a role was allowed, the new ones are not yet known to it.
-const TURNED_AWAY_AT_MOST: u32 = 6;
+/// For so long the server may turn away credentials that were just read: while they are rotated, and
+/// for some seconds after a role was allowed, it does not know the new ones.
+const TURNED_AWAY_FOR_AT_MOST: Duration = Duration::from_mins(1);
+
+/// Servers shut out whoever tries too often.
+const PAUSE_AFTER_TURNED_AWAY: Duration = Duration::from_secs(2);
 
 /// A database that is to be opened, and its keys.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ impl Opening {
     pub(super) async fn wait(mut self, shutdown: &Shutdown) -> Result<()> {
         const WHAT: &str = "reaching the database";
         let mut streak = Streak::default();
-        let mut turned_away = 0;
+        let mut turned_away = None;
         let mut signed_in = false;
         loop {
             let error = match self.try_once(&mut signed_in).await {
@@ -54,15 +59,23 @@ impl Opening {
                 }
                 Err(error) => error,
             };
-            if matches!(&error, Closed::Reach(error) if error.is_access_denied()) {
-                turned_away += 1;
+            let denied = matches!(&error, Closed::Reach(error) if error.is_access_denied());
+            if denied {
+                turned_away.get_or_insert_with(Instant::now);
                 signed_in = false;
             }
             if self.is_final(&error, turned_away) {
                 return Err(error).with_context(|| unreachable_at(&self.settings));
             }
             let failures = streak.failed(WHAT, &error);
-            shutdown.sleep(backoff::before_probe(failures)).await;
+            let pause = backoff::before_probe(failures);
+            shutdown
+                .sleep(if denied {
+                    PAUSE_AFTER_TURNED_AWAY
+                } else {
+                    pause
+                })
+                .await;
         }
     }
 
@@ -80,11 +93,12 @@ impl Opening {
         Ok(())
     }
 
-    fn is_final(&self, error: &Closed, turned_away: u32) -> bool {
+    fn is_final(&self, error: &Closed, turned_away: Option<Instant>) -> bool {
         match error {
             Closed::SignIn(error) => matches!(error, SignInError::Refused(_)),
             Closed::Reach(error) if error.is_access_denied() => {
-                self.access == Credentials::Fixed || turned_away >= TURNED_AWAY_AT_MOST
+                let too_long = |since: Instant| since.elapsed() >= TURNED_AWAY_FOR_AT_MOST;
+                self.access == Credentials::Fixed || turned_away.is_some_and(too_long)
             }
             Closed::Reach(error) => error.is_refusal() || error.is_tls(),
             Closed::Migrate(error) => !error.is_silence(),

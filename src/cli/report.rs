@@ -11,7 +11,7 @@ use crate::audit::audit;
 use crate::check::{Line, Verdict, check_database, check_messaging};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::MessagingSettings;
-use crate::db::DbError;
+use crate::db::{self, DbError};
 use crate::messaging::ServiceError;
 use crate::messaging::sqs::{SqsQueue, find_url};
 use crate::status::{QueueStatus, Status, read_status};
@@ -20,6 +20,7 @@ use crate::status::{QueueStatus, Status, read_status};
 pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
     let messaging = &system.messaging;
     let pool = connect(&system.database, &messaging.aws).await?;
+    db::refuse_labs_tables(&mut *pool.acquire().await?).await?;
     let status = read_status(&pool, SystemClock.now()).await;
     let mut status = status.map_err(unmigrated)?;
     if messaging.names_resources() {

@@ -91,6 +91,7 @@ struct Queues {
     /// Told when something happened that may make a message visible.
     changed: Notify,
     stopping: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl LocalAws {
@@ -118,6 +119,7 @@ impl LocalAws {
             journal,
             changed: Notify::new(),
             stopping,
+            tasks: tasks.clone(),
         });
         let topics = RustackSns::new(
             SnsConfig {
@@ -395,7 +397,7 @@ impl Queues {
                 let first_id = message
                     .message_id
                     .as_deref()
-                    .and_then(|id| journal.first_id(id));
+                    .and_then(|id| journal.received(id));
                 message.message_id = first_id.or(message.message_id.take());
             }
         }
@@ -455,16 +457,29 @@ impl Queues {
         }
     }
 
-    /// Creates a queue and sends it what an earlier run left for it.
-    async fn create(&self, input: CreateQueueInput) -> Result<impl Serialize + use<>, SqsError> {
+    /// Creates a queue and sends it what an earlier run left for it, all of it even if the client
+    /// does not wait for so long.
+    async fn create(
+        self: &Arc<Self>,
+        input: CreateQueueInput,
+    ) -> Result<impl Serialize + use<>, SqsError> {
         let name = input.queue_name.clone();
         let output = self.provider.create_queue(input).await?;
-        if let (Some(journal), Some(url)) = (&self.journal, &output.queue_url) {
-            for sent in journal.take_waiting(&name) {
-                self.send_again(journal, sent, url).await;
-            }
+        if let Some(url) = output.queue_url.clone() {
+            let filling = self.tasks.spawn(Arc::clone(self).fill(name, url));
+            filling
+                .await
+                .map_err(|error| SqsError::internal_error(error.to_string()))?;
         }
         Ok(output)
+    }
+
+    async fn fill(self: Arc<Self>, name: String, url: String) {
+        if let Some(journal) = &self.journal {
+            for sent in journal.take_waiting(&name) {
+                self.send_again(journal, sent, &url).await;
+            }
+        }
     }
 
     async fn send_again(&self, journal: &Journal, mut sent: Sent, url: &str) {

@@ -54,8 +54,8 @@ struct State {
     limit: u64,
     /// Whether the last line may have been cut short.
     torn: bool,
-    /// The ids of the messages that were not deleted yet, and the queues they were sent to.
-    live: HashMap<String, String>,
+    /// The ids of the messages that were not deleted yet.
+    live: HashMap<String, Live>,
     deleted: HashSet<String>,
     deleted_in_order: VecDeque<String>,
     /// From an earlier run, waiting for their queues.
@@ -64,15 +64,31 @@ struct State {
     first_ids: HashMap<String, String>,
 }
 
+/// A message that was not deleted yet.
+#[derive(Debug)]
+struct Live {
+    /// The queue it was sent to.
+    queue: String,
+    /// Whether it was ever received: from then on it may be in the dead-letter queue.
+    received: bool,
+}
+
+impl Live {
+    fn new(sent: &Sent) -> Self {
+        Self {
+            queue: sent.queue.clone(),
+            received: false,
+        }
+    }
+}
+
 impl Journal {
     /// Opens the journal and takes up what an earlier run left in it.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let left = read(path).with_context(|| format!("reading {}", path.display()))?;
         let file = rewrite(path, &left).with_context(|| format!("writing {}", path.display()))?;
         let mut waiting: HashMap<String, Vec<Sent>> = HashMap::new();
-        let live = left
-            .iter()
-            .map(|sent| (sent.id.clone(), sent.queue.clone()));
+        let live = left.iter().map(|sent| (sent.id.clone(), Live::new(sent)));
         let live = live.collect();
         for sent in left {
             waiting.entry(sent.queue.clone()).or_default().push(sent);
@@ -98,7 +114,7 @@ impl Journal {
         if state.deleted.contains(&sent.id) || state.live.contains_key(&sent.id) {
             return;
         }
-        state.live.insert(sent.id.clone(), sent.queue.clone());
+        state.live.insert(sent.id.clone(), Live::new(&sent));
         state.append(&Line::Sent(Box::new(sent)));
     }
 
@@ -110,13 +126,27 @@ impl Journal {
         state.rewrite_if_long();
     }
 
-    /// Notes that all messages of a queue were deleted. One that has moved to a dead-letter queue
-    /// counts as one of the queue it was sent to.
+    /// Notes that a message was received; gives the id under which it was first known.
+    pub(super) fn received(&self, id: &str) -> Option<String> {
+        let mut state = self.lock();
+        let first_id = state.first_ids.get(id).cloned();
+        let known = first_id.as_deref().unwrap_or(id);
+        if let Some(live) = state.live.get_mut(known) {
+            live.received = true;
+        }
+        first_id
+    }
+
+    /// Notes that all messages of a queue were deleted. Nobody tells which ones were there, and what
+    /// was received before may be in the dead-letter queue by now, so that comes back after a
+    /// restart: better twice than never.
     pub(super) fn purged(&self, queue: &str) {
         let mut state = self.lock();
         state.waiting.remove(queue);
-        let sent_to = |(id, sent_to): (&String, &String)| (sent_to == queue).then(|| id.clone());
-        let ids: Vec<String> = state.live.iter().filter_map(sent_to).collect();
+        let gone = |(id, live): (&String, &Live)| {
+            (live.queue == queue && !live.received).then(|| id.clone())
+        };
+        let ids: Vec<String> = state.live.iter().filter_map(gone).collect();
         for id in ids {
             state.delete(id);
         }
@@ -131,11 +161,6 @@ impl Journal {
     /// Notes that a message of an earlier run is known by a new id now.
     pub(super) fn resent(&self, first_id: String, id: String) {
         self.lock().first_ids.insert(id, first_id);
-    }
-
-    /// The id under which a message was first known.
-    pub(super) fn first_id(&self, id: &str) -> Option<String> {
-        self.lock().first_ids.get(id).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -167,11 +192,12 @@ impl State {
         }
     }
 
+    /// A message may be received and deleted before it is noted that it was sent.
     fn delete(&mut self, first_id: String) {
         if self.live.remove(&first_id).is_some() {
             self.append(&Line::Deleted(first_id.clone()));
-            self.remember_deleted(first_id);
         }
+        self.remember_deleted(first_id);
     }
 
     /// If it fails, the file stays as it is, which is right too.
@@ -223,14 +249,20 @@ fn read(path: &Path) -> Result<Vec<Sent>> {
 fn rewrite(path: &Path, sent: &[Sent]) -> Result<File> {
     let mut new: PathBuf = path.to_owned();
     new.set_extension("new");
-    let mut file = File::create(&new)?;
+    // What a run before may have left of it. The file stays open, so that no descriptor is needed
+    // once it is in its place.
+    drop(std::fs::remove_file(&new));
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .open(&new)?;
     for message in sent {
         serde_json::to_writer(&mut file, &Line::Sent(Box::new(message.clone())))?;
         file.write_all(b"\n")?;
     }
     file.sync_all()?;
     std::fs::rename(&new, path)?;
-    Ok(OpenOptions::new().append(true).open(path)?)
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -285,7 +317,7 @@ mod tests {
         let second = Journal::open(&path).unwrap();
         second.resent("a".to_owned(), "a2".to_owned());
 
-        assert_eq!(second.first_id("a2").as_deref(), Some("a"));
+        assert_eq!(second.received("a2").as_deref(), Some("a"));
         second.deleted("a2");
 
         assert!(left(&Journal::open(&path).unwrap()).is_empty());
@@ -302,12 +334,28 @@ mod tests {
             ..sent("b")
         };
         journal.sent(other);
+        journal.sent(sent("dead"));
+        journal.received("dead");
 
         journal.purged("other");
+        journal.purged("q");
 
         let next = Journal::open(&path).unwrap();
         assert!(next.take_waiting("other").is_empty());
-        assert_eq!(left(&next), ["a"]);
+        assert_eq!(left(&next), ["dead"], "it may be in the dead-letter queue");
+    }
+
+    /// Whoever receives it may be faster than whoever notes that it was sent.
+    #[test]
+    fn what_is_deleted_before_it_was_noted_stays_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path).unwrap();
+
+        journal.deleted("a");
+        journal.sent(sent("a"));
+
+        assert!(left(&Journal::open(&path).unwrap()).is_empty());
     }
 
     /// One message that nobody deletes must not keep all others in the file.

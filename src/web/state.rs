@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use sqlx::MySql;
@@ -35,6 +36,17 @@ pub struct AppState {
 pub(super) struct SharedPages {
     pub(super) beans: SharedRead<Result<Bytes, WebError>>,
     pub(super) beans_json: SharedRead<Result<Bytes, WebError>>,
+}
+
+/// How long a shared read may take: everybody who asks meanwhile waits for it.
+const READ_WITHIN: Duration = Duration::from_secs(8);
+
+/// Ends a shared read that gets no answer, so that those behind it have their turn.
+pub(super) async fn in_turn(
+    read: impl Future<Output = Result<Bytes, WebError>>,
+) -> Result<Bytes, WebError> {
+    let read = tokio::time::timeout(READ_WITHIN, read).await;
+    read.unwrap_or_else(|elapsed| Err(WebError::Unavailable(Arc::new(elapsed))))
 }
 
 impl AppState {

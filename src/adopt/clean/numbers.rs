@@ -18,6 +18,10 @@ pub(in crate::adopt) fn price(raw: Option<&str>) -> Cleaned<Decimal> {
     if amount.is_empty() {
         return zero("has no price");
     }
+    let amount = &without_separators(amount);
+    if amount.contains(',') {
+        return zero(&format!("price {} cannot be read", quote(&decoded)));
+    }
     match Price::parse(amount) {
         Ok(price) => return Cleaned::as_it_is(price.amount()),
         Err(InvalidPrice::OutOfRange) => {
@@ -25,7 +29,7 @@ pub(in crate::adopt) fn price(raw: Option<&str>) -> Cleaned<Decimal> {
         }
         Err(InvalidPrice::NotAnAmount) => {}
     }
-    let Some(exact) = number(&without_separators(amount)) else {
+    let Some(exact) = number(amount) else {
         return zero(&format!("price {} cannot be read", quote(&decoded)));
     };
     if exact < Decimal::ZERO {
@@ -59,8 +63,12 @@ fn without_dollars(text: &str) -> &str {
 fn without_separators(amount: &str) -> String {
     let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
     let mut groups = whole.trim_start_matches(['+', '-']).split(',');
-    let starts_short = groups.next().is_some_and(|first| first.len() <= 3);
-    if starts_short && groups.all(|three| three.len() == 3) && !fraction.contains(',') {
+    // `0,500` is a half, where commas are decimal points.
+    let starts = |first: &str| (1..=3).contains(&first.len()) && !first.starts_with('0');
+    if groups.next().is_some_and(starts)
+        && groups.all(|three| three.len() == 3)
+        && !fraction.contains(',')
+    {
         return amount.replace(',', "");
     }
     amount.to_owned()
@@ -83,6 +91,9 @@ pub(in crate::adopt) fn quantity(raw: Option<&str>) -> Cleaned<i64> {
     let typed = decoded.trim();
     if typed.starts_with('-') && number(typed).is_some_and(|bags| bags < Decimal::ZERO) {
         return zero(&format!("quantity {quoted} is negative"));
+    }
+    if typed.starts_with("0,") {
+        return zero(&format!("quantity {quoted} cannot be read"));
     }
     match whole_bags(typed) {
         Ok((bags, true)) => Cleaned::as_it_is(bags),
@@ -190,11 +201,6 @@ mod tests {
                 "price “1,800.505” is rounded to 1800.51".to_owned(),
             ),
             (
-                Some("1800,505"),
-                "0.00",
-                format!("price “1800,505” cannot be read, {corrected}"),
-            ),
-            (
                 Some("3.3000000000000003"),
                 "3.30",
                 "price “3.3000000000000003” is rounded to 3.30".to_owned(),
@@ -238,6 +244,16 @@ mod tests {
         }
     }
 
+    /// Where commas may be decimal points, nothing is guessed.
+    #[test]
+    fn commas_that_do_not_stand_between_thousands_are_not_read() {
+        for raw in ["0,500", ",100", "1800,505", "18,5", "1,80,000"] {
+            let cleaned = price(Some(raw));
+            assert_eq!(cleaned.value, Decimal::ZERO, "{raw}");
+            assert!(cleaned.notes.concat().contains("cannot be read"), "{raw}");
+        }
+    }
+
     #[test]
     fn quantities_become_whole_bags() {
         for (raw, bags, note) in [
@@ -257,6 +273,7 @@ mod tests {
             (Some(" "), 0, "has no quantity"),
             (Some("many"), 0, "quantity “many” cannot be read"),
             (Some("1,5"), 0, "quantity “1,5” cannot be read"),
+            (Some("0,500"), 0, "quantity “0,500” cannot be read"),
             (Some("-4"), 0, "quantity “-4” is negative"),
             (Some("-1,000"), 0, "quantity “-1,000” is negative"),
             (Some("-0.5"), 0, "quantity “-0.5” is negative"),

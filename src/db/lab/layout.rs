@@ -81,7 +81,9 @@ impl Layout {
             Some(_) => one.on == table.name_at(place) && !is_labs(&one.name),
             None => one.on == table.name(),
         });
-        found.collect()
+        let mut found: Vec<&Dependent> = found.collect();
+        found.sort_by_key(|one| (&one.name, &one.foreign_key));
+        found
     }
 
     /// Whether our table of that name is there.
@@ -191,20 +193,19 @@ async fn list_dependents(conn: &mut MySqlConnection) -> DbResult<Vec<Dependent>>
             CAST(TABLE_NAME AS CHAR) AS "name!: String",
             CAST(CONSTRAINT_NAME AS CHAR) AS "foreign_key: String"
         FROM information_schema.KEY_COLUMN_USAGE
-        WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL
+        WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_SCHEMA = DATABASE()
         UNION
         SELECT 'suppliers', CAST(TABLE_NAME AS CHAR), NULL
         FROM information_schema.VIEWS
         WHERE
             TABLE_SCHEMA = DATABASE()
-            AND LOCATE(CONCAT('`', DATABASE(), '`.`suppliers`'), VIEW_DEFINITION) > 0
+            AND LOCATE(CONCAT('`', REPLACE(DATABASE(), '`', '``'), '`.`suppliers`'), VIEW_DEFINITION) > 0
         UNION
         SELECT 'beans', CAST(TABLE_NAME AS CHAR), NULL
         FROM information_schema.VIEWS
         WHERE
             TABLE_SCHEMA = DATABASE()
-            AND LOCATE(CONCAT('`', DATABASE(), '`.`beans`'), VIEW_DEFINITION) > 0
-        ORDER BY 1, 2, 3
+            AND LOCATE(CONCAT('`', REPLACE(DATABASE(), '`', '``'), '`.`beans`'), VIEW_DEFINITION) > 0
         "#
     )
     .fetch_all(conn)

@@ -212,6 +212,15 @@ async fn views_and_foreign_keys_of_others_are_told() {
     found
         .execute("CREATE VIEW cheap AS SELECT id FROM beans WHERE price < 5")
         .await;
+    // The renaming must not change the order of the sentences, or the plan would seem changed.
+    found
+        .execute(
+            "CREATE TABLE visits (supplier INT, FOREIGN KEY (supplier) REFERENCES suppliers (id))",
+        )
+        .await;
+    found
+        .execute("CREATE VIEW active AS SELECT id FROM suppliers")
+        .await;
 
     let preview = found.run(&["adopt", "--dry-run"]).await;
     let said = found.run(&["adopt"]).await;
