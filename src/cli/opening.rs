@@ -60,22 +60,18 @@ impl Opening {
                 Err(error) => error,
             };
             let denied = matches!(&error, Closed::Reach(error) if error.is_access_denied());
-            if denied {
-                turned_away.get_or_insert_with(Instant::now);
-                signed_in = false;
-            }
+            turned_away = denied.then(|| turned_away.unwrap_or_else(Instant::now));
+            signed_in &= !denied;
             if self.is_final(&error, turned_away) {
                 return Err(error).with_context(|| unreachable_at(&self.settings));
             }
             let failures = streak.failed(WHAT, &error);
-            let pause = backoff::before_probe(failures);
-            shutdown
-                .sleep(if denied {
-                    PAUSE_AFTER_TURNED_AWAY
-                } else {
-                    pause
-                })
-                .await;
+            let pause = if denied {
+                PAUSE_AFTER_TURNED_AWAY
+            } else {
+                backoff::before_probe(failures)
+            };
+            shutdown.sleep(pause).await;
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::{AwsSettings, parse};
+use crate::messaging::sqs::is_same;
 
 /// Where the queue and the topic are.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,22 +60,17 @@ impl MessagingSettings {
     /// # Errors
     /// Two settings name the same queue.
     pub fn check(&self) -> Result<()> {
-        let name = |url: &str| {
-            url.trim_end_matches('/')
-                .rsplit('/')
-                .next()
-                .map(str::to_owned)
-        };
-        let named: Vec<(&str, Option<String>)> = [
+        let named: Vec<(&str, &str)> = [
             ("QUEUE_URL", self.queue()),
             ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue()),
             ("UNDELIVERED_QUEUE_URL", self.undelivered_queue()),
         ]
         .into_iter()
-        .filter_map(|(variable, url)| Some((variable, name(url?))))
+        .filter_map(|(variable, url)| Some((variable, url?)))
         .collect();
-        for (position, (variable, name)) in named.iter().enumerate() {
-            if let Some((other, _)) = named[..position].iter().find(|(_, other)| other == name) {
+        for (position, (variable, url)) in named.iter().enumerate() {
+            let mut before = named[..position].iter();
+            if let Some((other, _)) = before.find(|(_, other)| is_same(other, url)) {
                 bail!(
                     "{other} and {variable} name the same queue, but they have different jobs; \
                      `beanstock provision` prints which is which"

@@ -183,7 +183,9 @@ impl State {
     }
 
     fn remember_deleted(&mut self, id: String) {
-        self.deleted.insert(id.clone());
+        if !self.deleted.insert(id.clone()) {
+            return;
+        }
         self.deleted_in_order.push_back(id);
         if self.deleted_in_order.len() > REMEMBERED_DELETES
             && let Some(oldest) = self.deleted_in_order.pop_front()

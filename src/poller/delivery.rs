@@ -92,7 +92,7 @@ pub async fn delete<Q: UpdateQueue>(queue: &Q, mut receipts: Vec<&str>) {
         match (receipts.is_empty(), delays.next()) {
             (true, _) => {}
             (false, Some(delay)) => tokio::time::sleep(delay).await,
-            (false, None) => return log_undeleted(&receipts, "no answer"),
+            (false, None) => return log_undeleted(&receipts, "tried several times"),
         }
     }
 }

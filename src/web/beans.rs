@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::WebError;
 use super::page::{HTML, Notice, Page, filters};
-use super::state::{AppState, in_turn};
+use super::state::{AppState, READ_WITHIN, in_turn};
 use super::{bean_page, legacy_json, paths};
 use crate::db;
 use crate::db::beans::Bean;
@@ -68,7 +68,7 @@ async fn list_beans(State(state): State<AppState>, uri: Uri) -> Result<Response,
     let html = state
         .shared
         .beans
-        .get(async || in_turn(render_page(&state)).await)
+        .get(async || in_turn(READ_WITHIN, render_page(&state)).await)
         .await?;
     Ok(([(CONTENT_TYPE, HTML)], html).into_response())
 }

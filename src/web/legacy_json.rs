@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use super::error::WebError;
-use super::state::{AppState, in_turn};
+use super::state::{AppState, READ_WITHIN, in_turn};
 use crate::db;
 use crate::db::beans::Bean;
 
@@ -61,7 +61,7 @@ pub(super) async fn list_beans_json(State(state): State<AppState>) -> Result<Res
     let json = state
         .shared
         .beans_json
-        .get(async || in_turn(render(&state)).await)
+        .get(async || in_turn(READ_WITHIN, render(&state)).await)
         .await?;
     Ok((HEADERS, [(CACHE_CONTROL, "no-cache")], json).into_response())
 }

@@ -39,13 +39,14 @@ pub(super) struct SharedPages {
 }
 
 /// How long a shared read may take: everybody who asks meanwhile waits for it.
-const READ_WITHIN: Duration = Duration::from_secs(8);
+pub(super) const READ_WITHIN: Duration = Duration::from_secs(8);
 
 /// Ends a shared read that gets no answer, so that those behind it have their turn.
 pub(super) async fn in_turn(
+    limit: Duration,
     read: impl Future<Output = Result<Bytes, WebError>>,
 ) -> Result<Bytes, WebError> {
-    let read = tokio::time::timeout(READ_WITHIN, read).await;
+    let read = tokio::time::timeout(limit, read).await;
     read.unwrap_or_else(|elapsed| Err(WebError::Unavailable(Arc::new(elapsed))))
 }
 
@@ -76,5 +77,22 @@ impl AppState {
     /// Borrows a connection to read with.
     pub(super) async fn connection(&self) -> Result<PoolConnection<MySql>, WebError> {
         Ok(self.pool.acquire().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shared_read_without_an_answer_makes_room_for_the_next() {
+        let pages = SharedPages::default();
+        let silent = async || in_turn(Duration::from_millis(1), std::future::pending()).await;
+
+        let first = pages.beans.get(silent).await;
+        let second = pages.beans.get(async || Ok(Bytes::from("beans"))).await;
+
+        assert!(matches!(first, Err(WebError::Unavailable(_))));
+        assert_eq!(second.unwrap(), "beans");
     }
 }
