@@ -14,13 +14,15 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AwsSettings, MessagingSettings};
-use crate::db::Pool;
-use crate::dead_letters::Collector;
+use crate::db::{self, Pool};
+use crate::dead_letters::{Collector, Rules};
 use crate::messaging::ServiceError;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
+use crate::messaging::wire::Decoder;
 use crate::outbox::Relay;
 use crate::poller::{Poller, PollerSettings};
+use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
 use crate::web;
 
@@ -54,11 +56,12 @@ pub struct App {
     /// Told when this process accepts an update, so that its relay need not wait.
     pub accepted: Arc<Notify>,
     /// What `/readyz` waits for.
-    pub readiness: web::Readiness,
+    pub readiness: Readiness,
 }
 
-/// The name under which [`App::start_messaging`] reports to `/readyz`.
-const QUEUE: &str = "queue";
+/// How often the database is asked whether it takes writes. Failing for a minute is told, so a few
+/// seconds do.
+const LOOK_AT_DATABASE_EVERY: Duration = Duration::from_secs(5);
 
 impl App {
     /// Uses a database and the machine's clock.
@@ -68,7 +71,16 @@ impl App {
             clock: Arc::new(SystemClock),
             shutdown,
             accepted: Arc::default(),
-            readiness: web::Readiness::default(),
+            readiness: Readiness::default(),
+        }
+    }
+
+    /// Has `/readyz` tell of the queue and the database once they have been away for longer.
+    #[must_use]
+    pub fn tolerating(self, tolerance: Duration) -> Self {
+        Self {
+            readiness: Readiness::tolerating(tolerance),
+            ..self
         }
     }
 
@@ -88,9 +100,21 @@ impl App {
             self.shutdown.tasks.clone(),
         )
         .behind(front);
+        self.watch_database();
         let stop = self.shutdown.soft.clone().cancelled_owned();
         let serving = web::serve(listener, state, web::HEADERS_WITHIN, stop);
         self.shutdown.tasks.spawn(serving);
+    }
+
+    /// Notes for `/readyz` whether the database takes writes.
+    fn watch_database(&self) {
+        let app = self.clone();
+        self.shutdown.tasks.spawn(async move {
+            while app.shutdown.sleep(LOOK_AT_DATABASE_EVERY).await {
+                let takes_writes = db::takes_writes(&app.pool).await;
+                app.readiness.note(DATABASE, takes_writes.unwrap_or(false));
+            }
+        });
     }
 
     /// Starts the chosen parts that work with the queue and the topic.
@@ -108,15 +132,15 @@ impl App {
         }
         let Some(url) = settings.queue() else {
             tracing::warn!("neither QUEUE_URL nor SQS_ENDPOINT is set, so nothing is polled");
-            self.readiness.set(QUEUE, true);
+            self.readiness.is_up(QUEUE);
             return Ok(());
         };
         let sqs = sqs_client(&aws.sqs, settings.wait());
         let queue = SqsQueue::new(sqs.clone(), url.to_owned(), settings.visibility());
         let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
         if parts.contains(&Part::Collector) && settings.collect_dead_letters {
-            let arn = redrive.as_ref().map(|r| r.dead_letter_queue_arn.as_str());
-            self.start_collector(settings, sqs.clone(), arn).await?;
+            self.start_collector(settings, sqs.clone(), redrive.as_ref())
+                .await?;
         }
         if parts.contains(&Part::Poller) {
             self.start_pollers(settings, queue, redrive, settings.pollers);
@@ -126,7 +150,7 @@ impl App {
                 self.start_pollers(settings, queue, redrive, 1);
             }
         }
-        self.readiness.set(QUEUE, true);
+        self.readiness.is_up(QUEUE);
         Ok(())
     }
 
@@ -154,8 +178,9 @@ impl App {
         &self,
         settings: &MessagingSettings,
         sqs: aws_sdk_sqs::Client,
-        arn: Option<&str>,
+        redrive: Option<&Redrive>,
     ) -> Result<()> {
+        let arn = redrive.map(|redrive| redrive.dead_letter_queue_arn.as_str());
         let url = match (settings.dead_letter_queue(), arn) {
             (Some(url), _) => url.to_owned(),
             (None, Some(arn)) => {
@@ -178,7 +203,10 @@ impl App {
         let collector = Collector::new(
             SqsQueue::new(sqs, url, settings.visibility()),
             self.pool.clone(),
-            Arc::clone(&self.clock),
+            Rules {
+                decoder: Decoder::new(&settings.topics()),
+                max_receive_count: redrive.map(|redrive| redrive.max_receive_count),
+            },
             settings.wait(),
             self.shutdown.clone(),
         );
@@ -200,7 +228,7 @@ impl App {
         let poller = Poller::new(
             queue,
             self.pool.clone(),
-            Arc::clone(&self.clock),
+            Decoder::new(&settings.topics()),
             PollerSettings {
                 pollers: pollers.into(),
                 wait: settings.wait(),
@@ -209,7 +237,7 @@ impl App {
             },
             self.shutdown.clone(),
         );
-        Arc::new(poller).start();
+        Arc::new(poller.reporting_to(self.readiness.clone())).start();
     }
 }
 
@@ -228,7 +256,7 @@ where
                     tracing::warn!(%error, "the queue does not answer yet; trying again");
                 }
                 failures += 1;
-                let delay = crate::poller::backoff::after_failed_receive(failures);
+                let delay = crate::backoff::after_failed_receive(failures);
                 anyhow::ensure!(
                     shutdown.sleep(delay).await,
                     "stopped while waiting for the queue"

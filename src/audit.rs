@@ -4,6 +4,7 @@
 //! between two checks cannot cause a false alarm: every check is one statement.
 
 use serde::Serialize;
+use sqlx::MySqlConnection;
 
 use crate::db::{DbResult, Pool, audit};
 
@@ -12,15 +13,24 @@ use crate::db::{DbResult, Pool, audit};
 pub struct Finding {
     /// What must always be true.
     pub invariant: &'static str,
-    /// The rows for which it is not, in words; at most fifty.
+    /// The rows for which it is not, in words: fifty, and whether there are more.
     pub broken_by: Vec<String>,
 }
 
 /// Checks every invariant. The books are right if no finding names a row.
 pub async fn audit(pool: &Pool) -> DbResult<Vec<Finding>> {
     let mut conn = pool.acquire().await?;
-    let conn = &mut *conn;
-    let bean_at = |(bean, sequence): (i64, i64)| format!("bean {bean}, movement {sequence}");
+    let mut findings = audit_stock(&mut conn).await?;
+    findings.extend(audit_updates(&mut conn).await?);
+    Ok(findings)
+}
+
+fn bean_at((bean, sequence): (i64, i64)) -> String {
+    format!("bean {bean}, movement {sequence}")
+}
+
+/// Whether stock is explained.
+async fn audit_stock(conn: &mut MySqlConnection) -> DbResult<Vec<Finding>> {
     Ok(vec![
         finding(
             "stock is the sum of its movements",
@@ -39,8 +49,14 @@ pub async fn audit(pool: &Pool) -> DbResult<Vec<Finding>> {
                 format!("bean {bean} expects {expected}, newest is {newest}")
             },
         ),
+    ])
+}
+
+/// Whether every update counts once and none is lost.
+async fn audit_updates(conn: &mut MySqlConnection) -> DbResult<Vec<Finding>> {
+    Ok(vec![
         finding(
-            "an update has exactly one end",
+            "an update has one end, and it stays",
             audit::disagreeing_ends(conn).await?,
             |(id, state, outcome)| format!("update {id} is {state}, its inbox row says {outcome}"),
         ),
@@ -65,16 +81,31 @@ pub async fn audit(pool: &Pool) -> DbResult<Vec<Finding>> {
             |(id, state)| format!("update {id} is {state} and will not be published again"),
         ),
         finding(
-            "every dead-lettered update can be looked into",
-            audit::missing_dead_letters(conn).await?,
+            "what was given up has one open letter, and nothing else has",
+            audit::mismatched_letters(conn).await?,
+            |(id, state)| format!("update {id} is {state}"),
+        ),
+        finding(
+            "a letter that a message closed had its one effect",
+            audit::closed_without_effect(conn).await?,
+            |(id, state)| format!("update {id} is {state}"),
+        ),
+        finding(
+            "every update is known by an id of its supplier's",
+            audit::unkeyed_updates(conn).await?,
             |id| format!("update {id}"),
         ),
     ])
 }
 
 fn finding<T>(invariant: &'static str, rows: Vec<T>, describe: impl Fn(T) -> String) -> Finding {
+    let is_cut = rows.len() > audit::SHOWN;
+    let mut broken_by: Vec<String> = rows.into_iter().take(audit::SHOWN).map(describe).collect();
+    if is_cut {
+        broken_by.push("and more".to_owned());
+    }
     Finding {
         invariant,
-        broken_by: rows.into_iter().map(describe).collect(),
+        broken_by,
     }
 }

@@ -1,15 +1,18 @@
 //! The café's list of suppliers and beans, as staff change it: one transaction each.
 //!
-//! Stock is never set here without a movement that says why.
+//! Stock is never set here without a movement that says why. A form that is sent twice has one effect,
+//! and one that was filled in from what has changed meanwhile has none.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::db::beans::{BeanTexts, LockedBean};
+use crate::db::beans::{Bean, BeanTexts, LockedBean};
 use crate::db::movements::Movement;
-use crate::db::suppliers::SupplierTexts;
-use crate::db::{self, DbError, Pool, Transaction, Trouble};
-use crate::domain::{BeanId, MAX_STOCK, MovementKind, Stock, SupplierId};
+use crate::db::suppliers::{Supplier, SupplierTexts};
+use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
+use crate::domain::{BeanId, BeanType, MAX_STOCK, MovementKind, Stock, SupplierId};
 
 /// Why a change of the list was refused.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +32,91 @@ pub enum CatalogueError {
     /// The stock moved while somebody was editing; this is what it is now.
     #[error("the stock changed to {0} in the meantime")]
     StockChanged(i64),
+    /// The supplier or bean was changed while somebody was editing it.
+    #[error("it was changed in the meantime")]
+    ChangedMeanwhile,
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// A form that adds something, known again if it is sent twice.
+#[derive(Debug, Clone, Copy)]
+pub struct Submission {
+    id: [u8; 32],
+    /// Whether the form had a key of its own. Forms of the lab's clients have none, and the same content
+    /// is the same form to us only for a while.
+    has_key: bool,
+}
+
+/// How long the same content without a key is taken for the same form: longer than any double click
+/// or repeat of a proxy, shorter than anybody needs to remove a supplier and add it again.
+const SAME_CONTENT_FOR: TimeDelta = TimeDelta::minutes(10);
+
+impl Submission {
+    /// The form with this key, empty if it has none, and what was typed into it.
+    pub fn new(key: &str, content: &[&str]) -> Self {
+        Self {
+            id: digest(&[&[key], content].concat()),
+            has_key: !key.is_empty(),
+        }
+    }
+}
+
+/// What a supplier or bean said when a form was filled in from it: 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(String);
+
+impl Version {
+    /// The version that a form says it was filled in from.
+    pub fn seen(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The version of a bean's texts; its stock is no part of it.
+    pub fn of_bean(bean: &Bean) -> Self {
+        Self::of(&[
+            &bean.supplier.to_string(),
+            &bean.bean_type,
+            &bean.product_name,
+            &bean.price.normalize().to_string(),
+            &bean.description,
+        ])
+    }
+
+    /// The version of a supplier's texts.
+    pub fn of_supplier(supplier: &Supplier) -> Self {
+        Self::of(&[
+            &supplier.name,
+            &supplier.address,
+            &supplier.city,
+            &supplier.state,
+            &supplier.email,
+            &supplier.phone,
+        ])
+    }
+
+    fn of(texts: &[&str]) -> Self {
+        let digest = digest(texts);
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        Self(Uuid::from_bytes(half).simple().to_string())
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn digest(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
 }
 
 /// A correction of a bean's stock.
@@ -45,29 +130,86 @@ pub struct Correction<'a> {
     pub reason: &'a str,
 }
 
-/// Adds a supplier.
+/// Adds a supplier, unless the same form has added it before.
 pub async fn add_supplier(
     pool: &Pool,
     clock: &dyn Clock,
     texts: SupplierTexts<'_>,
+    submission: Option<&Submission>,
 ) -> Result<SupplierId, CatalogueError> {
+    let now = clock.now();
     let mut tx = Transaction::begin(pool).await?;
-    let id = db::suppliers::insert_supplier(&mut tx, texts, clock.now()).await?;
+    if let Some(earlier) = claim(&mut tx, submission, now).await? {
+        let earlier = SupplierId(earlier);
+        if db::suppliers::find_supplier(&mut tx, earlier)
+            .await?
+            .is_some()
+        {
+            tx.rollback().await?;
+            return Ok(earlier);
+        }
+    }
+    let id = db::suppliers::insert_supplier(&mut tx, texts, now).await?;
+    settle(&mut tx, submission, id.0, now).await?;
     tx.commit().await?;
     Ok(id)
 }
 
-/// Replaces a supplier's texts.
+/// Makes a form this transaction's own; gives what it has added before.
+async fn claim(
+    tx: &mut Transaction,
+    submission: Option<&Submission>,
+    now: DateTime<Utc>,
+) -> DbResult<Option<i64>> {
+    let Some(submission) = submission else {
+        return Ok(None);
+    };
+    match db::submissions::insert_submission(tx, &submission.id, now).await {
+        Err(error) if error.trouble() == Trouble::Duplicate => {}
+        claimed => return claimed.map(|()| None),
+    }
+    let earlier = db::submissions::find_submission(tx, &submission.id).await?;
+    let counts = |at: DateTime<Utc>| submission.has_key || now - at < SAME_CONTENT_FOR;
+    let earlier = earlier.filter(|earlier| counts(earlier.created_at));
+    Ok(earlier.map(|earlier| earlier.result))
+}
+
+async fn settle(
+    tx: &mut Transaction,
+    submission: Option<&Submission>,
+    result: i64,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    match submission {
+        Some(submission) => db::submissions::set_result(tx, &submission.id, result, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Replaces a supplier's texts, if they are still what was `seen`.
 pub async fn change_supplier(
     pool: &Pool,
     clock: &dyn Clock,
     id: SupplierId,
     texts: SupplierTexts<'_>,
+    seen: Option<&Version>,
 ) -> Result<(), CatalogueError> {
     let mut tx = Transaction::begin(pool).await?;
-    let found = db::suppliers::set_supplier_texts(&mut tx, id, texts, clock.now()).await?;
+    db::suppliers::lock_supplier(&mut tx, id).await?;
+    let refused = match db::suppliers::find_supplier(&mut tx, id).await? {
+        None => Some(CatalogueError::NotFound),
+        Some(now) if seen.is_some_and(|seen| *seen != Version::of_supplier(&now)) => {
+            Some(CatalogueError::ChangedMeanwhile)
+        }
+        Some(_) => None,
+    };
+    if let Some(error) = refused {
+        tx.rollback().await?;
+        return Err(error);
+    }
+    db::suppliers::set_supplier_texts(&mut tx, id, texts, clock.now()).await?;
     tx.commit().await?;
-    found.then_some(()).ok_or(CatalogueError::NotFound)
+    Ok(())
 }
 
 /// Takes a supplier off the list, unless it has beans there.
@@ -97,19 +239,28 @@ pub async fn remove_supplier(
     Ok(())
 }
 
-/// Adds a bean; what is there of it already becomes its opening movement.
+/// Adds a bean, unless the same form has added it before; what is there of it already becomes its
+/// opening movement.
 pub async fn add_bean(
     pool: &Pool,
     clock: &dyn Clock,
     texts: BeanTexts<'_>,
     opening_stock: i64,
+    submission: Option<&Submission>,
 ) -> Result<BeanId, CatalogueError> {
     debug_assert!((0..=MAX_STOCK).contains(&opening_stock), "parsed before");
     let now = clock.now();
     let mut tx = Transaction::begin(pool).await?;
-    if !db::suppliers::lock_supplier(&mut tx, texts.supplier).await? {
+    if let Some(earlier) = claim(&mut tx, submission, now).await? {
+        let earlier = BeanId(earlier);
+        if db::beans::find_bean(&mut tx, earlier).await?.is_some() {
+            tx.rollback().await?;
+            return Ok(earlier);
+        }
+    }
+    if let Some(error) = refuse_type(&mut tx, texts, None).await? {
         tx.rollback().await?;
-        return Err(CatalogueError::UnknownSupplier);
+        return Err(error);
     }
     let id = match db::beans::insert_bean(&mut tx, texts, now).await {
         Ok(id) => id,
@@ -125,57 +276,88 @@ pub async fn add_bean(
         },
         last_movement: 0,
     };
-    move_stock(
-        &mut tx,
-        empty,
-        MovementKind::Opening,
-        opening_stock,
-        None,
-        now,
-    )
-    .await?;
+    move_stock(&mut tx, empty, MovementKind::Opening, opening_stock, None).await?;
+    settle(&mut tx, submission, id.0, now).await?;
     tx.commit().await?;
     Ok(id)
 }
 
-/// Replaces a bean's texts and price and, if a correction is given, its stock, with a movement.
+/// Why a supplier cannot have a bean of that type: it is not there, or another bean of it has a type
+/// that means the same. Locks the supplier, so that the answer stays true.
+async fn refuse_type(
+    tx: &mut Transaction,
+    texts: BeanTexts<'_>,
+    own: Option<BeanId>,
+) -> DbResult<Option<CatalogueError>> {
+    if !db::suppliers::lock_supplier(tx, texts.supplier).await? {
+        return Ok(Some(CatalogueError::UnknownSupplier));
+    }
+    let mut offers = db::beans::find_offers(tx, &[texts.supplier]).await?;
+    let beans = offers.remove(&texts.supplier).map(|offer| offer.beans);
+    let key = texts.bean_type.key();
+    let is_taken = beans
+        .unwrap_or_default()
+        .into_iter()
+        .any(|(id, bean_type)| Some(id) != own && BeanType::stored(bean_type).key() == key);
+    Ok(is_taken.then_some(CatalogueError::DuplicateType))
+}
+
+/// Replaces a bean's texts and price, if they are still what was `seen`, and, if a correction is given,
+/// its stock, with a movement.
 pub async fn change_bean(
     pool: &Pool,
     clock: &dyn Clock,
     id: BeanId,
     texts: BeanTexts<'_>,
     correction: Option<Correction<'_>>,
+    seen: Option<&Version>,
 ) -> Result<(), CatalogueError> {
-    let now = clock.now();
     let mut tx = Transaction::begin(pool).await?;
-    let Some(bean) = db::beans::lock_beans(&mut tx, &[id]).await?.pop() else {
+    let locked = db::beans::lock_beans(&mut tx, &[id]).await?.pop();
+    let found = db::beans::find_bean(&mut tx, id).await?;
+    let (Some(locked), Some(before)) = (locked, found) else {
         tx.rollback().await?;
         return Err(CatalogueError::NotFound);
     };
-    if !db::suppliers::lock_supplier(&mut tx, texts.supplier).await? {
+    if let Some(error) = refuse_change(&mut tx, &before, texts, correction, seen).await? {
         tx.rollback().await?;
-        return Err(CatalogueError::UnknownSupplier);
+        return Err(error);
     }
-    if let Err(error) = db::beans::set_bean_texts(&mut tx, id, texts, now).await {
+    // A type that stays as it is keeps its key, which a twin may have given a form of its own.
+    let new_key = is_retyped(&before, texts).then(|| texts.bean_type.key());
+    let saved = db::beans::set_bean_texts(&mut tx, id, texts, new_key.as_deref(), clock.now());
+    if let Err(error) = saved.await {
         return Err(duplicate_type(tx, error).await);
     }
     if let Some(Correction { from, to, reason }) = correction {
-        if bean.stock.quantity != from {
-            tx.rollback().await?;
-            return Err(CatalogueError::StockChanged(bean.stock.quantity));
-        }
-        move_stock(
-            &mut tx,
-            bean,
-            MovementKind::Correction,
-            to - from,
-            Some(reason),
-            now,
-        )
-        .await?;
+        let kind = MovementKind::Correction;
+        move_stock(&mut tx, locked, kind, to - from, Some(reason)).await?;
     }
     tx.commit().await?;
     Ok(())
+}
+
+fn is_retyped(before: &Bean, texts: BeanTexts<'_>) -> bool {
+    before.supplier != texts.supplier || before.bean_type != texts.bean_type.as_str()
+}
+
+async fn refuse_change(
+    tx: &mut Transaction,
+    before: &Bean,
+    texts: BeanTexts<'_>,
+    correction: Option<Correction<'_>>,
+    seen: Option<&Version>,
+) -> DbResult<Option<CatalogueError>> {
+    if seen.is_some_and(|seen| *seen != Version::of_bean(before)) {
+        return Ok(Some(CatalogueError::ChangedMeanwhile));
+    }
+    if correction.is_some_and(|correction| correction.from != before.quantity) {
+        return Ok(Some(CatalogueError::StockChanged(before.quantity)));
+    }
+    if is_retyped(before, texts) {
+        return refuse_type(tx, texts, Some(before.id)).await;
+    }
+    Ok(None)
 }
 
 /// Takes a bean off the list; bags still there leave with a movement.
@@ -188,22 +370,23 @@ pub async fn remove_bean(pool: &Pool, clock: &dyn Clock, id: BeanId) -> Result<(
     };
     if bean.stock.quantity > 0 {
         let change_by = -bean.stock.quantity;
-        move_stock(&mut tx, bean, MovementKind::Removal, change_by, None, now).await?;
+        move_stock(&mut tx, bean, MovementKind::Removal, change_by, None).await?;
     }
     db::beans::set_bean_removed(&mut tx, id, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Moves the stock of one bean that the transaction has locked (or has just inserted).
+/// Moves the stock of one bean that the transaction has locked (or has just inserted). Movements take
+/// the database's time, because instances' clocks differ.
 async fn move_stock(
     tx: &mut Transaction,
     bean: LockedBean,
     kind: MovementKind,
     change_by: i64,
     reason: Option<&str>,
-    now: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    let now = db::server::tell_time(tx).await?;
     let mut moved = bean;
     moved.last_movement += 1;
     moved.stock.quantity += change_by;

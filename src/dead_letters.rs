@@ -4,47 +4,50 @@
 //! does not. A message is deleted from the dead-letter queue only after its row is committed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
-use crate::clock::Clock;
-use crate::db::dead_letters::{DeadLetter, LastRefusal};
-use crate::db::inbox::End;
-use crate::db::timeline::Event;
-use crate::db::updates::Record;
+use crate::backoff;
+use crate::db::dead_letters::DeadLetter;
+use crate::db::timeline::{Attempt, Event};
+use crate::db::updates::{Known, NewUpdate, Standing};
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
-use crate::domain::{Reason, Refusal, UpdateState};
-use crate::inventory::{Identity, Incoming, find_seen};
-use crate::messaging::{Delivery, ServiceError, UpdateQueue, wire};
-use crate::poller::{backoff, delivery, rest_after};
+use crate::domain::{Reason, Refusal, UpdateId, UpdateKey, UpdateState};
+use crate::inventory::{Identity, Incoming, find_ids, lock};
+use crate::messaging::wire::Decoder;
+use crate::messaging::{Delivery, ServiceError, UpdateQueue};
+use crate::poller::{delivery, rest_after};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
+
+/// How to read and explain dead letters.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Reads messages as the poller does.
+    pub decoder: Decoder,
+    /// After how many receives the source queue gives a message up, if that is known.
+    pub max_receive_count: Option<u32>,
+}
 
 /// Collects dead letters.
 #[derive(Debug)]
 pub struct Collector<Q> {
     queue: Q,
     pool: Pool,
-    clock: Arc<dyn Clock>,
+    rules: Rules,
     wait: Duration,
     shutdown: Shutdown,
 }
 
 impl<Q: UpdateQueue> Collector<Q> {
     /// Prepares a collector for a dead-letter queue; a receive waits up to `wait`.
-    pub fn new(
-        queue: Q,
-        pool: Pool,
-        clock: Arc<dyn Clock>,
-        wait: Duration,
-        shutdown: Shutdown,
-    ) -> Self {
+    pub fn new(queue: Q, pool: Pool, rules: Rules, wait: Duration, shutdown: Shutdown) -> Self {
         Self {
             queue,
             pool,
-            clock,
+            rules,
             wait,
             shutdown,
         }
@@ -92,7 +95,7 @@ impl<Q: UpdateQueue> Collector<Q> {
     async fn collect(&self, letter: &Delivery) -> DbResult<()> {
         let mut tries = 0;
         loop {
-            let stored = db::within_limit(store(&self.pool, self.clock.now(), letter)).await;
+            let stored = db::within_limit(store(&self.pool, &self.rules, letter)).await;
             match stored {
                 // Another collector or a poller was at the same rows: look again.
                 Err(error)
@@ -119,9 +122,13 @@ pub enum CollectError {
     Db(#[from] DbError),
 }
 
-async fn store(pool: &Pool, now: DateTime<Utc>, letter: &Delivery) -> DbResult<()> {
+async fn store(pool: &Pool, collector: &Rules, letter: &Delivery) -> DbResult<()> {
     let message = Incoming {
-        content: wire::decode(&letter.message_id, &letter.body),
+        content: collector
+            .decoder
+            .decode(&letter.message_id, &letter.body, letter.sent_at),
+        message_id: letter.message_id.clone(),
+        receive_count: letter.receive_count,
         group: None,
         last_attempt: true,
     };
@@ -129,102 +136,149 @@ async fn store(pool: &Pool, now: DateTime<Utc>, letter: &Delivery) -> DbResult<(
     if db::dead_letters::is_collected(&mut tx, &letter.message_id).await? {
         return tx.rollback().await;
     }
-    let seen = find_seen(&mut tx, std::slice::from_ref(&message)).await?;
-    let identity = Identity::of(&message, &seen);
-    if identity.ended {
-        // A copy of an update that has had its end: nothing is lost with it.
-        db::inbox::count_repeats(&mut tx, &[identity.id]).await?;
+    let messages = std::slice::from_ref(&message);
+    let ids = find_ids(&mut tx, messages).await?;
+    let updates = lock(&mut tx, messages, ids).await?;
+    let (key, before, is_correction) = match updates.identify(message.key(), message.fingerprint())
+    {
+        Identity::New(key) => (key, None, false),
+        Identity::Same(known) => (message.key(), Some(known), false),
+        Identity::Correction(known) => (message.key(), Some(known), true),
+        Identity::Conflict(key, known) => (key, known, false),
+        // A correction has taken its place.
+        Identity::Earlier(_) => return tx.commit().await,
+    };
+    if let Some(known) = before.filter(|known| known.state.is_end()) {
+        // A copy of an update that is at its end: nothing is lost with it.
+        db::inbox::count_repeats(&mut tx, &[known.id]).await?;
         return tx.commit().await;
     }
-    let recorded = db::dead_letters::find_last_refusal(&mut tx, identity.id).await?;
-    let given_up = GivenUp::new(recorded, &message, letter.receive_count);
-    write(&mut tx, now, letter, &message, identity, given_up).await?;
+    let given_up = GivenUp {
+        letter,
+        message: &message,
+        id: before.map_or_else(|| Incoming::new_id(key), |known| known.id),
+        key,
+        before,
+        is_correction,
+    };
+    let now = db::server::tell_time(&mut tx).await?;
+    given_up.write(&mut tx, collector, now).await?;
     tx.commit().await
 }
 
-/// Why and when the queue gave a message up.
-struct GivenUp {
-    refusal: Refusal,
-    receive_count: i32,
+/// A message that the queue gave up, and the update it carries.
+struct GivenUp<'a> {
+    letter: &'a Delivery,
+    message: &'a Incoming,
+    id: UpdateId,
+    key: UpdateKey,
+    before: Option<Known>,
+    is_correction: bool,
 }
 
-impl GivenUp {
-    /// The reason recorded at the last attempt; failing that, what is wrong with the message
-    /// itself. Queues count anew or go on counting after a move, so our own count goes first.
-    fn new(recorded: Option<LastRefusal>, message: &Incoming, received: u32) -> Self {
-        let attempts = recorded.as_ref().map(|row| row.attempts);
-        let refusal = recorded.and_then(|row| {
-            let reason = Reason::from_code(&row.reason?)?;
-            Some(Refusal::new(reason, row.explanation.unwrap_or_default()))
-        });
-        let unexplained = || {
-            Refusal::new(
-                Reason::Unavailable,
-                "The queue gave it up without anybody recording why. Send it again unchanged.",
-            )
+impl GivenUp<'_> {
+    async fn write(&self, tx: &mut Transaction, rules: &Rules, now: DateTime<Utc>) -> DbResult<()> {
+        let refusal = self.why(tx, rules).await?;
+        let received =
+            db::timeline::find_last_receive(tx, self.id, &self.letter.message_id).await?;
+        self.set_standing(tx, &refusal, now).await?;
+        let event = Event {
+            id: self.id,
+            state: UpdateState::DeadLettered,
+            refusal: Some(refusal.clone()),
+            attempt: Some(Attempt {
+                receive_count: received.and_then(|n| n.try_into().ok()),
+                ..self.message.attempt()
+            }),
         };
-        Self {
-            refusal: refusal
-                .or_else(|| Some(message.content.as_ref().err()?.refusal.clone()))
-                .unwrap_or_else(unexplained),
-            receive_count: attempts.unwrap_or_else(|| i32::try_from(received).unwrap_or(i32::MAX)),
+        db::timeline::insert_events(tx, &[event], now).await?;
+        let row = DeadLetter {
+            message_id: self.letter.message_id.clone(),
+            update: self.id,
+            body: self.letter.body.clone(),
+            attributes: attributes(self.letter),
+            receive_count: received,
+            refusal,
+            sent_at: self.letter.sent_at,
+        };
+        if !db::dead_letters::count_arrival(tx, &row).await? {
+            db::dead_letters::insert_dead_letter(tx, &row, now).await?;
         }
+        db::outbox::delete_messages(tx, &[self.id]).await
+    }
+
+    /// The reason recorded at the last attempt; failing that, what is wrong with the message itself.
+    async fn why(&self, tx: &mut Transaction, rules: &Rules) -> DbResult<Refusal> {
+        let recorded = if self.is_correction {
+            None
+        } else {
+            db::dead_letters::find_last_refusal(tx, self.id).await?
+        };
+        let unreadable = || Some(self.message.content.as_ref().err()?.refusal.clone());
+        Ok(recorded
+            .or_else(unreadable)
+            .unwrap_or_else(|| never_tried(rules.max_receive_count)))
+    }
+
+    async fn set_standing(
+        &self,
+        tx: &mut Transaction,
+        refusal: &Refusal,
+        now: DateTime<Utc>,
+    ) -> DbResult<()> {
+        let standing = Standing {
+            state: UpdateState::DeadLettered,
+            bean: None,
+            refusal: Some(refusal.clone()),
+            refusals: 0,
+            quantities: None,
+        };
+        let content = self.message.stored_content();
+        if self.before.is_none() {
+            let new = NewUpdate {
+                id: self.id,
+                key: self.key,
+                content,
+                standing,
+            };
+            return db::updates::insert_updates(tx, &[new], now).await;
+        }
+        if self.is_correction {
+            db::updates::set_contents(tx, &[(self.id, &content)]).await?;
+        }
+        db::updates::set_standings(tx, &[(self.id, standing)], now).await
     }
 }
 
-async fn write(
-    tx: &mut Transaction,
-    now: DateTime<Utc>,
-    letter: &Delivery,
-    message: &Incoming,
-    identity: Identity,
-    given_up: GivenUp,
-) -> DbResult<()> {
-    let refusal = given_up.refusal;
-    let id = identity.id;
-    let end = End {
-        id,
-        fingerprint: identity.fingerprint,
-        state: UpdateState::DeadLettered,
+fn never_tried(max_receive_count: Option<u32>) -> Refusal {
+    let received = match max_receive_count {
+        Some(1) => "It was received once".to_owned(),
+        Some(times) => format!("It was received {times} times"),
+        None => "The queue gave it up".to_owned(),
     };
-    let record = Record {
-        id,
-        fingerprint: identity.fingerprint,
-        claim: message.claim(),
-        bean: None,
-        state: UpdateState::DeadLettered,
-        refusal: Some(refusal.clone()),
-        quantities: None,
-    };
-    let event = Event {
-        id,
-        state: UpdateState::DeadLettered,
-        refusal: Some(refusal.clone()),
-    };
-    let row = DeadLetter {
-        message_id: letter.message_id.clone(),
-        update: id,
-        body: letter.body.clone(),
-        attributes: attributes(letter),
-        receive_count: given_up.receive_count,
-        refusal,
-        sent_at: letter.sent_at,
-    };
-    db::inbox::insert_ends(tx, &[end], now).await?;
-    db::updates::record_updates(tx, &[record], now).await?;
-    db::timeline::insert_events(tx, &[event], now).await?;
-    db::dead_letters::insert_dead_letter(tx, &row, now).await?;
-    db::outbox::delete_messages(tx, &[id]).await
+    Refusal::new(
+        Reason::NeverTried,
+        format!(
+            "{received}, never tried here: each time the program ended, or the database was away, \
+             before its turn came. Nothing is wrong with it that we know of. Send it again unchanged."
+        ),
+    )
 }
 
+/// Sender's attributes keep their types, because `9` as a number and as a text are not the same to a
+/// filter policy.
 fn attributes(letter: &Delivery) -> String {
-    let mut all: BTreeMap<&str, &str> = letter
+    let mut all: BTreeMap<&str, Value> = letter
         .attributes
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .map(|(name, value)| (name.as_str(), value.as_str().into()))
         .collect();
     if let Some(group) = &letter.group {
-        all.insert("MessageGroupId", group);
+        all.insert("MessageGroupId", group.as_str().into());
+    }
+    if !letter.message_attributes.is_empty() {
+        let typed = serde_json::to_value(&letter.message_attributes);
+        all.insert("MessageAttributes", typed.expect("texts always encode"));
     }
     serde_json::to_string(&all).expect("a map of texts always encodes")
 }

@@ -77,7 +77,7 @@ pub async fn fill_if_empty(pool: &Pool, clock: &dyn Clock) -> Result<bool> {
             email: &format!("orders{}@example.com", number + 1),
             phone: &format!("555-555-010{number}"),
         };
-        ids.push(catalogue::add_supplier(pool, clock, texts).await?);
+        ids.push(catalogue::add_supplier(pool, clock, texts, None).await?);
     }
     for bean in BEANS {
         add_bean(pool, clock, &ids, bean).await?;
@@ -104,6 +104,6 @@ async fn add_bean(
         price: Decimal::new(dollars * 100, 2),
         description,
     };
-    catalogue::add_bean(pool, clock, texts, bags).await?;
+    catalogue::add_bean(pool, clock, texts, bags, None).await?;
     Ok(())
 }

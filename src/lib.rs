@@ -26,6 +26,7 @@
 pub mod adopt;
 pub mod app;
 pub mod audit;
+pub mod backoff;
 pub mod catalogue;
 pub mod check;
 pub mod cli;
@@ -44,6 +45,7 @@ pub mod outbox;
 pub mod poller;
 pub mod provision;
 pub mod publish;
+pub mod readiness;
 pub mod shutdown;
 pub mod status;
 pub mod telemetry;

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
+use crate::backoff;
 use crate::clock::Clock;
 use crate::db::outbox::{NextAttempt, OutboxMessage};
 use crate::db::timeline::Event;
 use crate::db::{self, DbResult, Pool, Transaction};
 use crate::domain::UpdateState;
 use crate::messaging::{Publication, ServiceError, UpdatePublisher, wire};
-use crate::poller::backoff;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
@@ -170,7 +170,8 @@ impl<P: UpdatePublisher> Relay<P> {
             .map(|position| {
                 let message = &batch[*position];
                 let (group, body) = (message.group.clone(), message.body.clone());
-                wire::publication(message.id, group, message.kind, body)
+                // Repeats by the relay reuse one id, so that SNS drops those within five minutes.
+                wire::publication(message.id.to_string(), group, message.kind, body)
             })
             .collect();
         match self.publisher.publish(&publications).await {
@@ -215,6 +216,7 @@ impl<P: UpdatePublisher> Relay<P> {
                 id: *id,
                 state: UpdateState::Published,
                 refusal: None,
+                attempt: None,
             })
             .collect();
         let mut tx = Transaction::begin(&self.pool).await?;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use uuid::Uuid;
 
+use crate::backoff;
 use crate::domain::{InventoryUpdate, StockChange, UpdateId};
 use crate::messaging::{MAX_BATCH, Publication, ServiceError, UpdatePublisher, wire};
-use crate::poller::backoff;
 
 /// The group that all of the lab's messages share.
 const LAB_GROUP: &str = "bean_message_group";
@@ -118,7 +119,9 @@ fn prepare(line: &[u8], form: Form) -> Result<Option<Publication>, String> {
     }
     let (group, kind) = (update.message_group(), update.change.kind());
     let body = wire::encode(&update);
-    Ok(Some(wire::publication(update.id, group, kind, body)))
+    // Who publishes a file again means it: SNS must not take that for a repeat and drop it.
+    let deduplication_id = format!("{}:{}", update.id, Uuid::now_v7().simple());
+    Ok(Some(wire::publication(deduplication_id, group, kind, body)))
 }
 
 fn as_is(line: &str, update: &InventoryUpdate) -> Publication {

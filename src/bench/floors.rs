@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use beanstock::clock::SystemClock;
 use beanstock::inventory::{Incoming, apply_batch};
 use beanstock::messaging::UpdateQueue as _;
 use beanstock::messaging::sqs::SqsQueue;
@@ -50,6 +49,8 @@ async fn receive_and_delete(queue: SqsQueue, left: Arc<AtomicUsize>) {
 pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
     let incoming = |n| Incoming {
         content: Ok(delivery(n)),
+        message_id: n.to_string(),
+        receive_count: 1,
         group: None,
         last_attempt: false,
     };
@@ -63,7 +64,7 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
                 (Arc::clone(&batches), Arc::clone(&next), setup.pool.clone());
             tokio::spawn(async move {
                 while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    apply_batch(&pool, &SystemClock, batch).await.unwrap();
+                    apply_batch(&pool, batch).await.unwrap();
                 }
             })
         })

@@ -51,7 +51,7 @@ async fn publish(setup: &Setup) -> Vec<(Uuid, Instant)> {
         let update = delivery(n as usize);
         let group = format!("group-{}", n % 200);
         let body = wire::encode(&update);
-        let message = wire::publication(update.id, group, update.change.kind(), body);
+        let message = wire::publication(update.id.to_string(), group, update.change.kind(), body);
         begun.push((update.id.0, Instant::now()));
         let publisher = publisher.clone();
         calls.spawn(async move { publisher.publish(&[message]).await.unwrap() });

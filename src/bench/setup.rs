@@ -64,6 +64,7 @@ pub(crate) fn delivery(n: usize) -> InventoryUpdate {
         bean_type: BeanType::parse(bean_type).unwrap(),
         change: StockChange::Delivery(Bags::new(1).unwrap()),
         occurred_at: None,
+        sent_at: None,
         reference: None,
         note: None,
     }
@@ -151,7 +152,7 @@ impl Setup {
             _ => format!("group-{}", n % 200),
         };
         let body = wire::encode(&update);
-        wire::publication(update.id, group, update.change.kind(), body)
+        wire::publication(update.id.to_string(), group, update.change.kind(), body)
     }
 
     /// How many SQS calls the broker has answered.

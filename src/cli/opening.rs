@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 
 use super::unreachable_at;
+use crate::backoff;
 use crate::config::Credentials;
 use crate::credentials::{self, SignInError};
 use crate::db::{self, DbError, MigrateError, Pool, PoolSettings};
-use crate::poller::backoff;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 

@@ -86,7 +86,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         Aws::unused()
     };
     let pool = db::connect(&database);
-    let app = App::new(pool.clone(), shutdown.clone());
+    let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
     app.expect(&parts);
     if parts.contains(&Part::Web) {
         let address = settings.listen.address(settings.web.port())?;

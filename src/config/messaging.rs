@@ -32,9 +32,10 @@ pub struct MessagingSettings {
     /// The queue of messages that the topic could not deliver, polled as well
     #[arg(long, env = "UNDELIVERED_QUEUE_URL", value_parser = parse::queue_url)]
     undelivered_queue_url: Option<String>,
-    /// The topic to publish to
-    #[arg(long, env = "TOPIC_ARN", value_parser = parse::topic_arn)]
-    topic_arn: Option<String>,
+    /// The topic to publish to and, after it, others whose messages are taken; without it, those of
+    /// any topic are taken
+    #[arg(long, env = "TOPIC_ARN", value_delimiter = ',', value_parser = parse::topic_arn)]
+    topic_arn: Vec<String>,
     /// How long received messages are invisible to others
     #[arg(long, env = "VISIBILITY_TIMEOUT_IN_SEC", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(5..=43_200))]
@@ -113,9 +114,14 @@ impl MessagingSettings {
         self.undelivered_queue_url.as_deref()
     }
 
-    /// The topic's ARN.
+    /// The ARN of the topic to publish to.
     pub fn topic(&self) -> Option<&str> {
-        self.topic_arn.as_deref()
+        self.topic_arn.first().map(String::as_str)
+    }
+
+    /// The ARNs of the topics whose messages are taken; none if those of any topic are.
+    pub fn topics(&self) -> Vec<&str> {
+        self.topic_arn.iter().map(String::as_str).collect()
     }
 
     /// How long received messages are invisible to others.
@@ -133,7 +139,8 @@ impl MessagingSettings {
         self.queue_url = Some(found.queue_url.clone());
         self.dead_letter_queue_url = Some(found.dead_letter_queue_url.clone());
         self.undelivered_queue_url = Some(found.undelivered_queue_url.clone());
-        self.topic_arn = Some(found.topic_arn.clone());
+        self.topic_arn.retain(|topic| *topic != found.topic_arn);
+        self.topic_arn.insert(0, found.topic_arn.clone());
     }
 }
 

@@ -126,9 +126,9 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "TOPIC_ARN",
-        "the ARN of a topic",
+        "ARNs of topics with commas between them",
         "arn:aws:sns:us-east-1:123456789012:updated_beans_sns.fifo",
-        "nothing is published",
+        "nothing is published, and messages of any topic are taken",
     ),
     setting(
         "VISIBILITY_TIMEOUT_IN_SEC",
@@ -155,6 +155,7 @@ pub const SETTINGS: &[Setting] = &[
         "10.0.0.0/16,192.168.1.7",
         "none",
     ),
+    setting("UNREADY_AFTER_IN_SEC", "seconds from 0 to 3600", "60", ""),
     setting("DEMO_DATA", YES_OR_NO, "true", ""),
     setting("PROVISION", YES_OR_NO, "true", ""),
     setting("QUEUE_NAME", NAME, "updated_beans.fifo", ""),

@@ -1,6 +1,7 @@
 //! Where the website listens, and what stands in front of it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use ipnet::IpNet;
@@ -65,12 +66,21 @@ pub struct WebSettings {
     /// Proxies whose word about a visitor's address and protocol is taken
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse::network)]
     trusted_proxies: Vec<IpNet>,
+    /// How long the database may be read-only, or the queue away, before `/readyz` says so
+    #[arg(long, env = "UNREADY_AFTER_IN_SEC", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(0..=3600))]
+    unready_after_in_sec: u64,
 }
 
 impl WebSettings {
     /// The port, under either name.
     pub fn port(&self) -> u16 {
         self.port.or(self.app_port).unwrap_or(8080)
+    }
+
+    /// How long the database or the queue may be away before the program is not ready.
+    pub fn unready_after(&self) -> Duration {
+        Duration::from_secs(self.unready_after_in_sec)
     }
 
     /// What stands in front of the site.

@@ -1,14 +1,17 @@
 //! SQL for the audit: each query lists the rows that break an invariant, and none when all is well.
 //!
-//! Every list is cut at [`LIMIT`] rows; one is enough to fail.
+//! Every list is cut at [`LIMIT`] rows, one more than is shown; one is enough to fail.
 
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
 
-/// How many offending rows of each kind are listed.
-pub const LIMIT: i64 = 50;
+/// How many offending rows of each kind are shown.
+pub const SHOWN: usize = 50;
+
+/// One more shows that there are more.
+const LIMIT: i64 = 51;
 
 /// Beans whose quantity is not the sum of their movements: (bean, quantity, sum).
 pub async fn unexplained_stock(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64)>> {
@@ -99,10 +102,12 @@ pub async fn disagreeing_ends(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid,
         FROM inventory_updates AS u
         LEFT JOIN inbox AS i ON i.update_id = u.id
         WHERE COALESCE(i.outcome, 'none') <> CASE
-            WHEN u.state IN ('applied', 'superseded', 'dead_lettered') THEN u.state
-            WHEN u.state IN ('fixed', 'resent', 'discarded') THEN 'dead_lettered'
-            ELSE 'none'
-        END
+                WHEN u.state IN ('applied', 'superseded', 'fixed', 'discarded') THEN u.state
+                -- An instance of version 0.1 that is still running notes here what was given up.
+                WHEN u.state = 'dead_lettered' AND i.outcome = 'dead_lettered' THEN u.state
+                ELSE 'none'
+            END
+            OR (i.outcome = u.state AND i.outcome <> 'dead_lettered' AND NOT (i.finished_at <=> u.finished_at))
         LIMIT ?
         "#,
         LIMIT
@@ -199,14 +204,48 @@ pub async fn lost_updates(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, Str
     Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
 }
 
-/// Dead-lettered updates without the dead letter that somebody could fix.
-pub async fn missing_dead_letters(conn: &mut MySqlConnection) -> DbResult<Vec<Uuid>> {
+/// Updates whose state and open letter disagree: given up without a letter that somebody could fix,
+/// or an open letter although the update was applied or is on its way: (update, state).
+pub async fn mismatched_letters(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT u.id AS "id: Uuid", u.state
+        FROM inventory_updates AS u
+        LEFT JOIN dead_letters AS d ON d.open_update_id = u.id
+        WHERE (u.state = 'dead_lettered') <> (d.id IS NOT NULL)
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+}
+
+/// Letters that were closed by a message although their update was not applied: (update, state).
+pub async fn closed_without_effect(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT u.id AS "id: Uuid", u.state
+        FROM dead_letters AS d
+        JOIN inventory_updates AS u ON u.id = d.update_id
+        WHERE d.closed_by IS NOT NULL AND u.state NOT IN ('applied', 'superseded')
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+}
+
+/// Updates that are not known by an id of their supplier's, so that copies of them would count again.
+pub async fn unkeyed_updates(conn: &mut MySqlConnection) -> DbResult<Vec<Uuid>> {
     let rows = sqlx::query_scalar!(
         r#"
-        SELECT u.id AS "id: Uuid"
-        FROM inventory_updates AS u
-        LEFT JOIN dead_letters AS d ON d.update_id = u.id
-        WHERE u.state = 'dead_lettered' AND d.id IS NULL
+        SELECT id AS "id: Uuid"
+        FROM inventory_updates
+        WHERE sender_id IS NULL
         LIMIT ?
         "#,
         LIMIT

@@ -316,23 +316,25 @@ pub async fn insert_bean(
     ))
 }
 
-/// Replaces a bean's texts and price, not its stock.
+/// Replaces a bean's texts and price, not its stock. Without a new `key` the bean keeps the one by
+/// which its type is compared.
 pub async fn set_bean_texts(
     conn: &mut MySqlConnection,
     id: BeanId,
     texts: BeanTexts<'_>,
+    key: Option<&str>,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query!(
         r#"
         UPDATE beans
-        SET supplier_id = ?, type = ?, type_key = ?, product_name = ?, price = ?, description = ?,
+        SET supplier_id = ?, type = ?, type_key = COALESCE(?, type_key), product_name = ?, price = ?, description = ?,
             updated_at = ?
         WHERE id = ? AND removed_at IS NULL
         "#,
         texts.supplier.0,
         texts.bean_type.as_str(),
-        texts.bean_type.key(),
+        key,
         texts.product_name,
         texts.price,
         texts.description,

@@ -1,11 +1,13 @@
 //! SQL for dead letters.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
-use crate::domain::{Refusal, UpdateId};
+use super::rows::{hex, json};
+use crate::domain::{Reason, Refusal, UpdateId, UpdateState};
 
 /// A message the queue gave up on.
 #[derive(Debug, Clone)]
@@ -18,8 +20,8 @@ pub struct DeadLetter {
     pub body: String,
     /// Its system and message attributes, as a JSON object.
     pub attributes: String,
-    /// How often it was received.
-    pub receive_count: i32,
+    /// The source queue's last receive that we saw; `None` if we never handled the message.
+    pub receive_count: Option<i32>,
     /// Why it could not be applied.
     pub refusal: Refusal,
     /// When the queue got it.
@@ -37,7 +39,7 @@ pub async fn is_collected(conn: &mut MySqlConnection, message_id: &str) -> DbRes
     Ok(row.is_some())
 }
 
-/// Stores a dead letter.
+/// Stores a dead letter, as the one open letter of its update.
 pub async fn insert_dead_letter(
     conn: &mut MySqlConnection,
     letter: &DeadLetter,
@@ -47,9 +49,9 @@ pub async fn insert_dead_letter(
         r#"
         INSERT INTO dead_letters (
             id, message_id, update_id, body, attributes, receive_count, reason, explanation,
-            sent_at, collected_at
+            sent_at, collected_at, last_message_id
         )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         "#,
         Uuid::now_v7(),
         letter.message_id,
@@ -60,6 +62,93 @@ pub async fn insert_dead_letter(
         letter.refusal.reason.code(),
         letter.refusal.explanation,
         letter.sent_at,
+        now,
+        letter.message_id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Counts a further copy on the open letter of its update, which then shows what this copy says.
+/// Says whether there is an open letter.
+pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> DbResult<bool> {
+    // The assignments are made in this order: the copy that was counted last is looked at before it
+    // is replaced. One that comes again, because it could not be deleted, is counted once.
+    let result = sqlx::query!(
+        r#"
+        UPDATE dead_letters
+        SET
+            arrivals = arrivals + (COALESCE(last_message_id, '') <> ?),
+            last_message_id = ?,
+            body = ?,
+            attributes = ?,
+            receive_count = ?,
+            reason = ?,
+            explanation = ?
+        WHERE open_update_id = ?
+        "#,
+        letter.message_id,
+        letter.message_id,
+        letter.body,
+        letter.attributes,
+        letter.receive_count,
+        letter.refusal.reason.code(),
+        letter.refusal.explanation,
+        letter.update.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(result.rows_affected() > 0)
+}
+
+/// An open letter whose update was applied after all.
+#[derive(Debug, Clone)]
+pub struct Closing {
+    /// The update.
+    pub update: UpdateId,
+    /// What closed the letter: [`UpdateState::Resent`] or [`UpdateState::Fixed`].
+    pub state: UpdateState,
+    /// The message that was applied.
+    pub message_id: String,
+}
+
+#[derive(Serialize)]
+struct ClosingRow<'a> {
+    update_id: String,
+    state: &'static str,
+    message_id: &'a str,
+}
+
+/// Closes the open letters of updates that the caller has locked.
+pub async fn close_letters(
+    conn: &mut MySqlConnection,
+    closings: &[Closing],
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    if closings.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<ClosingRow<'_>> = closings
+        .iter()
+        .map(|closing| ClosingRow {
+            update_id: hex(closing.update.0),
+            state: closing.state.code(),
+            message_id: &closing.message_id,
+        })
+        .collect();
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+            update_id CHAR(32) PATH '$.update_id',
+            state VARCHAR(16) PATH '$.state',
+            message_id VARCHAR(100) PATH '$.message_id'
+        )) AS closed
+        STRAIGHT_JOIN dead_letters AS d FORCE INDEX (uq_dead_letters_open_update_id)
+            ON d.open_update_id = UNHEX(closed.update_id)
+        SET d.state = closed.state, d.closed_at = ?, d.closed_by = closed.message_id
+        "#,
+        json(&rows),
         now
     )
     .execute(conn)
@@ -67,45 +156,45 @@ pub async fn insert_dead_letter(
     Ok(())
 }
 
-/// The last refusal written down for an update.
-#[derive(Debug)]
-pub struct LastRefusal {
-    /// The code of a reason.
-    pub reason: Option<String>,
-    /// The sentence.
-    pub explanation: Option<String>,
-    /// How many refusals there were.
-    pub attempts: i32,
-}
-
-/// Finds why an update was last refused.
+/// Finds why an update was last refused, if it was.
 pub async fn find_last_refusal(
     conn: &mut MySqlConnection,
     id: UpdateId,
-) -> DbResult<Option<LastRefusal>> {
-    let row = sqlx::query_as!(
-        LastRefusal,
+) -> DbResult<Option<Refusal>> {
+    let row = sqlx::query!(
         r#"
-        SELECT reason, explanation, attempts
+        SELECT reason AS "reason!", explanation
         FROM inventory_updates
-        WHERE id = ? AND state = 'refused'
+        WHERE id = ? AND state IN ('refused', 'dead_lettered') AND reason IS NOT NULL
         "#,
         id.0
     )
     .fetch_optional(conn)
     .await?;
-    Ok(row)
+    Ok(row.and_then(|row| {
+        let reason = Reason::from_code(&row.reason)?;
+        Some(Refusal::new(reason, row.explanation.unwrap_or_default()))
+    }))
 }
+
+/// How much of a body a list carries. The rest is an address away.
+pub const LISTED_CHARACTERS: i64 = 65_536;
 
 /// A dead letter as its list shows it.
 #[derive(Debug, Clone)]
 pub struct DeadLetterLine {
+    /// The letter.
+    pub id: Uuid,
     /// The update it carries.
     pub update: UpdateId,
-    /// Its body, as received.
+    /// Its body, as received; at most [`LISTED_CHARACTERS`] of it.
     pub body: String,
-    /// How often it was received.
-    pub receive_count: i32,
+    /// How many characters the whole body has.
+    pub body_length: i64,
+    /// The source queue's last receive that we saw; `None` if we never handled the message.
+    pub receive_count: Option<i32>,
+    /// How many copies the queue has given up.
+    pub arrivals: i32,
     /// The code of a [`crate::domain::Reason`].
     pub reason: String,
     /// Why, in plain words.
@@ -120,14 +209,22 @@ pub struct DeadLetterLine {
     pub bean_type: Option<String>,
 }
 
-/// Lists open dead letters, newest first. Bodies are cut to 2,000 characters.
-pub async fn list_open(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<DeadLetterLine>> {
+/// Lists open dead letters, of one reason or of all, newest first.
+pub async fn list_open(
+    conn: &mut MySqlConnection,
+    reason: Option<&str>,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<DeadLetterLine>> {
     let rows = sqlx::query!(
         r#"
         SELECT
+            d.id AS "id: Uuid",
             d.update_id AS "update_id: Uuid",
-            LEFT(d.body, 2000) AS "body!",
+            LEFT(d.body, ?) AS "body!",
+            CHAR_LENGTH(d.body) AS "body_length!: i64",
             d.receive_count,
+            d.arrivals,
             d.reason,
             d.explanation,
             d.collected_at AS "collected_at: DateTime<Utc>",
@@ -137,20 +234,26 @@ pub async fn list_open(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<D
         FROM dead_letters AS d
         JOIN inventory_updates AS u ON u.id = d.update_id
         LEFT JOIN suppliers AS s ON s.id = u.supplier_id
-        WHERE d.state = 'open'
+        WHERE d.state = 'open' AND d.reason = COALESCE(?, d.reason)
         ORDER BY d.collected_at DESC, d.id DESC
-        LIMIT ?
+        LIMIT ? OFFSET ?
         "#,
-        limit
+        LISTED_CHARACTERS,
+        reason,
+        limit,
+        offset
     )
     .fetch_all(conn)
     .await?;
     Ok(rows
         .into_iter()
         .map(|row| DeadLetterLine {
+            id: row.id,
             update: UpdateId(row.update_id),
             body: row.body,
+            body_length: row.body_length,
             receive_count: row.receive_count,
+            arrivals: row.arrivals,
             reason: row.reason,
             explanation: row.explanation,
             collected_at: row.collected_at,
@@ -158,6 +261,31 @@ pub async fn list_open(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<D
             supplier_name: row.supplier_name,
             bean_type: row.bean_type,
         })
+        .collect())
+}
+
+/// Finds the whole body of a letter.
+pub async fn find_body(conn: &mut MySqlConnection, id: Uuid) -> DbResult<Option<String>> {
+    let body = sqlx::query_scalar!("SELECT body FROM dead_letters WHERE id = ?", id);
+    Ok(body.fetch_optional(conn).await?)
+}
+
+/// Counts open dead letters by reason; the reason of the newest comes first.
+pub async fn count_open_by_reason(conn: &mut MySqlConnection) -> DbResult<Vec<(String, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT reason, COUNT(*) AS "number!: i64"
+        FROM dead_letters
+        WHERE state = 'open'
+        GROUP BY reason
+        ORDER BY MAX(collected_at) DESC, reason
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.reason, row.number))
         .collect())
 }
 

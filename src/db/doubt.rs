@@ -91,7 +91,7 @@ async fn prove(
 }
 
 /// Whether the server at the other end takes writes. `MariaDB`, `MySQL` and Aurora know both names.
-async fn leads_to_writer(connection: &mut MySqlConnection) -> sqlx::Result<bool> {
+pub(super) async fn leads_to_writer(connection: &mut MySqlConnection) -> sqlx::Result<bool> {
     let read_only = sqlx::query_scalar!(
         r#"SELECT @@global.read_only + @@global.innodb_read_only AS "read_only!: i64""#
     );

@@ -1,4 +1,4 @@
-//! SQL for the inbox: which update ids have had their one end.
+//! SQL for the inbox: which updates are at their end.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -73,6 +73,27 @@ pub async fn count_repeats(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbRe
         UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS seen
         STRAIGHT_JOIN inbox AS i FORCE INDEX (PRIMARY) ON i.update_id = UNHEX(seen.id)
         SET i.repeats = i.repeats + 1
+        "#,
+        json(&ids)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets that updates were given up, which instances of version 0.1 note here: they are being
+/// applied after all.
+pub async fn forget_given_up(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
+    sqlx::query!(
+        r#"
+        DELETE i
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS revived
+        STRAIGHT_JOIN inbox AS i FORCE INDEX (PRIMARY) ON i.update_id = UNHEX(revived.id)
+        WHERE i.outcome = 'dead_lettered'
         "#,
         json(&ids)
     )

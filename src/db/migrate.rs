@@ -7,7 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Executor as _, MySql, MySqlConnection};
 
 use super::lab::{Constraint, LabTable, Layout, Place, find_layout};
-use super::{DbError, DbResult, Pool, adoptions};
+use super::{DbError, DbResult, Pool, adoptions, type_keys};
 
 /// How long an instance waits for another one that is migrating.
 const LOCK_WAIT: Duration = Duration::from_mins(1);
@@ -185,15 +185,14 @@ impl MigrationLock {
         let mut migrations = sqlx::migrate!();
         if layout.has(BOOKS) {
             settle_interrupted(&mut self.0, &migrations, &layout).await?;
-            if self.is_up_to_date(&migrations).await? {
-                return Ok(());
-            }
         }
-        migrations
-            .set_locking(false)
-            .run_direct(None, &mut *self.0, false)
-            .await?;
-        Ok(())
+        if !layout.has(BOOKS) || !self.is_up_to_date(&migrations).await? {
+            migrations
+                .set_locking(false)
+                .run_direct(None, &mut *self.0, false)
+                .await?;
+        }
+        Ok(type_keys::refresh(&mut self.0).await?)
     }
 }
 
@@ -219,6 +218,26 @@ fn created_table(migration: &Migration) -> Option<&str> {
     rest.split_whitespace().next()
 }
 
+/// The table and the first of the columns that a migration adds to it, if that is what it does. They
+/// are added all together or not at all.
+fn added_column(migration: &Migration) -> Option<(&str, &str)> {
+    let (_, rest) = migration.sql.as_str().split_once("ALTER TABLE ")?;
+    let table = rest.split_whitespace().next()?;
+    let (_, rest) = rest.split_once("ADD COLUMN ")?;
+    Some((table, rest.split_whitespace().next()?))
+}
+
+/// Whether a change of the schema was made; `None` for a migration that changes rows, which its
+/// transaction makes whole or undoes.
+fn was_made(migration: &Migration, layout: &Layout) -> Option<bool> {
+    if let Some(table) = created_table(migration) {
+        return Some(layout.has(table));
+    }
+    let (table, column) = added_column(migration)?;
+    let columns = layout.columns_of(table);
+    Some(columns.iter().any(|known| known == column))
+}
+
 /// The constraints that a migration names.
 fn created_constraints(migration: &Migration) -> impl Iterator<Item = &str> {
     let parts = migration.sql.as_str().split("CONSTRAINT ").skip(1);
@@ -235,9 +254,9 @@ fn table_in_the_way<'a>(migration: &'a Migration, layout: &Layout) -> Option<&'a
 
 /// Finds out how a migration ended whose instance was killed.
 ///
-/// A CREATE TABLE commits by itself, before sqlx can note that it succeeded. As a migration is one
-/// statement, and [`MigrationLock::check`] has kept it from a table of the same name, the table
-/// shows whether it happened.
+/// CREATE and ALTER TABLE commit by themselves, before sqlx can note that they succeeded. As a migration
+/// is one statement, and [`MigrationLock::check`] has kept it from a table of the same name, the table
+/// or column shows whether it happened.
 #[expect(
     clippy::disallowed_methods,
     reason = "sqlx's own table is not in our schema"
@@ -252,10 +271,10 @@ async fn settle_interrupted(
     };
     let mut migrations = migrations.iter();
     let interrupted = migrations.find(|migration| migration.version == version);
-    let Some(table) = interrupted.and_then(created_table) else {
+    let Some(was_made) = interrupted.and_then(|one| was_made(one, layout)) else {
         return Ok(());
     };
-    let sql = if layout.has(table) {
+    let sql = if was_made {
         "UPDATE _sqlx_migrations SET success = TRUE WHERE version = ?"
     } else {
         "DELETE FROM _sqlx_migrations WHERE version = ?"

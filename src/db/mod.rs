@@ -20,12 +20,14 @@ pub mod inbox;
 pub mod movements;
 pub mod outbox;
 pub mod server;
+pub mod submissions;
 pub mod suppliers;
 pub mod timeline;
+mod type_keys;
 pub mod update_lists;
 pub mod updates;
 
 pub use error::{DbError, DbResult, Trouble};
 pub use migrate::{MigrateError, MigrationLock, migrate, refuse_labs_tables};
-pub use pool::{Pool, PoolSettings, connect, ping, reach};
+pub use pool::{Pool, PoolSettings, connect, ping, reach, takes_writes};
 pub use transaction::{Transaction, probe_writer, within_limit};

@@ -113,11 +113,21 @@ pub async fn insert_movements(
     Ok(())
 }
 
-/// Lists a bean's newest movements, newest first.
+/// Counts a bean's movements.
+pub async fn count_movements(conn: &mut MySqlConnection, bean: BeanId) -> DbResult<i64> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "count!: i64" FROM stock_movements WHERE bean_id = ?"#,
+        bean.0
+    );
+    Ok(count.fetch_one(conn).await?)
+}
+
+/// Lists a bean's movements, newest first.
 pub async fn list_movements(
     conn: &mut MySqlConnection,
     bean: BeanId,
     limit: i64,
+    offset: i64,
 ) -> DbResult<Vec<MovementLine>> {
     let rows = sqlx::query!(
         r#"
@@ -132,10 +142,11 @@ pub async fn list_movements(
         FROM stock_movements
         WHERE bean_id = ?
         ORDER BY sequence DESC
-        LIMIT ?
+        LIMIT ? OFFSET ?
         "#,
         bean.0,
-        limit
+        limit,
+        offset
     )
     .fetch_all(conn)
     .await?;

@@ -7,7 +7,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql};
 
-use super::doubt::{Doubt, no_answer};
+use super::doubt::{Doubt, leads_to_writer, no_answer};
 use super::{DbError, DbResult};
 
 /// A bounded pool of connections to the writer. Cloning shares it.
@@ -162,4 +162,13 @@ pub async fn reach(settings: &PoolSettings) -> DbResult<()> {
 /// Asks the server for a sign of life.
 pub async fn ping(pool: &Pool) -> DbResult<()> {
     pool.acquire().await?.ping().await.map_err(DbError::from)
+}
+
+/// Says whether the server takes writes: a reader of a cluster, or the old writer after a failover,
+/// does not.
+pub async fn takes_writes(pool: &Pool) -> DbResult<bool> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let ask = async { Ok(leads_to_writer(&mut *pool.acquire().await?).await?) };
+    let answer = tokio::time::timeout(PATIENCE, ask).await;
+    answer.unwrap_or_else(|_elapsed| Err(DbError::Query(no_answer())))
 }

@@ -1,4 +1,4 @@
-//! What the server says of itself, for `beanstock check`. Nothing here changes anything.
+//! What the server says of itself: for `beanstock check`, and its time. Nothing here changes anything.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use sqlx::MySqlConnection;
@@ -52,6 +52,12 @@ pub async fn describe(conn: &mut MySqlConnection) -> DbResult<Server> {
         read_only: row.read_only != 0,
         now: row.now.and_utc(),
     })
+}
+
+/// Tells the server's time: the one clock that all instances share.
+pub async fn tell_time(conn: &mut MySqlConnection) -> DbResult<DateTime<Utc>> {
+    let now = sqlx::query_scalar!(r#"SELECT UTC_TIMESTAMP(6) AS "now!: NaiveDateTime""#);
+    Ok(now.fetch_one(conn).await?.and_utc())
 }
 
 /// Compares the migrations.

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
 
-use super::rows::{hex, json};
+use super::rows::{hex, hex_bytes, json};
 use super::{DbError, DbResult};
-use crate::domain::{Refusal, UpdateId, UpdateState};
+use crate::domain::{Fingerprint, Refusal, UpdateId, UpdateState};
 
 /// A step on an update's timeline.
 #[derive(Debug, Clone)]
@@ -17,6 +17,19 @@ pub struct Event {
     pub state: UpdateState,
     /// Why, if it was refused or superseded.
     pub refusal: Option<Refusal>,
+    /// What was tried in which message, if it was a message.
+    pub attempt: Option<Attempt>,
+}
+
+/// A message in which something was tried.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What the message means.
+    pub fingerprint: Fingerprint,
+    /// What SQS calls it.
+    pub message_id: String,
+    /// Which of its receives this was, as far as is known.
+    pub receive_count: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -27,6 +40,12 @@ struct EventRow<'a> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receive_count: Option<u32>,
 }
 
 /// Appends steps to timelines. The updates' rows must be there.
@@ -45,17 +64,27 @@ pub async fn insert_events(
             event: event.state.code(),
             reason: event.refusal.as_ref().map(|r| r.reason.code()),
             explanation: event.refusal.as_ref().map(|r| r.explanation.as_str()),
+            hash: event.attempt.as_ref().map(|a| hex_bytes(&a.fingerprint)),
+            message_id: event.attempt.as_ref().map(|a| a.message_id.as_str()),
+            receive_count: event.attempt.as_ref().and_then(|a| a.receive_count),
         })
         .collect();
     sqlx::query!(
         r#"
-        INSERT INTO update_events (update_id, at, event, reason, explanation)
-        SELECT UNHEX(new.id), ?, new.event, new.reason, new.explanation
+        INSERT INTO update_events (
+            update_id, at, event, reason, explanation, payload_hash, message_id, receive_count
+        )
+        SELECT
+            UNHEX(new.id), ?, new.event, new.reason, new.explanation, UNHEX(new.hash),
+            new.message_id, new.receive_count
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
             id CHAR(32) PATH '$.id',
             event VARCHAR(16) PATH '$.event',
             reason VARCHAR(24) PATH '$.reason',
-            explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR
+            explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
+            hash CHAR(64) PATH '$.hash',
+            message_id VARCHAR(100) PATH '$.message_id',
+            receive_count INT PATH '$.receive_count'
         )) AS new
         "#,
         now,
@@ -64,6 +93,26 @@ pub async fn insert_events(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Finds the newest receive of a message in which its update was tried.
+pub async fn find_last_receive(
+    conn: &mut MySqlConnection,
+    update: UpdateId,
+    message_id: &str,
+) -> DbResult<Option<i32>> {
+    let count = sqlx::query_scalar!(
+        r#"
+        SELECT MAX(receive_count) AS "count: i32"
+        FROM update_events
+        WHERE update_id = ? AND message_id = ?
+        "#,
+        update.0,
+        message_id
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
 }
 
 /// A step of a timeline, as the update's page lists it.
@@ -77,17 +126,33 @@ pub struct EventLine {
     pub explanation: Option<String>,
 }
 
-/// Lists an update's timeline, oldest first.
-pub async fn list_events(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<Vec<EventLine>> {
+/// Counts the steps of an update's timeline.
+pub async fn count_events(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<i64> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "count!: i64" FROM update_events WHERE update_id = ?"#,
+        id.0
+    );
+    Ok(count.fetch_one(conn).await?)
+}
+
+/// Lists the steps of an update's timeline, newest first.
+pub async fn list_events(
+    conn: &mut MySqlConnection,
+    id: UpdateId,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<EventLine>> {
     let rows = sqlx::query!(
         r#"
         SELECT at AS "at: DateTime<Utc>", event, explanation
         FROM update_events
         WHERE update_id = ?
-        ORDER BY id
-        LIMIT 200
+        ORDER BY id DESC
+        LIMIT ? OFFSET ?
         "#,
-        id.0
+        id.0,
+        limit,
+        offset
     )
     .fetch_all(conn)
     .await?;

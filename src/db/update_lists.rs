@@ -10,8 +10,10 @@ use crate::domain::{BeanId, UpdateId, UpdateKind, UpdateState};
 /// An update as lists and its own page show it.
 #[derive(Debug, Clone)]
 pub struct UpdateLine {
-    /// Its id.
+    /// Our id of it.
     pub id: UpdateId,
+    /// What its sender calls it.
+    pub sender_id: Option<UpdateId>,
     /// The code of an [`crate::domain::Origin`].
     pub origin: String,
     /// The supplier it claims to come from.
@@ -32,6 +34,8 @@ pub struct UpdateLine {
     pub note: Option<String>,
     /// When it happened, if the sender said so.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// When it was sent.
+    pub sent_at: Option<DateTime<Utc>>,
     /// Where it stands.
     pub state: UpdateState,
     /// Why it was refused or superseded, in plain words.
@@ -50,6 +54,7 @@ pub struct UpdateLine {
 
 struct UpdateRow {
     id: Uuid,
+    sender_id: Option<Uuid>,
     origin: String,
     supplier_id: Option<i64>,
     supplier_name: Option<String>,
@@ -60,6 +65,7 @@ struct UpdateRow {
     reference: Option<String>,
     note: Option<String>,
     occurred_at: Option<DateTime<Utc>>,
+    sent_at: Option<DateTime<Utc>>,
     state: String,
     explanation: Option<String>,
     attempts: i32,
@@ -83,6 +89,7 @@ impl TryFrom<UpdateRow> for UpdateLine {
         };
         Ok(Self {
             id: UpdateId(row.id),
+            sender_id: row.sender_id.map(UpdateId),
             origin: row.origin,
             supplier: row.supplier_id,
             supplier_name: row.supplier_name,
@@ -93,6 +100,7 @@ impl TryFrom<UpdateRow> for UpdateLine {
             reference: row.reference,
             note: row.note,
             occurred_at: row.occurred_at,
+            sent_at: row.sent_at,
             state: UpdateState::from_code(&row.state).ok_or_else(|| corrupt("state"))?,
             explanation: row.explanation,
             attempts: row.attempts,
@@ -113,6 +121,7 @@ macro_rules! select_updates {
             r#"
             SELECT
                 u.id AS "id: Uuid",
+                u.sender_id AS "sender_id: Uuid",
                 u.origin,
                 u.supplier_id,
                 s.name AS "supplier_name?",
@@ -123,6 +132,7 @@ macro_rules! select_updates {
                 u.reference,
                 u.note,
                 u.occurred_at AS "occurred_at: DateTime<Utc>",
+                u.sent_at AS "sent_at: DateTime<Utc>",
                 u.state,
                 u.explanation,
                 u.attempts,
@@ -139,11 +149,19 @@ macro_rules! select_updates {
     };
 }
 
-/// Lists the newest updates, newest first.
-pub async fn list_updates(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<UpdateLine>> {
-    let rows = select_updates!("ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?", limit)
-        .fetch_all(conn)
-        .await?;
+/// Lists updates, newest first.
+pub async fn list_updates(
+    conn: &mut MySqlConnection,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!(
+        "ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
+        limit,
+        offset
+    )
+    .fetch_all(conn)
+    .await?;
     rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
@@ -163,20 +181,77 @@ pub async fn list_updates_of_bean(
     rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
-/// Lists the newest updates that stand in one state, newest first.
+/// Lists the updates that stand in one state, newest first.
 pub async fn list_updates_in_state(
     conn: &mut MySqlConnection,
     state: UpdateState,
     limit: i64,
+    offset: i64,
 ) -> DbResult<Vec<UpdateLine>> {
     let rows = select_updates!(
-        "WHERE u.state = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+        "WHERE u.state = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
         state.code(),
-        limit
+        limit,
+        offset
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the updates that a count overtook although their senders did not say when they happened,
+/// newest first: only their time of sending says that the count includes them.
+pub async fn list_overtaken(
+    conn: &mut MySqlConnection,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!(
+        "WHERE u.state = 'superseded' AND u.occurred_at IS NULL
+        ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
+        limit,
+        offset
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Counts what [`list_overtaken`] lists.
+pub async fn count_overtaken(conn: &mut MySqlConnection) -> DbResult<i64> {
+    let count = sqlx::query_scalar!(
+        r#"
+        SELECT COUNT(*) AS "count!: i64"
+        FROM inventory_updates
+        WHERE state = 'superseded' AND occurred_at IS NULL
+        "#
+    );
+    Ok(count.fetch_one(conn).await?)
+}
+
+/// Counts the updates of one bean.
+pub async fn count_updates_of_bean(conn: &mut MySqlConnection, bean: BeanId) -> DbResult<i64> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "count!: i64" FROM inventory_updates WHERE bean_id = ?"#,
+        bean.0
+    );
+    Ok(count.fetch_one(conn).await?)
+}
+
+/// Finds the update that its sender knows by this id; none if several senders use it.
+pub async fn find_update_of_sender(
+    conn: &mut MySqlConnection,
+    sender_id: UpdateId,
+) -> DbResult<Option<UpdateId>> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT id AS "id: Uuid" FROM inventory_updates WHERE sender_id = ? LIMIT 2"#,
+        sender_id.0
+    );
+    let ids = ids.fetch_all(conn).await?;
+    Ok(match ids[..] {
+        [id] => Some(UpdateId(id)),
+        _ => None,
+    })
 }
 
 /// Finds one update.

@@ -1,7 +1,7 @@
 //! SQL that writes inventory updates down. Lists of them are in `update_lists`, their timelines in
 //! `timeline`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,39 +11,68 @@ use uuid::Uuid;
 use super::rows::{datetime, hex, hex_bytes, json};
 use super::{DbError, DbResult};
 use crate::domain::{
-    BeanId, Claim, Fingerprint, InventoryUpdate, Origin, Refusal, UpdateId, UpdateKind, UpdateState,
+    BeanId, Claim, Fingerprint, InventoryUpdate, Origin, Refusal, SupplierId, UpdateId, UpdateKey,
+    UpdateKind, UpdateState,
 };
 
-/// What became of one update at one attempt, to be written down.
+/// What a message says, as it is stored.
 #[derive(Debug, Clone)]
-pub struct Record {
-    /// The update.
-    pub id: UpdateId,
+pub struct Content {
     /// What it means.
     pub fingerprint: Fingerprint,
-    /// What it claims; kept from the first sight.
+    /// What it claims, as far as it could be read.
     pub claim: Claim,
-    /// The bean it was found to mean.
-    pub bean: Option<BeanId>,
+    /// When it was sent.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// What became of an update.
+#[derive(Debug, Clone)]
+pub struct Standing {
     /// Where it stands now.
     pub state: UpdateState,
+    /// The bean it was found to mean.
+    pub bean: Option<BeanId>,
     /// Why it was refused or superseded.
     pub refusal: Option<Refusal>,
+    /// How many more refusals there were.
+    pub refusals: i32,
     /// The bean's quantity before and after, if it was applied.
     pub quantities: Option<(i64, i64)>,
 }
 
+/// An update that was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Our id of it.
+    pub id: UpdateId,
+    /// What it means; of one that was corrected, what it means now.
+    pub fingerprint: Fingerprint,
+    /// Where it stands.
+    pub state: UpdateState,
+}
+
+/// An update to be added.
+#[derive(Debug, Clone)]
+pub struct NewUpdate {
+    /// Our id of it.
+    pub id: UpdateId,
+    /// The key by which its copies are known.
+    pub key: UpdateKey,
+    /// What its message says.
+    pub content: Content,
+    /// What became of it.
+    pub standing: Standing,
+}
+
 #[derive(Serialize)]
-struct RecordRow<'a> {
+struct ContentRow<'a> {
     id: String,
     hash: String,
-    origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     supplier_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bean_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bean_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,12 +83,39 @@ struct RecordRow<'a> {
     note: Option<&'a str>,
     #[serde(serialize_with = "datetime", skip_serializing_if = "Option::is_none")]
     occurred_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "datetime", skip_serializing_if = "Option::is_none")]
+    sent_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> ContentRow<'a> {
+    fn new(id: UpdateId, content: &'a Content) -> Self {
+        let claim = &content.claim;
+        Self {
+            id: hex(id.0),
+            hash: hex_bytes(&content.fingerprint),
+            supplier_id: claim.supplier,
+            bean_type: claim.bean_type.as_deref(),
+            kind: claim.kind.map(UpdateKind::code),
+            quantity: claim.quantity,
+            reference: claim.reference.as_deref(),
+            note: claim.note.as_deref(),
+            occurred_at: claim.occurred_at,
+            sent_at: content.sent_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StandingRow<'a> {
+    id: String,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bean_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'a str>,
-    attempts: i64,
+    refusals: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity_before: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,101 +124,82 @@ struct RecordRow<'a> {
     finished_at: Option<DateTime<Utc>>,
 }
 
-impl<'a> RecordRow<'a> {
-    fn new(record: &'a Record, now: DateTime<Utc>) -> Self {
-        let refused = record.state == UpdateState::Refused;
+impl<'a> StandingRow<'a> {
+    fn new(id: UpdateId, standing: &'a Standing, now: DateTime<Utc>) -> Self {
+        let stands_still = standing.state != UpdateState::Refused;
         Self {
-            id: hex(record.id.0),
-            hash: hex_bytes(&record.fingerprint),
-            origin: Origin::External.code(),
-            supplier_id: record.claim.supplier,
-            bean_type: record.claim.bean_type.as_deref(),
-            bean_id: record.bean.map(|id| id.0),
-            kind: record.claim.kind.map(UpdateKind::code),
-            quantity: record.claim.quantity,
-            reference: record.claim.reference.as_deref(),
-            note: record.claim.note.as_deref(),
-            occurred_at: record.claim.occurred_at,
-            state: record.state.code(),
-            reason: record.refusal.as_ref().map(|r| r.reason.code()),
-            explanation: record.refusal.as_ref().map(|r| r.explanation.as_str()),
-            attempts: i64::from(refused),
-            quantity_before: record.quantities.map(|(before, _)| before),
-            quantity_after: record.quantities.map(|(_, after)| after),
-            finished_at: (!refused).then_some(now),
+            id: hex(id.0),
+            state: standing.state.code(),
+            bean_id: standing.bean.map(|id| id.0),
+            reason: standing.refusal.as_ref().map(|r| r.reason.code()),
+            explanation: standing.refusal.as_ref().map(|r| r.explanation.as_str()),
+            refusals: standing.refusals,
+            quantity_before: standing.quantities.map(|(before, _)| before),
+            quantity_after: standing.quantities.map(|(_, after)| after),
+            finished_at: stands_still.then_some(now),
         }
     }
 }
 
-/// Writes down what became of updates. One that nobody announced gets its row here, with the
-/// origin [`Origin::External`]; an announced one keeps what was announced.
-///
-/// Two messages that claim one id for two things may meet here, each having found nothing. The row
-/// belongs to the first; for the second its hash would have to become NULL, which is refused
-/// ([`super::Trouble::BadData`]), so that it looks again.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one statement, a line for each column"
-)]
-pub async fn record_updates(
+#[derive(Serialize)]
+struct NewRow<'a> {
+    #[serde(flatten)]
+    content: ContentRow<'a>,
+    #[serde(flatten)]
+    standing: StandingRow<'a>,
+    sender_id: String,
+}
+
+/// Adds updates that nobody announced, with the origin [`Origin::External`]. A unique violation
+/// means that another poller was faster with one of them: roll back and decide again.
+pub async fn insert_updates(
     conn: &mut MySqlConnection,
-    records: &[Record],
+    updates: &[NewUpdate],
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    if records.is_empty() {
+    if updates.is_empty() {
         return Ok(());
     }
-    let rows: Vec<RecordRow<'_>> = records
+    let rows: Vec<NewRow<'_>> = updates
         .iter()
-        .map(|record| RecordRow::new(record, now))
+        .map(|update| NewRow {
+            content: ContentRow::new(update.id, &update.content),
+            standing: StandingRow::new(update.id, &update.standing, now),
+            sender_id: hex(update.key.id.0),
+        })
         .collect();
     sqlx::query!(
         r#"
         INSERT INTO inventory_updates (
-            id, payload_hash, origin, supplier_id, bean_type, bean_id, kind, quantity, reference,
-            note, occurred_at, state, reason, explanation, attempts, quantity_before, quantity_after,
-            accepted_at, finished_at
+            id, sender_id, payload_hash, origin, supplier_id, bean_type, bean_id, kind, quantity, reference, note,
+            occurred_at, sent_at, state, reason, explanation, attempts, quantity_before, quantity_after, accepted_at,
+            finished_at
         )
         SELECT
-            UNHEX(new.id_hex), UNHEX(new.hash_hex), new.new_origin, new.new_supplier_id, new.new_bean_type,
-            new.new_bean_id, new.new_kind, new.new_quantity, new.new_reference, new.new_note,
-            new.new_occurred_at, new.new_state, new.new_reason, new.new_explanation,
-            new.new_attempts, new.new_quantity_before, new.new_quantity_after,
-            ?, new.new_finished_at
+            UNHEX(new.id), UNHEX(new.sender_id), UNHEX(new.hash), 'external', new.supplier_id, new.bean_type,
+            new.bean_id, new.kind, new.quantity, new.reference, new.note, new.occurred_at, new.sent_at, new.state,
+            new.reason, new.explanation, new.refusals, new.quantity_before, new.quantity_after, ?, new.finished_at
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
-            id_hex CHAR(32) PATH '$.id',
-            hash_hex CHAR(64) PATH '$.hash',
-            new_origin VARCHAR(16) PATH '$.origin',
-            new_supplier_id BIGINT PATH '$.supplier_id',
-            new_bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
-            new_bean_id BIGINT PATH '$.bean_id',
-            new_kind VARCHAR(16) PATH '$.kind',
-            new_quantity BIGINT PATH '$.quantity',
-            new_reference VARCHAR(64) PATH '$.reference' ERROR ON ERROR,
-            new_note VARCHAR(500) PATH '$.note' ERROR ON ERROR,
-            new_occurred_at DATETIME(6) PATH '$.occurred_at',
-            new_state VARCHAR(16) PATH '$.state',
-            new_reason VARCHAR(24) PATH '$.reason',
-            new_explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
-            new_attempts INT PATH '$.attempts',
-            new_quantity_before BIGINT PATH '$.quantity_before',
-            new_quantity_after BIGINT PATH '$.quantity_after',
-            new_finished_at DATETIME(6) PATH '$.finished_at'
+            id CHAR(32) PATH '$.id',
+            sender_id CHAR(32) PATH '$.sender_id',
+            hash CHAR(64) PATH '$.hash',
+            supplier_id BIGINT PATH '$.supplier_id',
+            bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
+            bean_id BIGINT PATH '$.bean_id',
+            kind VARCHAR(16) PATH '$.kind',
+            quantity BIGINT PATH '$.quantity',
+            reference VARCHAR(64) PATH '$.reference' ERROR ON ERROR,
+            note VARCHAR(500) PATH '$.note' ERROR ON ERROR,
+            occurred_at DATETIME(6) PATH '$.occurred_at',
+            sent_at DATETIME(6) PATH '$.sent_at',
+            state VARCHAR(16) PATH '$.state',
+            reason VARCHAR(24) PATH '$.reason',
+            explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
+            refusals INT PATH '$.refusals',
+            quantity_before BIGINT PATH '$.quantity_before',
+            quantity_after BIGINT PATH '$.quantity_after',
+            finished_at DATETIME(6) PATH '$.finished_at'
         )) AS new
-        ON DUPLICATE KEY UPDATE
-            payload_hash = IF(
-                inventory_updates.payload_hash = VALUES(payload_hash),
-                inventory_updates.payload_hash,
-                NULL
-            ),
-            bean_id = VALUES(bean_id),
-            state = VALUES(state),
-            reason = VALUES(reason),
-            explanation = VALUES(explanation),
-            attempts = inventory_updates.attempts + VALUES(attempts),
-            quantity_before = VALUES(quantity_before),
-            quantity_after = VALUES(quantity_after),
-            finished_at = VALUES(finished_at)
         "#,
         now,
         json(&rows)
@@ -172,37 +209,218 @@ pub async fn record_updates(
     Ok(())
 }
 
-/// What is known of an update that was seen before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// What it meant when it was first seen.
-    pub fingerprint: Fingerprint,
-    /// Whether it has had its one end.
-    pub ended: bool,
-    /// Whether it is in the outbox.
-    pub in_outbox: bool,
+/// Writes down what became of updates that the caller has locked. One that is at its end is left
+/// there, whatever the caller believes.
+pub async fn set_standings(
+    conn: &mut MySqlConnection,
+    standings: &[(UpdateId, Standing)],
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    if standings.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<StandingRow<'_>> = standings
+        .iter()
+        .map(|(id, standing)| StandingRow::new(*id, standing, now))
+        .collect();
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+            id CHAR(32) PATH '$.id',
+            state VARCHAR(16) PATH '$.state',
+            bean_id BIGINT PATH '$.bean_id',
+            reason VARCHAR(24) PATH '$.reason',
+            explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
+            refusals INT PATH '$.refusals',
+            quantity_before BIGINT PATH '$.quantity_before',
+            quantity_after BIGINT PATH '$.quantity_after',
+            finished_at DATETIME(6) PATH '$.finished_at'
+        )) AS new
+        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(new.id)
+        SET
+            u.state = new.state,
+            u.bean_id = COALESCE(new.bean_id, u.bean_id),
+            u.reason = new.reason,
+            u.explanation = new.explanation,
+            u.attempts = u.attempts + new.refusals,
+            u.quantity_before = new.quantity_before,
+            u.quantity_after = new.quantity_after,
+            u.finished_at = new.finished_at
+        WHERE u.state NOT IN ('applied', 'superseded', 'fixed', 'discarded')
+        "#,
+        json(&rows)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
-/// Finds those of the updates that were seen before.
-pub async fn find_seen(
+/// Replaces what refused updates say by what their corrections say. The caller has locked them.
+pub async fn set_contents(
     conn: &mut MySqlConnection,
-    ids: &[UpdateId],
-) -> DbResult<HashMap<UpdateId, Seen>> {
-    if ids.is_empty() {
+    contents: &[(UpdateId, &Content)],
+) -> DbResult<()> {
+    if contents.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<ContentRow<'_>> = contents
+        .iter()
+        .map(|(id, content)| ContentRow::new(*id, content))
+        .collect();
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+            id CHAR(32) PATH '$.id',
+            hash CHAR(64) PATH '$.hash',
+            bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
+            kind VARCHAR(16) PATH '$.kind',
+            quantity BIGINT PATH '$.quantity',
+            reference VARCHAR(64) PATH '$.reference' ERROR ON ERROR,
+            note VARCHAR(500) PATH '$.note' ERROR ON ERROR,
+            occurred_at DATETIME(6) PATH '$.occurred_at',
+            sent_at DATETIME(6) PATH '$.sent_at'
+        )) AS new
+        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(new.id)
+        SET
+            u.payload_hash = UNHEX(new.hash),
+            u.bean_type = new.bean_type,
+            u.bean_id = NULL,
+            u.kind = new.kind,
+            u.quantity = new.quantity,
+            u.reference = new.reference,
+            u.note = new.note,
+            u.occurred_at = new.occurred_at,
+            u.sent_at = new.sent_at
+        WHERE u.state IN ('refused', 'dead_lettered')
+        "#,
+        json(&rows)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct KeyRow {
+    supplier_id: i64,
+    sender_id: String,
+}
+
+/// Finds our ids of the updates that were seen before, with what they mean. Nothing is locked, so
+/// both may change until [`lock_updates`].
+pub async fn find_ids(
+    conn: &mut MySqlConnection,
+    keys: &[UpdateKey],
+) -> DbResult<HashMap<UpdateKey, (UpdateId, Fingerprint)>> {
+    let mut found = find_ids_of_suppliers(conn, keys).await?;
+    found.extend(find_nameless_ids(conn, keys).await?);
+    Ok(found)
+}
+
+async fn find_ids_of_suppliers(
+    conn: &mut MySqlConnection,
+    keys: &[UpdateKey],
+) -> DbResult<HashMap<UpdateKey, (UpdateId, Fingerprint)>> {
+    let mut found = HashMap::new();
+    let named = keys.iter().filter_map(|key| {
+        Some(KeyRow {
+            supplier_id: key.supplier?.0,
+            sender_id: hex(key.id.0),
+        })
+    });
+    let named: Vec<KeyRow> = named.collect();
+    if !named.is_empty() {
+        let rows = sqlx::query!(
+            r#"
+            SELECT
+                u.id AS "id!: Uuid",
+                u.supplier_id AS "supplier_id!",
+                u.sender_id AS "sender_id!: Uuid",
+                u.payload_hash AS "payload_hash!: Vec<u8>"
+            FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                supplier_id BIGINT PATH '$.supplier_id',
+                sender_id CHAR(32) PATH '$.sender_id'
+            )) AS wanted
+            STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (uq_inventory_updates_supplier_id_sender_id)
+                ON u.supplier_id = wanted.supplier_id AND u.sender_id = UNHEX(wanted.sender_id)
+            "#,
+            json(&named)
+        )
+        .fetch_all(conn)
+        .await?;
+        for row in rows {
+            let key = UpdateKey {
+                supplier: Some(SupplierId(row.supplier_id)),
+                id: UpdateId(row.sender_id),
+            };
+            found.insert(key, (UpdateId(row.id), fingerprint(row.payload_hash)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Where no supplier could be read, the broker's id is ours as well.
+async fn find_nameless_ids(
+    conn: &mut MySqlConnection,
+    keys: &[UpdateKey],
+) -> DbResult<HashMap<UpdateKey, (UpdateId, Fingerprint)>> {
+    let mut found = HashMap::new();
+    let nameless: Vec<String> = keys
+        .iter()
+        .filter(|key| key.supplier.is_none())
+        .map(|key| hex(key.id.0))
+        .collect();
+    if !nameless.is_empty() {
+        let rows = sqlx::query!(
+            r#"
+            SELECT u.id AS "id!: Uuid", u.payload_hash AS "payload_hash!: Vec<u8>"
+            FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+            STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
+            WHERE u.supplier_id IS NULL
+            "#,
+            json(&nameless)
+        )
+        .fetch_all(conn)
+        .await?;
+        for row in rows {
+            let id = UpdateId(row.id);
+            let key = UpdateKey { supplier: None, id };
+            found.insert(key, (id, fingerprint(row.payload_hash)?));
+        }
+    }
+    Ok(found)
+}
+
+fn fingerprint(bytes: Vec<u8>) -> DbResult<Fingerprint> {
+    bytes.try_into().map_err(|_other_length| DbError::Corrupt {
+        table: "inventory_updates",
+        column: "payload_hash",
+    })
+}
+
+/// Locks updates in the order given, which must be ascending: then no two transactions can wait for
+/// each other.
+pub async fn lock_updates(
+    conn: &mut MySqlConnection,
+    ascending: &[UpdateId],
+) -> DbResult<HashMap<UpdateId, Known>> {
+    debug_assert!(ascending.is_sorted(), "locks are taken in id order");
+    if ascending.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
+    let ids: Vec<String> = ascending.iter().map(|id| hex(id.0)).collect();
+    // The table function is wrapped, because MySQL tries to lock it too and fails (3569).
     let rows = sqlx::query!(
         r#"
         SELECT
             u.id AS "id!: Uuid",
             u.payload_hash AS "payload_hash!: Vec<u8>",
-            i.update_id IS NOT NULL AS "ended!: bool",
-            o.update_id IS NOT NULL AS "in_outbox!: bool"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+            u.state AS "state!"
+        FROM (
+            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS listed
+        ) AS wanted
         STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
-        LEFT JOIN inbox AS i ON i.update_id = u.id
-        LEFT JOIN outbox AS o ON o.update_id = u.id
+        FOR UPDATE
         "#,
         json(&ids)
     )
@@ -210,20 +428,44 @@ pub async fn find_seen(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let fingerprint =
-                row.payload_hash
-                    .try_into()
-                    .map_err(|_other_length| DbError::Corrupt {
-                        table: "inventory_updates",
-                        column: "payload_hash",
-                    })?;
-            let seen = Seen {
-                fingerprint,
-                ended: row.ended,
-                in_outbox: row.in_outbox,
+            let id = UpdateId(row.id);
+            let known = Known {
+                id,
+                fingerprint: fingerprint(row.payload_hash)?,
+                state: UpdateState::from_code(&row.state).ok_or(DbError::Corrupt {
+                    table: "inventory_updates",
+                    column: "state",
+                })?,
             };
-            Ok((UpdateId(row.id), seen))
+            Ok((id, known))
         })
+        .collect()
+}
+
+/// Finds everything that updates have said before a correction replaced it.
+pub async fn find_earlier_contents(
+    conn: &mut MySqlConnection,
+    ids: &[UpdateId],
+) -> DbResult<HashSet<(UpdateId, Fingerprint)>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT DISTINCT e.update_id AS "id!: Uuid", e.payload_hash AS "payload_hash!: Vec<u8>"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+        STRAIGHT_JOIN update_events AS e FORCE INDEX (idx_update_events_update_id)
+            ON e.update_id = UNHEX(wanted.id)
+        JOIN inventory_updates AS u ON u.id = e.update_id
+        WHERE e.payload_hash IS NOT NULL AND e.payload_hash <> u.payload_hash
+        "#,
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((UpdateId(row.id), fingerprint(row.payload_hash)?)))
         .collect()
 }
 
@@ -239,11 +481,12 @@ pub async fn insert_accepted(
     sqlx::query!(
         r#"
         INSERT INTO inventory_updates (
-            id, payload_hash, origin, supplier_id, bean_type, kind, quantity, reference, note,
-            occurred_at, state, accepted_at
+            id, sender_id, payload_hash, origin, supplier_id, bean_type, kind, quantity, reference,
+            note, occurred_at, sent_at, state, accepted_at
         )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         "#,
+        update.id.0,
         update.id.0,
         fingerprint.as_slice(),
         origin.code(),
@@ -254,6 +497,7 @@ pub async fn insert_accepted(
         claim.reference,
         claim.note,
         claim.occurred_at,
+        update.sent_at,
         UpdateState::Accepted.code(),
         now
     )

@@ -1,6 +1,8 @@
-//! Who acts: suppliers, and the texts that describe them.
+//! Suppliers, and how they are reached.
 
 use std::fmt;
+
+use super::text::{InvalidText, ShortText};
 
 /// The number suppliers put at the start of the lab's line (`3:Excelsa:9`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,52 +11,6 @@ pub struct SupplierId(pub i64);
 impl fmt::Display for SupplierId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Why a text was refused. The sentences are shown to people as they are, after the field's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidText {
-    /// Nothing but white space.
-    #[error("is empty")]
-    Empty,
-    /// More characters than the limit given.
-    #[error("must be {0} characters or less")]
-    TooLong(usize),
-    /// A line break or another control character.
-    #[error("contains a character that cannot be shown")]
-    ControlCharacter,
-    /// Not the shape of an e-mail address.
-    #[error("must be an email address like name@example.com")]
-    NotAnEmailAddress,
-    /// Not the shape of a phone number.
-    #[error("must be a phone number like 555-555-0100")]
-    NotAPhoneNumber,
-}
-
-/// A trimmed, non-empty, single-line text of at most `MAX` characters, kept as typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShortText<const MAX: usize>(String);
-
-impl<const MAX: usize> ShortText<MAX> {
-    /// Trims and checks what was typed.
-    pub fn parse(typed: &str) -> Result<Self, InvalidText> {
-        let text = typed.trim();
-        if text.is_empty() {
-            return Err(InvalidText::Empty);
-        }
-        if text.chars().count() > MAX {
-            return Err(InvalidText::TooLong(MAX));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(InvalidText::ControlCharacter);
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -67,7 +23,7 @@ pub struct EmailAddress(String);
 impl EmailAddress {
     /// Trims and checks what was typed.
     pub fn parse(typed: &str) -> Result<Self, InvalidText> {
-        let text = ShortText::<255>::parse(typed)?.0;
+        let text = ShortText::<255>::parse(typed)?.as_str().to_owned();
         let shaped = text.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty() && !host.is_empty() && !host.contains('@')
         });
@@ -77,26 +33,50 @@ impl EmailAddress {
         Ok(Self(text))
     }
 
+    /// Takes an address that is stored already.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A phone number with 7 to 15 digits (15 is the limit of ITU-T E.164), kept as typed.
+/// A phone number with 7 to 15 digits (15 is the limit of ITU-T E.164) and perhaps an extension.
+///
+/// Kept as typed, but for the invisible characters that contact lists put around a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneNumber(String);
+
+/// What people put between an extension and the number before it.
+const EXTENSION_MARKS: [&str; 5] = ["extension", "ext", "x", "#", ";"];
 
 impl PhoneNumber {
     /// Trims and checks what was typed.
     pub fn parse(typed: &str) -> Result<Self, InvalidText> {
-        let text = ShortText::<100>::parse(typed)?.0;
-        let digits = text.chars().filter(char::is_ascii_digit).count();
-        let allowed = |c: char| c.is_ascii_digit() || " +-().x/".contains(c);
-        if !(7..=15).contains(&digits) || !text.chars().all(allowed) {
+        let visible: String = typed.chars().filter(|c| !is_wrapping(*c)).collect();
+        let text = ShortText::<100>::parse(&visible)?.as_str().to_owned();
+        let lower = text.to_lowercase();
+        let mark = EXTENSION_MARKS
+            .iter()
+            .find_map(|mark| lower.split_once(mark));
+        let (number, extension) = mark.unwrap_or((&lower, "0"));
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let allowed = |c: char| c.is_ascii_digit() || c.is_whitespace() || "+-().,/‐‑–".contains(c);
+        let is_extension = extension.chars().any(|c| c.is_ascii_digit())
+            && extension.chars().filter(char::is_ascii_digit).count() <= 8;
+        let is_number = (7..=15).contains(&digits) && number.chars().all(allowed);
+        if !is_number || !is_extension || !extension.chars().all(allowed) {
             return Err(InvalidText::NotAPhoneNumber);
         }
         Ok(Self(text))
+    }
+
+    /// Takes a number that is stored already.
+    pub fn stored(text: String) -> Self {
+        Self(text)
     }
 
     /// The number.
@@ -105,29 +85,15 @@ impl PhoneNumber {
     }
 }
 
+/// Marks of direction and other invisible characters.
+fn is_wrapping(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_is_kept_as_typed_but_trimmed() {
-        let name = ShortText::<20>::parse("  O'Malley & Sons ").unwrap();
-
-        assert_eq!(name.as_str(), "O'Malley & Sons");
-    }
-
-    #[test]
-    fn a_text_is_refused_when_empty_long_or_unprintable() {
-        assert_eq!(ShortText::<3>::parse(" \t"), Err(InvalidText::Empty));
-        assert_eq!(
-            ShortText::<3>::parse("☕☕☕☕"),
-            Err(InvalidText::TooLong(3))
-        );
-        assert_eq!(
-            ShortText::<9>::parse("a\u{0}b"),
-            Err(InvalidText::ControlCharacter)
-        );
-    }
 
     #[test]
     fn an_email_address_needs_both_sides_of_one_at_sign() {
@@ -145,15 +111,36 @@ mod tests {
 
     #[test]
     fn a_phone_number_needs_seven_to_fifteen_digits() {
-        for good in ["555-555-0100", "+44 20 7946 0000", "(555) 555.0100"] {
-            assert!(PhoneNumber::parse(good).is_ok(), "{good}");
+        for good in [
+            "555-555-0100",
+            "+44 20 7946 0000",
+            "(555) 555.0100",
+            "+44 (0)20 7946 0000",
+            "555 555 0100 x12",
+            "555-555-0100 ext. 12",
+            "+1\u{a0}555\u{2011}555\u{2011}0100",
+        ] {
+            assert_eq!(PhoneNumber::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["12345", "1234567890123456", "call me 5555555"] {
+        for bad in [
+            "12345",
+            "1234567890123456",
+            "call me 5555555",
+            "555-555-0100 x",
+            "x555-555-0100",
+        ] {
             assert_eq!(
                 PhoneNumber::parse(bad),
                 Err(InvalidText::NotAPhoneNumber),
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_number_pasted_from_a_contact_is_taken() {
+        let pasted = PhoneNumber::parse("\u{202d}+1 555-555-0100\u{202c}").unwrap();
+
+        assert_eq!(pasted.as_str(), "+1 555-555-0100");
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
-use super::MAX_STOCK;
-use super::account::{InvalidText, ShortText};
+use super::text::{InvalidText, ShortText, matching_key};
+use super::{MAX_STOCK, UpdateId};
 
 /// Names one bean of one supplier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,7 @@ impl fmt::Display for BeanId {
 
 /// A sort of bean as somebody typed it, like `Excelsa`; at most 100 characters.
 ///
-/// Types are matched without regard to case, so compare [`BeanType::key`], not the text.
+/// Compare types by [`BeanType::key`], not by their texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeanType(ShortText<{ Self::MAX_CHARS }>);
 
@@ -42,9 +42,31 @@ impl BeanType {
         self.0.as_str()
     }
 
-    /// The form two types share when they mean the same bean.
+    /// Takes a type that is stored already, whatever rules it would break today.
+    pub fn stored(text: String) -> Self {
+        Self(ShortText::stored(text))
+    }
+
+    /// The form two types share when they mean the same bean; at most 255 characters.
     pub fn key(&self) -> String {
+        const COLUMN: usize = 255;
+        let key = matching_key(self.as_str());
+        // Some single characters stand for whole phrases.
+        if key.chars().count() > COLUMN {
+            return UpdateId::derive("type", &key).to_string();
+        }
+        key
+    }
+
+    /// The form by which version 0.1 compared types. Fingerprints are made of it, so that a message
+    /// that was seen before an upgrade is still the same afterwards.
+    pub(super) fn key_of_fingerprints(&self) -> String {
         self.as_str().to_lowercase()
+    }
+
+    /// Whether the lab's line can name it: there the colon separates.
+    pub fn fits_a_line(&self) -> bool {
+        !self.as_str().contains(':')
     }
 }
 

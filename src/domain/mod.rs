@@ -9,18 +9,21 @@ mod bean;
 mod reason;
 mod stock;
 mod suggest;
+mod text;
 mod update;
 
-pub use account::{EmailAddress, InvalidText, PhoneNumber, ShortText, SupplierId};
+pub use account::{EmailAddress, PhoneNumber, SupplierId};
 pub(crate) use bean::parse_integer;
 pub use bean::{
     Bags, BagsInStock, BeanId, BeanType, InvalidBags, InvalidBagsInStock, InvalidBeanType,
     InvalidPrice, Price,
 };
-pub(crate) use reason::quote;
 pub use reason::{Reason, Refusal};
 pub use stock::{Decision, MAX_STOCK, MovementKind, Stock, decide};
 pub use suggest::did_you_mean;
+pub use text::{InvalidText, NamedCharacter, ShortText};
+pub(crate) use text::{find_forbidden_in_lines, isolate, quote};
 pub use update::{
-    Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateId, UpdateKind, UpdateState,
+    Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateId, UpdateKey, UpdateKind,
+    UpdateState,
 };

@@ -11,6 +11,8 @@ pub enum Reason {
     UnknownSupplier,
     /// The supplier has no bean of that type.
     UnknownBean,
+    /// The supplier has several beans whose types mean the same.
+    AmbiguousBean,
     /// Not a whole number of bags within the limits.
     BadQuantity,
     /// It would leave less than no bags.
@@ -19,6 +21,10 @@ pub enum Reason {
     SupplierInactive,
     /// Something newer already says otherwise.
     Superseded,
+    /// It came from a topic that is not one of ours.
+    ForeignTopic,
+    /// The queue gave it up before anybody here had tried it.
+    NeverTried,
     /// The database did not answer.
     Unavailable,
     /// It took too long.
@@ -27,14 +33,17 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order people read them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::UnknownSupplier,
         Self::UnknownBean,
+        Self::AmbiguousBean,
         Self::BadQuantity,
         Self::BelowZero,
         Self::SupplierInactive,
         Self::Superseded,
+        Self::ForeignTopic,
+        Self::NeverTried,
         Self::Unavailable,
         Self::Timeout,
     ];
@@ -45,10 +54,13 @@ impl Reason {
             Self::Malformed => "malformed",
             Self::UnknownSupplier => "unknown_supplier",
             Self::UnknownBean => "unknown_bean",
+            Self::AmbiguousBean => "ambiguous_bean",
             Self::BadQuantity => "bad_quantity",
             Self::BelowZero => "below_zero",
             Self::SupplierInactive => "supplier_inactive",
             Self::Superseded => "superseded",
+            Self::ForeignTopic => "foreign_topic",
+            Self::NeverTried => "never_tried",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
         }
@@ -65,10 +77,13 @@ impl Reason {
             Self::Malformed => "Could not be read",
             Self::UnknownSupplier => "Unknown supplier",
             Self::UnknownBean => "Unknown bean",
+            Self::AmbiguousBean => "Could mean more than one bean",
             Self::BadQuantity => "Bags do not make sense",
             Self::BelowZero => "Not enough bags in stock",
             Self::SupplierInactive => "Supplier is switched off",
             Self::Superseded => "Overtaken by a newer count",
+            Self::ForeignTopic => "From a topic that is not ours",
+            Self::NeverTried => "Given up before it was tried",
             Self::Unavailable => "Database did not answer",
             Self::Timeout => "Took too long",
         }
@@ -76,7 +91,7 @@ impl Reason {
 
     /// Whether sending the very same update again may succeed without anyone changing anything.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unavailable | Self::Timeout)
+        matches!(self, Self::Unavailable | Self::Timeout | Self::NeverTried)
     }
 }
 
@@ -114,20 +129,6 @@ impl Refusal {
     }
 }
 
-/// Quotes a hostile text for a sentence: short, on one line, without control characters.
-pub(crate) fn quote(text: &str) -> String {
-    const MAX: usize = 60;
-    let mut quoted: String = text
-        .chars()
-        .take(MAX)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if text.chars().nth(MAX).is_some() {
-        quoted.push('…');
-    }
-    format!("“{quoted}”")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,11 +145,5 @@ mod tests {
         let refusal = Refusal::new(Reason::Malformed, "é".repeat(5_000));
 
         assert_eq!(refusal.explanation.chars().count(), 1_000);
-    }
-
-    #[test]
-    fn a_quoted_text_is_short_and_printable() {
-        assert_eq!(quote("a\nb\u{1b}[31m"), "“a\u{fffd}b\u{fffd}[31m”");
-        assert_eq!(quote(&"x".repeat(100)).chars().count(), 63);
     }
 }

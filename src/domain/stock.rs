@@ -83,11 +83,11 @@ pub fn decide(
 ) -> Result<Decision, Refusal> {
     refuse_the_future(update, now)?;
     match update.change {
-        StockChange::Count { bags, counted_at } => Ok(decide_count(stock, bags.get(), counted_at)),
-        StockChange::OutOfStock => Ok(decide_out_of_stock(
-            stock,
-            update.occurred_at.unwrap_or(now),
-        )),
+        // A count from the future is a wrong clock; it would overrule everything until then.
+        StockChange::Count { bags, counted_at } => {
+            Ok(decide_count(stock, bags.get(), counted_at.min(now)))
+        }
+        StockChange::OutOfStock => Ok(decide_out_of_stock(stock, update.moment(now))),
         StockChange::Delivery(bags) => {
             decide_movement(stock, MovementKind::Delivery, bags.get(), update, now)
         }
@@ -97,24 +97,22 @@ pub fn decide(
     }
 }
 
-/// Clocks differ by minutes; a count from tomorrow would overrule everything until then.
+/// Clocks differ by minutes.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
+/// Bags that are announced for tomorrow are not on the shelf today.
 fn refuse_the_future(update: &InventoryUpdate, now: DateTime<Utc>) -> Result<(), Refusal> {
-    let moment = match update.change {
-        StockChange::Count { counted_at, .. } => Some(counted_at),
-        _ => update.occurred_at,
-    };
-    match moment.filter(|moment| *moment > now + CLOCK_TOLERANCE) {
-        Some(moment) => Err(Refusal::new(
+    match update.occurred_at {
+        Some(moment) if moment > now + CLOCK_TOLERANCE => Err(Refusal::new(
             Reason::Malformed,
-            format!(
-                "It is dated {}, which is in the future.",
-                moment.format("%Y-%m-%d %H:%M UTC")
-            ),
+            format!("It is dated {}, which is in the future.", readable(moment)),
         )),
-        None => Ok(()),
+        _ => Ok(()),
     }
+}
+
+fn readable(moment: DateTime<Utc>) -> impl std::fmt::Display {
+    moment.format("%Y-%m-%d %H:%M:%S UTC")
 }
 
 fn decide_count(stock: &Stock, bags: i64, counted_at: DateTime<Utc>) -> Decision {
@@ -146,6 +144,29 @@ fn decide_out_of_stock(stock: &Stock, since: DateTime<Utc>) -> Decision {
     }
 }
 
+/// Tells that a count already includes an update or, where only the time of sending says so, what a
+/// person needs to decide whether it does.
+fn overtaken(
+    update: &InventoryUpdate,
+    moment: DateTime<Utc>,
+    counted_at: DateTime<Utc>,
+) -> Refusal {
+    let counted = readable(counted_at);
+    let explanation = if update.occurred_at.is_some() {
+        format!(
+            "The bags were counted at {counted}, after this is dated, so the count includes it."
+        )
+    } else {
+        format!(
+            "It does not say when the bags moved. It was sent at {}, and the bags were counted at \
+             {counted}, so the count is taken to include it. If they moved after the count, correct \
+             the stock by hand.",
+            readable(moment)
+        )
+    };
+    Refusal::new(Reason::Superseded, explanation)
+}
+
 fn decide_movement(
     stock: &Stock,
     kind: MovementKind,
@@ -153,12 +174,9 @@ fn decide_movement(
     update: &InventoryUpdate,
     now: DateTime<Utc>,
 ) -> Result<Decision, Refusal> {
-    let counted_after = |at| stock.counted_at.is_some_and(|counted_at| counted_at > at);
-    if update.occurred_at.is_some_and(counted_after) {
-        return Ok(Decision::Superseded(Refusal::new(
-            Reason::Superseded,
-            "The bags were counted after this is dated, so the count already includes it.",
-        )));
+    let moment = update.moment(now);
+    if let Some(counted_at) = stock.counted_at.filter(|counted_at| *counted_at > moment) {
+        return Ok(Decision::Superseded(overtaken(update, moment, counted_at)));
     }
     let quantity = stock.quantity.saturating_add(change_by);
     if quantity < 0 {
@@ -223,6 +241,7 @@ mod tests {
             bean_type: BeanType::parse("Arabica").unwrap(),
             change,
             occurred_at: None,
+            sent_at: None,
             reference: None,
             note: None,
         }
@@ -294,7 +313,48 @@ mod tests {
     }
 
     #[test]
-    fn nothing_may_be_dated_in_the_future() {
+    fn a_count_from_the_future_is_taken_as_of_now() {
+        let count = update(StockChange::Count {
+            bags: bags(40),
+            counted_at: at(90_000),
+        });
+
+        let Ok(Decision::Move { after, .. }) = decide(&stock(5), &count, at(2)) else {
+            panic!("it is used");
+        };
+
+        assert_eq!((after.quantity, after.counted_at), (40, Some(at(2))));
+    }
+
+    #[test]
+    fn the_time_of_sending_stands_in_for_the_time_it_happened() {
+        let mut counted = stock(40);
+        counted.counted_at = Some(at(10));
+        let sent = |minutes| {
+            let mut update = update(StockChange::Delivery(bags(9)));
+            update.sent_at = Some(at(minutes));
+            decide(&counted, &update, at(12)).unwrap()
+        };
+
+        let Decision::Superseded(refusal) = sent(-50) else {
+            panic!("the count includes it");
+        };
+        assert!(
+            refusal
+                .explanation
+                .contains("If they moved after the count"),
+            "{refusal}"
+        );
+        assert_eq!(quantity_after(&sent(11)), 49);
+        assert_eq!(
+            quantity_after(&sent(9_000)),
+            49,
+            "a wrong clock is no reason to refuse"
+        );
+    }
+
+    #[test]
+    fn no_delivery_may_be_dated_in_the_future() {
         let mut early = update(StockChange::Delivery(bags(1)));
         early.occurred_at = Some(at(60));
 

@@ -1,5 +1,7 @@
 //! "Did you mean …?" for bean types.
 
+use super::text::matching_key;
+
 /// Finds the candidate that was most likely meant, if one is close enough to be worth asking.
 ///
 /// Close enough is an edit distance of at most a third of the typed length (and at least one), so
@@ -8,16 +10,16 @@ pub fn did_you_mean<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let typed = typed.trim().to_lowercase();
     // Comparing takes length × length steps; nobody misspells a bean by this much.
     if typed.chars().count() > 100 {
         return None;
     }
+    let typed = matching_key(typed);
     let limit = (typed.chars().count() / 3).max(1);
     candidates
         .into_iter()
         .map(|candidate| {
-            let distance = strsim::osa_distance(&typed, &candidate.to_lowercase());
+            let distance = strsim::osa_distance(&typed, &matching_key(candidate));
             (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Bags, BeanType, SupplierId};
 
-/// Names one update for ever; the key that makes it count once however often it arrives.
+/// Names one update for ever: ours, or what its sender calls it (see [`UpdateKey`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UpdateId(pub Uuid);
 
@@ -38,6 +38,18 @@ impl fmt::Display for UpdateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The key that makes an update count once however often it arrives: what its sender calls it.
+///
+/// An id belongs to its supplier, so two suppliers may use the same one. Where a message names no
+/// supplier, the id is derived from what the broker calls the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UpdateKey {
+    /// The supplier that the message claims to come from, if it could be read.
+    pub supplier: Option<SupplierId>,
+    /// The sender's id or, failing that, the broker's.
+    pub id: UpdateId,
 }
 
 /// The four kinds of update, without their numbers.
@@ -114,7 +126,7 @@ impl StockChange {
 /// One update as its sender meant it. Supplier and bean are claims until they are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InventoryUpdate {
-    /// The idempotency key.
+    /// What its sender calls it.
     pub id: UpdateId,
     /// The supplier it claims to come from.
     pub supplier: SupplierId,
@@ -124,6 +136,8 @@ pub struct InventoryUpdate {
     pub change: StockChange,
     /// When it happened, if the sender said so.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// When it was sent. Stands in where nothing says when it happened; no part of the meaning.
+    pub sent_at: Option<DateTime<Utc>>,
     /// The sender's own reference; at most 64 characters.
     pub reference: Option<String>,
     /// A note for the café; at most 500 characters.
@@ -166,10 +180,26 @@ impl From<&InventoryUpdate> for Claim {
     }
 }
 
-/// SHA-256 over what an update means. Two messages with one id but different fingerprints conflict.
+/// SHA-256 over what an update means. Two messages with one key but different fingerprints are two
+/// updates, unless the first was refused and the second corrects it.
 pub type Fingerprint = [u8; 32];
 
 impl InventoryUpdate {
+    /// The key that makes it count once.
+    pub fn key(&self) -> UpdateKey {
+        UpdateKey {
+            supplier: Some(self.supplier),
+            id: self.id,
+        }
+    }
+
+    /// When it happened: as its sender says or, failing that, when it was sent. A time of sending in
+    /// the future is a wrong clock and taken as `now`.
+    pub fn moment(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let sent_at = || self.sent_at.map_or(now, |sent_at| sent_at.min(now));
+        self.occurred_at.unwrap_or_else(sent_at)
+    }
+
     /// Hashes the meaning, not the bytes, so that a re-encoded repeat is still a repeat.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
@@ -178,7 +208,7 @@ impl InventoryUpdate {
             hash.update(bytes);
         };
         field(&self.supplier.0.to_be_bytes());
-        field(self.bean_type.key().as_bytes());
+        field(self.bean_type.key_of_fingerprints().as_bytes());
         field(self.change.kind().code().as_bytes());
         field(&self.change.bags().to_be_bytes());
         let moment = match self.change {
@@ -224,8 +254,10 @@ impl Origin {
     }
 }
 
-/// Where an update stands. Applied, superseded, dead-lettered (then fixed, resent or discarded)
-/// are ends; an update has exactly one.
+/// Where an update stands, and the steps of its timeline.
+///
+/// Applied, superseded, fixed and discarded are ends: an update has at most one, and it stays. A
+/// dead-lettered one may come again and be applied after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UpdateState {
     /// Stored with its outbox row; not yet on the topic.
@@ -242,7 +274,7 @@ pub enum UpdateState {
     DeadLettered,
     /// Replaced by a corrected update.
     Fixed,
-    /// Sent again from the dead letters.
+    /// Came again after the queue had given it up. Only a step, never where an update stands.
     Resent,
     /// Closed by somebody, with a reason.
     Discarded,
@@ -277,6 +309,24 @@ impl UpdateState {
         }
     }
 
+    /// Whether nothing can happen to the update any more; later copies of it are duplicates.
+    pub fn is_end(self) -> bool {
+        matches!(
+            self,
+            Self::Applied | Self::Superseded | Self::Fixed | Self::Discarded
+        )
+    }
+
+    /// Whether the update was refused and may be corrected under the same id.
+    pub fn is_open_to_correction(self) -> bool {
+        matches!(self, Self::Refused | Self::DeadLettered)
+    }
+
+    /// Whether its message is in the outbox.
+    pub fn is_in_outbox(self) -> bool {
+        matches!(self, Self::Accepted | Self::Published)
+    }
+
     /// Finds the state a code stands for.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.code() == code)
@@ -309,6 +359,7 @@ mod tests {
             bean_type: BeanType::parse(bean_type).unwrap(),
             change: StockChange::Delivery(Bags::new(9).unwrap()),
             occurred_at: None,
+            sent_at: None,
             reference: None,
             note: None,
         }
@@ -334,6 +385,25 @@ mod tests {
         reference.reference = Some("x".to_owned());
         assert_ne!(note.fingerprint(), update.fingerprint());
         assert_ne!(note.fingerprint(), reference.fingerprint());
+        let mut sent = update.clone();
+        sent.sent_at = DateTime::from_timestamp(1, 0);
+        assert_eq!(sent.fingerprint(), update.fingerprint());
+    }
+
+    /// As version 0.1 made it: what was seen before an upgrade must be known after it.
+    #[test]
+    fn a_fingerprint_stays_what_it_was() {
+        let fingerprint = delivery("Café  NOIR").fingerprint();
+
+        let halves = fingerprint.as_chunks::<16>().0.iter();
+        let hex: Vec<String> = halves
+            .map(|half| format!("{:032x}", u128::from_be_bytes(*half)))
+            .collect();
+        let hex = hex.concat();
+        assert_eq!(
+            hex,
+            "71eefc363945b5ac414c2f0124a29a77d9688e1c6e1fe4b1005a1f9db11062dd"
+        );
     }
 
     #[test]
@@ -342,6 +412,7 @@ mod tests {
 
         assert_eq!(group, delivery("excelsa").message_group());
         assert_ne!(group, delivery("Robusta").message_group());
+        assert_eq!(group, delivery("Excelsa\u{200b}").message_group());
         let exotic = delivery(&"☕".repeat(100)).message_group();
         assert!(exotic.len() <= 128 && exotic.is_ascii());
     }

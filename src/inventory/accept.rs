@@ -51,6 +51,7 @@ pub async fn accept_update(
         id: update.id,
         state: UpdateState::Accepted,
         refusal: None,
+        attempt: None,
     };
     db::timeline::insert_events(&mut tx, &[accepted], now).await?;
     let message = OutboxMessage {

@@ -4,13 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::identity;
-use super::plan::{self, Known, Plan, find_bean};
+use super::plan::{self, Locked, Plan, find_bean};
 use super::{Incoming, Outcome};
-use crate::clock::Clock;
 use crate::db::timeline::Event;
-use crate::db::updates::Record;
+use crate::db::updates::{Content, NewUpdate, Standing};
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
-use crate::domain::{BeanId, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateState};
+use crate::domain::{BeanId, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateKey, UpdateState};
 
 /// Two transactions that meet are tried again this often; `MySQL`'s own replication tries 10 times.
 const MAX_TRIES: u32 = 8;
@@ -33,13 +32,9 @@ pub enum ApplyError {
 ///
 /// All of it commits together, unless one message cannot be stored; then they are applied one by
 /// one. Delivering any of them again is harmless, also after an error whose outcome is unknown.
-pub async fn apply_batch(
-    pool: &Pool,
-    clock: &dyn Clock,
-    incoming: &[Incoming],
-) -> Result<Vec<Outcome>, ApplyError> {
-    match apply_together(pool, clock, incoming).await {
-        Err(Failure::BadData) => apply_one_by_one(pool, clock, incoming).await,
+pub async fn apply_batch(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outcome>, ApplyError> {
+    match apply_together(pool, incoming).await {
+        Err(Failure::BadData) => apply_one_by_one(pool, incoming).await,
         Err(Failure::Apply(error)) => Err(error),
         Ok(outcomes) => Ok(outcomes),
     }
@@ -51,16 +46,12 @@ enum Failure {
     Apply(ApplyError),
 }
 
-async fn apply_together(
-    pool: &Pool,
-    clock: &dyn Clock,
-    incoming: &[Incoming],
-) -> Result<Vec<Outcome>, Failure> {
+async fn apply_together(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outcome>, Failure> {
     let mut tries = 0;
     loop {
         // A transaction that is cut short by the timeout closes its connection, and the server
         // rolls it back; that is the one safe way to cancel a database future.
-        let attempt = tokio::time::timeout(BUDGET, apply_in_transaction(pool, clock, incoming));
+        let attempt = tokio::time::timeout(BUDGET, apply_in_transaction(pool, incoming));
         let error = match attempt.await {
             Err(_) => return Err(Failure::Apply(ApplyError::Timeout)),
             Ok(Ok(outcomes)) => return Ok(outcomes),
@@ -79,11 +70,7 @@ async fn apply_together(
     }
 }
 
-async fn apply_one_by_one(
-    pool: &Pool,
-    clock: &dyn Clock,
-    incoming: &[Incoming],
-) -> Result<Vec<Outcome>, ApplyError> {
+async fn apply_one_by_one(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outcome>, ApplyError> {
     let mut outcomes = Vec::with_capacity(incoming.len());
     let mut stopped = HashSet::new();
     for message in incoming {
@@ -93,14 +80,14 @@ async fn apply_one_by_one(
             continue;
         }
         let alone = std::slice::from_ref(message);
-        let outcome = match apply_together(pool, clock, alone).await {
+        let outcome = match apply_together(pool, alone).await {
             Ok(mut outcome) => outcome.pop().unwrap_or(Outcome::Unstarted),
-            Err(Failure::BadData) => refuse_unstorable(pool, clock, message)
+            Err(Failure::BadData) => refuse_unstorable(pool, message)
                 .await
                 .map_err(ApplyError::Unavailable)?,
             Err(Failure::Apply(error)) => return Err(error),
         };
-        if let (Outcome::Refused(_), Some(group), false) = (&outcome, group, message.last_attempt) {
+        if let (true, Some(group), false) = (outcome.is_refused(), group, message.last_attempt) {
             stopped.insert(group);
         }
         outcomes.push(outcome);
@@ -109,15 +96,11 @@ async fn apply_one_by_one(
 }
 
 /// The statement order is fixed, and it decides about deadlocks: beans first, in id order, then
-/// the rows that are ours alone. Measured over 8 threads: 0 deadlocks this way, 235 with the inbox
+/// the updates that were seen before, in id order, then the rows that are ours alone. Measured over 8 threads: 0 deadlocks this way, 235 with the inbox
 /// row first.
-async fn apply_in_transaction(
-    pool: &Pool,
-    clock: &dyn Clock,
-    incoming: &[Incoming],
-) -> DbResult<Vec<Outcome>> {
+async fn apply_in_transaction(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
     let mut tx = Transaction::begin(pool).await?;
-    match decide_and_write(&mut tx, clock, incoming).await {
+    match decide_and_write(&mut tx, incoming).await {
         Ok(outcomes) => {
             tx.commit().await?;
             Ok(outcomes)
@@ -131,25 +114,24 @@ async fn apply_in_transaction(
     }
 }
 
-async fn decide_and_write(
-    tx: &mut Transaction,
-    clock: &dyn Clock,
-    incoming: &[Incoming],
-) -> DbResult<Vec<Outcome>> {
+async fn decide_and_write(tx: &mut Transaction, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
     let beans = find_beans(tx, incoming).await?;
     let ascending: BTreeSet<BeanId> = beans.iter().flatten().copied().collect();
     let ascending: Vec<BeanId> = ascending.into_iter().collect();
-    // What is looked up before the locks keeps them short. Whoever is faster with the same id
-    // meanwhile is met at the unique keys, and then the whole is done again.
-    let seen = identity::find_seen(tx, incoming).await?;
-    let locked = db::beans::lock_beans(tx, &ascending).await?;
-    let known = Known {
-        beans: locked.into_iter().map(|bean| (bean.id, bean)).collect(),
-        seen,
-        now: clock.now(),
+    // What is looked up before the locks keeps them short; what it finds is read again under them.
+    let ids = identity::find_ids(tx, incoming).await?;
+    let beans_locked = db::beans::lock_beans(tx, &ascending).await?;
+    let updates = identity::lock(tx, incoming, ids).await?;
+    let now = db::server::tell_time(tx).await?;
+    let locked = Locked {
+        beans: beans_locked
+            .into_iter()
+            .map(|bean| (bean.id, bean))
+            .collect(),
+        updates,
+        now,
     };
-    let now = known.now;
-    let plan = plan::plan(incoming, &beans, known);
+    let plan = plan::plan(incoming, &beans, locked);
     write(tx, &plan, now).await?;
     Ok(plan.outcomes)
 }
@@ -178,48 +160,70 @@ async fn write(
     plan: &Plan,
     now: chrono::DateTime<chrono::Utc>,
 ) -> DbResult<()> {
+    let new: Vec<_> = plan.new.values().cloned().collect();
+    db::updates::insert_updates(tx, &new, now).await?;
+    let corrections: Vec<_> = plan.corrections.iter().map(|(id, c)| (*id, c)).collect();
+    db::updates::set_contents(tx, &corrections).await?;
+    let standings: Vec<_> = plan
+        .standings
+        .iter()
+        .map(|(id, s)| (*id, s.clone()))
+        .collect();
+    db::updates::set_standings(tx, &standings, now).await?;
+    let revived: Vec<_> = plan.closings.iter().map(|closing| closing.update).collect();
+    db::inbox::forget_given_up(tx, &revived).await?;
     db::inbox::insert_ends(tx, &plan.ends, now).await?;
     db::inbox::count_repeats(tx, &plan.repeats).await?;
     let changed: Vec<_> = plan.changed.values().copied().collect();
     if !changed.is_empty() {
         db::beans::set_stock(tx, &changed).await?;
     }
-    db::updates::record_updates(tx, &plan.records, now).await?;
     db::movements::insert_movements(tx, &plan.movements, now).await?;
-    db::timeline::insert_events(tx, &plan.events(), now).await?;
+    db::timeline::insert_events(tx, &plan.events, now).await?;
+    db::dead_letters::close_letters(tx, &plan.closings, now).await?;
     db::outbox::delete_messages(tx, &plan.delivered).await
 }
 
 /// Records a message whose content passed every check and still cannot be stored: under an id of
 /// its own, and without its content.
-async fn refuse_unstorable(
-    pool: &Pool,
-    clock: &dyn Clock,
-    message: &Incoming,
-) -> DbResult<Outcome> {
-    let now = clock.now();
-    let id = UpdateId::derive("unstorable", &message.id().to_string());
+async fn refuse_unstorable(pool: &Pool, message: &Incoming) -> DbResult<Outcome> {
+    let id = UpdateId::derive("unstorable", &message.key().id.to_string());
     let refusal = Refusal::new(
         Reason::Malformed,
         "The message has something in it that the database cannot store.",
     );
-    let record = Record {
-        id,
-        fingerprint: message.fingerprint(),
-        claim: Claim::default(),
-        bean: None,
+    let mut tx = Transaction::begin(pool).await?;
+    let now = db::server::tell_time(&mut tx).await?;
+    let again = !db::updates::lock_updates(&mut tx, &[id]).await?.is_empty();
+    let standing = Standing {
         state: UpdateState::Refused,
+        bean: None,
         refusal: Some(refusal.clone()),
+        refusals: 1,
         quantities: None,
     };
+    if again {
+        db::updates::set_standings(&mut tx, &[(id, standing)], now).await?;
+    } else {
+        let update = NewUpdate {
+            id,
+            key: UpdateKey { supplier: None, id },
+            content: Content {
+                fingerprint: message.fingerprint(),
+                claim: Claim::default(),
+                sent_at: None,
+            },
+            standing,
+        };
+        db::updates::insert_updates(&mut tx, &[update], now).await?;
+    }
     let event = Event {
         id,
         state: UpdateState::Refused,
         refusal: Some(refusal.clone()),
+        attempt: Some(message.attempt()),
     };
-    let mut tx = Transaction::begin(pool).await?;
-    db::updates::record_updates(&mut tx, &[record], now).await?;
     db::timeline::insert_events(&mut tx, &[event], now).await?;
     tx.commit().await?;
-    Ok(Outcome::Refused(refusal))
+    Ok(Outcome::Refused { refusal, again })
 }

@@ -1,72 +1,116 @@
-//! Which update a message is: the one it claims to be, unless another meaning has that id.
+//! Which update a message is: one that was seen before, a correction of it, or a new one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::MySqlConnection;
 
 use super::Incoming;
-use crate::db::updates::Seen;
+use crate::db::updates::Known;
 use crate::db::{self, DbResult};
-use crate::domain::{Fingerprint, UpdateId};
+use crate::domain::{Fingerprint, UpdateId, UpdateKey};
 
 /// Which update a message is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Identity {
-    /// Its id, or one of its own if the id it claims means another update.
-    pub(crate) id: UpdateId,
-    /// What it means.
-    pub(crate) fingerprint: Fingerprint,
-    /// Whether the id it claims means another update.
-    pub(crate) is_conflict: bool,
-    /// Whether it has had its one end.
-    pub(crate) ended: bool,
-    /// Whether it is in the outbox.
-    pub(crate) in_outbox: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Nobody has seen it before.
+    New(UpdateKey),
+    /// It says what the update says.
+    Same(Known),
+    /// It says what the update said before it was corrected.
+    Earlier(Known),
+    /// The update was refused, and this says something else under its id.
+    Correction(Known),
+    /// Another update of the same supplier has this id. It gets a key of its own, under which it may
+    /// have been seen before.
+    Conflict(UpdateKey, Option<Known>),
 }
 
-impl Identity {
-    /// Looks a message up among those seen before.
-    pub(crate) fn of(message: &Incoming, seen: &HashMap<UpdateId, Seen>) -> Self {
-        let fingerprint = message.fingerprint();
-        let claimed = message.id();
-        let is_conflict = seen
-            .get(&claimed)
-            .is_some_and(|seen| seen.fingerprint != fingerprint);
-        let id = if is_conflict {
-            conflict_id(claimed, &fingerprint)
-        } else {
-            claimed
+/// The updates that messages may be: locked, so that nobody changes them meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Updates {
+    by_key: HashMap<UpdateKey, Known>,
+    earlier: HashSet<(UpdateId, Fingerprint)>,
+}
+
+impl Updates {
+    /// Finds out which update a message is.
+    pub(crate) fn identify(&self, key: UpdateKey, fingerprint: Fingerprint) -> Identity {
+        let Some(known) = self.by_key.get(&key).copied() else {
+            return Identity::New(key);
         };
-        Self {
-            id,
-            fingerprint,
-            is_conflict,
-            ended: seen.get(&id).is_some_and(|seen| seen.ended),
-            in_outbox: seen.get(&id).is_some_and(|seen| seen.in_outbox),
+        if known.fingerprint == fingerprint {
+            Identity::Same(known)
+        } else if self.earlier.contains(&(known.id, fingerprint)) {
+            Identity::Earlier(known)
+        } else if known.state.is_open_to_correction() {
+            Identity::Correction(known)
+        } else {
+            let key = conflict_key(key, &fingerprint);
+            Identity::Conflict(key, self.by_key.get(&key).copied())
+        }
+    }
+
+    /// Notes what became of an update, for messages later in the batch.
+    pub(crate) fn note(&mut self, key: UpdateKey, known: Known) {
+        if let Some(before) = self.by_key.insert(key, known)
+            && before.fingerprint != known.fingerprint
+        {
+            self.earlier.insert((before.id, before.fingerprint));
         }
     }
 }
 
-/// Finds what was seen before of the updates that messages claim to be, and of those that they are
-/// if another meaning has their id.
-pub(crate) async fn find_seen(
+/// Looks up the ids of the updates that messages may be. Locks nothing.
+pub(crate) async fn find_ids(
     conn: &mut MySqlConnection,
     messages: &[Incoming],
-) -> DbResult<HashMap<UpdateId, Seen>> {
-    let claimed: Vec<UpdateId> = messages.iter().map(Incoming::id).collect();
-    let mut seen = db::updates::find_seen(conn, &claimed).await?;
-    let conflicts: Vec<UpdateId> = messages
+) -> DbResult<HashMap<UpdateKey, UpdateId>> {
+    let keys: Vec<UpdateKey> = messages.iter().map(Incoming::key).collect();
+    let mut found = db::updates::find_ids(conn, &keys).await?;
+    let conflicts: Vec<UpdateKey> = messages
         .iter()
-        .map(|message| Identity::of(message, &seen))
-        .filter(|identity| identity.is_conflict)
-        .map(|identity| identity.id)
+        .filter_map(|message| {
+            let (_, fingerprint) = found.get(&message.key())?;
+            let differs = *fingerprint != message.fingerprint();
+            differs.then(|| conflict_key(message.key(), &message.fingerprint()))
+        })
         .collect();
-    seen.extend(db::updates::find_seen(conn, &conflicts).await?);
-    Ok(seen)
+    found.extend(db::updates::find_ids(conn, &conflicts).await?);
+    Ok(found.into_iter().map(|(key, (id, _))| (key, id)).collect())
 }
 
-/// The id of a message that reuses another update's id.
-fn conflict_id(id: UpdateId, fingerprint: &Fingerprint) -> UpdateId {
+/// Locks the updates that messages may be and reads where they stand. One that appears only after
+/// [`find_ids`] is met at its unique key, and then the whole is done again.
+pub(crate) async fn lock(
+    conn: &mut MySqlConnection,
+    messages: &[Incoming],
+    ids: HashMap<UpdateKey, UpdateId>,
+) -> DbResult<Updates> {
+    let ascending: BTreeSet<UpdateId> = ids.values().copied().collect();
+    let ascending: Vec<UpdateId> = ascending.into_iter().collect();
+    let locked = db::updates::lock_updates(conn, &ascending).await?;
+    let by_key: HashMap<UpdateKey, Known> = ids
+        .into_iter()
+        .filter_map(|(key, id)| Some((key, *locked.get(&id)?)))
+        .collect();
+    let differing: Vec<UpdateId> = messages
+        .iter()
+        .filter_map(|message| {
+            let known = by_key.get(&message.key())?;
+            (known.fingerprint != message.fingerprint()).then_some(known.id)
+        })
+        .collect();
+    Ok(Updates {
+        by_key,
+        earlier: db::updates::find_earlier_contents(conn, &differing).await?,
+    })
+}
+
+/// The key of a message that uses the id of another update of its supplier.
+fn conflict_key(key: UpdateKey, fingerprint: &Fingerprint) -> UpdateKey {
     let meaning = UpdateId::derive("fingerprint", &format!("{fingerprint:?}"));
-    UpdateId::derive("conflict", &format!("{id}:{meaning}"))
+    UpdateKey {
+        id: UpdateId::derive("conflict", &format!("{}:{meaning}", key.id)),
+        ..key
+    }
 }

@@ -10,9 +10,13 @@ mod plan;
 
 pub use accept::{AcceptError, accept_update};
 pub use apply::{ApplyError, apply_batch};
-pub(crate) use identity::{Identity, find_seen};
+pub(crate) use identity::{Identity, find_ids, lock};
 
-use crate::domain::{Claim, Fingerprint, InventoryUpdate, Refusal, UpdateId};
+use chrono::{DateTime, Utc};
+
+use crate::db::timeline::Attempt;
+use crate::db::updates::Content;
+use crate::domain::{Claim, Fingerprint, InventoryUpdate, Refusal, UpdateId, UpdateKey};
 use crate::messaging::wire::Unreadable;
 
 /// A message to be applied, in the order of its receipt.
@@ -20,6 +24,10 @@ use crate::messaging::wire::Unreadable;
 pub struct Incoming {
     /// What it says, or why that could not be read.
     pub content: Result<InventoryUpdate, Box<Unreadable>>,
+    /// What the queue calls the message.
+    pub message_id: String,
+    /// How often the message has been received, this time included.
+    pub receive_count: u32,
     /// Its message group: when one of a group fails, the later ones are left alone.
     pub group: Option<String>,
     /// Whether the queue gives up on it after this. Then its group need not wait for it any more.
@@ -27,11 +35,20 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// The update's id.
-    pub fn id(&self) -> UpdateId {
+    /// The key that makes its update count once.
+    pub fn key(&self) -> UpdateKey {
         match &self.content {
-            Ok(update) => update.id,
-            Err(unreadable) => unreadable.id,
+            Ok(update) => update.key(),
+            Err(unreadable) => unreadable.key,
+        }
+    }
+
+    /// Our id for its update, if nobody has seen it before. Where no supplier could be read there is
+    /// nothing else to know it by, so it is the broker's.
+    pub(crate) fn new_id(key: UpdateKey) -> UpdateId {
+        match key.supplier {
+            Some(_) => UpdateId::generate(),
+            None => key.id,
         }
     }
 
@@ -50,6 +67,28 @@ impl Incoming {
             Err(unreadable) => unreadable.claim.clone(),
         }
     }
+
+    /// What it says, as it is stored.
+    pub(crate) fn stored_content(&self) -> Content {
+        Content {
+            fingerprint: self.fingerprint(),
+            claim: self.claim(),
+            sent_at: self.sent_at(),
+        }
+    }
+
+    fn sent_at(&self) -> Option<DateTime<Utc>> {
+        self.content.as_ref().ok()?.sent_at
+    }
+
+    /// The message as a timeline names it.
+    pub(crate) fn attempt(&self) -> Attempt {
+        Attempt {
+            fingerprint: self.fingerprint(),
+            message_id: self.message_id.clone(),
+            receive_count: Some(self.receive_count),
+        }
+    }
 }
 
 /// What became of a message.
@@ -62,7 +101,19 @@ pub enum Outcome {
     /// Something newer already said otherwise; recorded, nothing changed.
     Superseded,
     /// It can never be applied as it is; the reason is recorded.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Whether its update was refused before.
+        again: bool,
+    },
     /// Not looked at, because an earlier one of its group failed.
     Unstarted,
+}
+
+impl Outcome {
+    /// Whether it was refused.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
 }

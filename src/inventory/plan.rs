@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::identity::Identity;
+use super::identity::{Identity, Updates};
 use super::{Incoming, Outcome};
 use crate::db::beans::{LockedBean, Offer};
+use crate::db::dead_letters::Closing;
 use crate::db::inbox::End;
 use crate::db::movements::Movement;
 use crate::db::timeline::Event;
-use crate::db::updates::{Record, Seen};
+use crate::db::updates::{Content, Known, NewUpdate, Standing};
 use crate::domain::{
-    BeanId, Claim, Decision, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId, UpdateState,
-    decide, did_you_mean, quote,
+    BeanId, BeanType, Decision, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId, UpdateKey,
+    UpdateState, decide, did_you_mean, isolate, quote,
 };
 
 /// What is to be written for a batch, table by table.
@@ -21,49 +22,44 @@ use crate::domain::{
 pub(super) struct Plan {
     /// One for each message.
     pub(super) outcomes: Vec<Outcome>,
+    /// Updates that nobody has seen before.
+    pub(super) new: BTreeMap<UpdateKey, NewUpdate>,
+    /// Where those stand that were seen before.
+    pub(super) standings: BTreeMap<UpdateId, Standing>,
+    /// What those say now that were corrected.
+    pub(super) corrections: BTreeMap<UpdateId, Content>,
     /// New inbox rows.
     pub(super) ends: Vec<End>,
-    /// Ids that had their end before.
+    /// Ids that were at their end before.
     pub(super) repeats: Vec<UpdateId>,
     /// Ids whose outbox rows are done with.
     pub(super) delivered: Vec<UpdateId>,
-    /// What became of the updates.
-    pub(super) records: Vec<Record>,
+    /// Open letters whose updates were applied after all.
+    pub(super) closings: Vec<Closing>,
+    /// The steps to add to the timelines.
+    pub(super) events: Vec<Event>,
     /// Beans whose stock or flag changed, as they are afterwards.
     pub(super) changed: BTreeMap<BeanId, LockedBean>,
     /// The movements that explain it.
     pub(super) movements: Vec<Movement>,
 }
 
-impl Plan {
-    /// The steps to add to the timelines: every record is one.
-    pub(super) fn events(&self) -> Vec<Event> {
-        self.records
-            .iter()
-            .map(|record| Event {
-                id: record.id,
-                state: record.state,
-                refusal: record.refusal.clone(),
-            })
-            .collect()
-    }
-}
-
-/// What is known at the time of deciding.
+/// What is known at the time of deciding: everything the batch may touch, locked.
 #[derive(Debug)]
-pub(super) struct Known {
-    /// The beans the messages are about, locked.
+pub(super) struct Locked {
+    /// The beans the messages are about.
     pub(super) beans: BTreeMap<BeanId, LockedBean>,
-    /// Those of the updates, and of those that conflict with them, that were seen before.
-    pub(super) seen: HashMap<UpdateId, Seen>,
-    /// The time.
+    /// The updates that the messages may be.
+    pub(super) updates: Updates,
+    /// The database's time.
     pub(super) now: DateTime<Utc>,
 }
 
 /// Finds the bean an update is about.
 ///
 /// # Errors
-/// [`Reason::UnknownSupplier`], [`Reason::SupplierInactive`] or [`Reason::UnknownBean`].
+/// [`Reason::UnknownSupplier`], [`Reason::SupplierInactive`], [`Reason::UnknownBean`] or
+/// [`Reason::AmbiguousBean`].
 pub(super) fn find_bean(
     offers: &HashMap<SupplierId, Offer>,
     update: &InventoryUpdate,
@@ -79,18 +75,28 @@ pub(super) fn find_bean(
             Reason::SupplierInactive,
             format!(
                 "{} is switched off, so its updates are not taken.",
-                offer.supplier_name
+                isolate(&offer.supplier_name)
             ),
         ));
     }
     let key = update.bean_type.key();
-    let found = offer
+    let mut meant = offer
         .beans
         .iter()
-        .find(|(_, bean_type)| bean_type.to_lowercase() == key);
-    found
-        .map(|(id, _)| *id)
-        .ok_or_else(|| unknown_bean(offer, update.bean_type.as_str()))
+        .filter(|(_, bean_type)| BeanType::stored(bean_type.clone()).key() == key);
+    match (meant.next(), meant.next()) {
+        (Some((id, _)), None) => Ok(*id),
+        (None, _) => Err(unknown_bean(offer, update.bean_type.as_str())),
+        (Some((one, _)), Some((other, _))) => Err(Refusal::new(
+            Reason::AmbiguousBean,
+            format!(
+                "{} has several beans whose types look like {}: beans {one} and {other}. Give them \
+                 types that differ, and send it again.",
+                isolate(&offer.supplier_name),
+                quote(update.bean_type.as_str())
+            ),
+        )),
+    }
 }
 
 fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
@@ -103,16 +109,20 @@ fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
         Reason::UnknownBean,
         format!(
             "{} has no bean of the type {}.{hint}",
-            offer.supplier_name,
+            isolate(&offer.supplier_name),
             quote(typed)
         ),
     )
 }
 
 /// Decides about all messages in the order given. `beans` says for each which bean it is about.
-pub(super) fn plan(incoming: &[Incoming], beans: &[Result<BeanId, Refusal>], known: Known) -> Plan {
+pub(super) fn plan(
+    incoming: &[Incoming],
+    beans: &[Result<BeanId, Refusal>],
+    locked: Locked,
+) -> Plan {
     let mut planner = Planner {
-        known,
+        locked,
         stopped: HashSet::new(),
         plan: Plan::default(),
     };
@@ -124,15 +134,24 @@ pub(super) fn plan(incoming: &[Incoming], beans: &[Result<BeanId, Refusal>], kno
     planner.plan.ends.sort_by_key(|end| end.id);
     planner.plan.repeats.sort_unstable();
     planner.plan.delivered.sort_unstable();
-    planner.plan.records.sort_by_key(|record| record.id);
+    planner.plan.closings.sort_by_key(|closing| closing.update);
     planner.plan
 }
 
 struct Planner<'a> {
-    known: Known,
+    locked: Locked,
     /// Groups in which one failed that will be tried again.
     stopped: HashSet<&'a str>,
     plan: Plan,
+}
+
+/// A message whose update is not at its end: which one it is, and what is to be written for it.
+struct Subject<'a> {
+    message: &'a Incoming,
+    id: UpdateId,
+    key: UpdateKey,
+    before: Option<Known>,
+    is_correction: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -142,45 +161,55 @@ impl<'a> Planner<'a> {
             return Outcome::Unstarted;
         }
         let outcome = self.decide(message, bean);
-        if let (Outcome::Refused(_), Some(group), false) = (&outcome, group, message.last_attempt) {
+        if let (true, Some(group), false) = (outcome.is_refused(), group, message.last_attempt) {
             self.stopped.insert(group);
         }
         outcome
     }
 
-    fn decide(&mut self, message: &Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
-        let identity = Identity::of(message, &self.known.seen);
-        if identity.ended {
-            self.plan.repeats.push(identity.id);
-            return Outcome::Duplicate;
-        }
-        if identity.is_conflict {
-            let refusal = Refusal::new(
-                Reason::Malformed,
-                format!(
-                    "The update id {} was already used for another update.",
-                    message.id()
-                ),
-            );
-            return self.refuse(&identity, message.claim(), None, refusal);
-        }
-        let applied = match &message.content {
-            Ok(update) => self.apply(update, &identity, bean.clone()),
-            Err(unreadable) => Err(unreadable.refusal.clone()),
+    fn decide(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
+        let key = message.key();
+        let identity = self.locked.updates.identify(key, message.fingerprint());
+        let (key, before) = match identity {
+            Identity::New(key) => (key, None),
+            Identity::Same(known) | Identity::Correction(known) => (key, Some(known)),
+            Identity::Conflict(key, known) => (key, known),
+            Identity::Earlier(known) => return self.repeat(known),
         };
-        applied.unwrap_or_else(|refusal| {
-            self.refuse(&identity, message.claim(), bean.clone().ok(), refusal)
-        })
+        if let Some(known) = before.filter(|known| known.state.is_end()) {
+            return self.repeat(known);
+        }
+        let subject = Subject {
+            message,
+            id: before.map_or_else(|| Incoming::new_id(key), |known| known.id),
+            key,
+            before,
+            is_correction: matches!(identity, Identity::Correction(_)),
+        };
+        let applied = match &message.content {
+            Err(unreadable) => Err(unreadable.refusal.clone()),
+            Ok(_) if matches!(identity, Identity::Conflict(..)) => Err(used_for_another(message)),
+            Ok(update) => self.apply(update, &subject, bean.clone()),
+        };
+        applied.unwrap_or_else(|refusal| self.refuse(&subject, bean.clone().ok(), refusal))
+    }
+
+    /// A copy of what is at its end, or of what a correction has replaced.
+    fn repeat(&mut self, known: Known) -> Outcome {
+        if known.state.is_end() {
+            self.plan.repeats.push(known.id);
+        }
+        Outcome::Duplicate
     }
 
     fn apply(
         &mut self,
         update: &InventoryUpdate,
-        identity: &Identity,
+        subject: &Subject<'_>,
         bean: Result<BeanId, Refusal>,
     ) -> Result<Outcome, Refusal> {
         let id = bean?;
-        let Some(before) = self.known.beans.get(&id).copied() else {
+        let Some(before) = self.locked.beans.get(&id).copied() else {
             let explanation = format!(
                 "The bean {} was taken off the list.",
                 quote(update.bean_type.as_str())
@@ -189,7 +218,7 @@ impl<'a> Planner<'a> {
         };
         let mut after = before;
         let mut superseded = None;
-        match decide(&before.stock, update, self.known.now)? {
+        match decide(&before.stock, update, self.locked.now)? {
             Decision::Move {
                 kind,
                 change_by,
@@ -203,7 +232,7 @@ impl<'a> Planner<'a> {
                     kind,
                     change_by,
                     quantity_after: stock.quantity,
-                    update: Some(update.id),
+                    update: Some(subject.id),
                     reason: None,
                 });
             }
@@ -211,16 +240,15 @@ impl<'a> Planner<'a> {
             Decision::Superseded(refusal) => superseded = Some(refusal),
         }
         if superseded.is_none() {
-            self.known.beans.insert(id, after);
+            self.locked.beans.insert(id, after);
             self.plan.changed.insert(id, after);
         }
-        Ok(self.end(update, identity, &before, &after, superseded))
+        Ok(self.end(subject, &before, &after, superseded))
     }
 
     fn end(
         &mut self,
-        update: &InventoryUpdate,
-        identity: &Identity,
+        subject: &Subject<'_>,
         before: &LockedBean,
         after: &LockedBean,
         superseded: Option<Refusal>,
@@ -230,54 +258,122 @@ impl<'a> Planner<'a> {
             None => (UpdateState::Applied, Outcome::Applied),
         };
         let applied = superseded.is_none();
-        self.remember(identity, true);
+        self.revive(subject);
         self.plan.ends.push(End {
-            id: identity.id,
-            fingerprint: identity.fingerprint,
+            id: subject.id,
+            fingerprint: subject.message.fingerprint(),
             state,
         });
-        self.plan.records.push(Record {
-            id: identity.id,
-            fingerprint: identity.fingerprint,
-            claim: Claim::from(update),
+        let standing = Standing {
+            state,
             bean: Some(before.id),
-            state,
             refusal: superseded,
+            refusals: 0,
             quantities: applied.then_some((before.stock.quantity, after.stock.quantity)),
-        });
+        };
+        self.record(subject, state, standing);
         outcome
     }
 
-    fn refuse(
-        &mut self,
-        identity: &Identity,
-        claim: Claim,
-        bean: Option<BeanId>,
-        refusal: Refusal,
-    ) -> Outcome {
-        self.remember(identity, false);
-        self.plan.records.push(Record {
-            id: identity.id,
-            fingerprint: identity.fingerprint,
-            claim,
-            bean,
-            state: UpdateState::Refused,
-            refusal: Some(refusal.clone()),
-            quantities: None,
+    /// Closes the open letter of an update that is applied after all.
+    fn revive(&mut self, subject: &Subject<'_>) {
+        let given_up = |known: &Known| known.state == UpdateState::DeadLettered;
+        if !subject.before.as_ref().is_some_and(given_up) {
+            return;
+        }
+        let state = if subject.is_correction {
+            UpdateState::Fixed
+        } else {
+            UpdateState::Resent
+        };
+        self.plan.closings.push(Closing {
+            update: subject.id,
+            state,
+            message_id: subject.message.message_id.clone(),
         });
-        Outcome::Refused(refusal)
+        self.plan.events.push(Event {
+            id: subject.id,
+            state,
+            refusal: None,
+            attempt: Some(subject.message.attempt()),
+        });
     }
 
-    /// For messages later in the batch.
-    fn remember(&mut self, identity: &Identity, ended: bool) {
-        if identity.in_outbox {
-            self.plan.delivered.push(identity.id);
-        }
-        let seen = Seen {
-            fingerprint: identity.fingerprint,
-            ended,
-            in_outbox: identity.in_outbox,
+    fn refuse(&mut self, subject: &Subject<'_>, bean: Option<BeanId>, refusal: Refusal) -> Outcome {
+        let state = subject.before.map(|known| known.state);
+        let again = state.is_some_and(UpdateState::is_open_to_correction);
+        let standing = Standing {
+            // What the queue has given up stays with the people who look into it.
+            state: match state {
+                Some(UpdateState::DeadLettered) => UpdateState::DeadLettered,
+                _ => UpdateState::Refused,
+            },
+            bean,
+            refusal: Some(refusal.clone()),
+            refusals: 1,
+            quantities: None,
         };
-        self.known.seen.insert(identity.id, seen);
+        self.record(subject, UpdateState::Refused, standing);
+        Outcome::Refused { refusal, again }
     }
+
+    /// Writes down where an update stands and the step that led there.
+    fn record(&mut self, subject: &Subject<'_>, step: UpdateState, standing: Standing) {
+        self.plan.events.push(Event {
+            id: subject.id,
+            state: step,
+            refusal: standing.refusal.clone(),
+            attempt: Some(subject.message.attempt()),
+        });
+        if subject
+            .before
+            .is_some_and(|known| known.state.is_in_outbox())
+        {
+            self.plan.delivered.push(subject.id);
+        }
+        let known = Known {
+            id: subject.id,
+            fingerprint: subject.message.fingerprint(),
+            state: standing.state,
+        };
+        self.locked.updates.note(subject.key, known);
+        self.write(subject, standing);
+    }
+
+    /// An update may have several messages in a batch, and still gets one row.
+    fn write(&mut self, subject: &Subject<'_>, mut standing: Standing) {
+        if subject.before.is_none() {
+            let update = NewUpdate {
+                id: subject.id,
+                key: subject.key,
+                content: subject.message.stored_content(),
+                standing,
+            };
+            self.plan.new.insert(subject.key, update);
+            return;
+        }
+        if let Some(new) = self.plan.new.get_mut(&subject.key) {
+            standing.refusals += new.standing.refusals;
+            new.standing = standing;
+            new.content = subject.message.stored_content();
+            return;
+        }
+        if subject.is_correction {
+            let content = subject.message.stored_content();
+            self.plan.corrections.insert(subject.id, content);
+        }
+        let earlier = self.plan.standings.get(&subject.id);
+        standing.refusals += earlier.map_or(0, |earlier| earlier.refusals);
+        self.plan.standings.insert(subject.id, standing);
+    }
+}
+
+fn used_for_another(message: &Incoming) -> Refusal {
+    Refusal::new(
+        Reason::Malformed,
+        format!(
+            "The update id {} was already used for another update.",
+            message.key().id
+        ),
+    )
 }

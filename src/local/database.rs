@@ -16,6 +16,8 @@ use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use super::set_up;
+
 /// The database inside the server.
 const NAME: &str = "beanstock";
 
@@ -49,9 +51,9 @@ pub enum Durability {
 }
 
 /// Which of the two servers was found.
-struct Server {
-    binary: PathBuf,
-    is_mariadb: bool,
+pub(super) struct Server {
+    pub(super) binary: PathBuf,
+    pub(super) is_mariadb: bool,
 }
 
 impl PrivateDatabase {
@@ -72,7 +74,7 @@ impl PrivateDatabase {
         end_left_over(&folder).await?;
         let data = folder.join("data");
         if !data.exists() {
-            initialise(&server, &folder, &data).await?;
+            set_up::initialise(&server, &folder, &data).await?;
         }
         let socket = socket_path(&folder)?;
         let mut command = server_command(&server, &folder, &data, &socket, durability);
@@ -219,7 +221,7 @@ fn search_path() -> OsString {
     std::env::var("PATH").unwrap_or_default().into()
 }
 
-fn make_private_folder(folder: &Path) -> Result<()> {
+pub(super) fn make_private_folder(folder: &Path) -> Result<()> {
     let result = std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -229,7 +231,7 @@ fn make_private_folder(folder: &Path) -> Result<()> {
 
 /// A server that starts removes the temporary tables it finds in its temporary folder, also those
 /// of other servers that are running: each gets a folder of its own.
-fn temporary_folder(folder: &Path) -> Result<PathBuf> {
+pub(super) fn temporary_folder(folder: &Path) -> Result<PathBuf> {
     let temporary = folder.join("tmp");
     make_private_folder(&temporary)?;
     Ok(temporary)
@@ -265,66 +267,9 @@ async fn end_left_over(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the data folder beside its place and moves it there when it is whole.
-async fn initialise(server: &Server, folder: &Path, data: &Path) -> Result<()> {
-    // A name of its own: what a killed start left may still be written to for a moment.
-    let unfinished = folder.join(format!("unfinished-{}", std::process::id()));
-    remove_unfinished(folder);
-    let mut command = if server.is_mariadb {
-        let name = "mariadb-install-db";
-        let beside = server.binary.with_file_name(name);
-        let program = if beside.is_file() {
-            beside
-        } else {
-            name.into()
-        };
-        let mut command = bound_to_us(&program);
-        command
-            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
-            .arg("--skip-test-db");
-        command
-    } else {
-        let mut command = bound_to_us(&server.binary);
-        command.args(["--no-defaults", "--initialize-insecure"]);
-        command
-    };
-    command
-        .arg(option("--datadir=", &unfinished))
-        .env("TMPDIR", temporary_folder(folder)?)
-        .args(as_root());
-    let output = command
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("running the database server's set-up program (mariadb-install-db or mysqld)")?;
-    ensure!(
-        output.status.success(),
-        "the database's data folder could not be set up: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    std::fs::rename(&unfinished, data)?;
-    Ok(())
-}
-
-/// Removes what starts that were killed have left, as far as nobody writes to it any more.
-fn remove_unfinished(folder: &Path) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("unfinished-")
-        {
-            drop(std::fs::remove_dir_all(entry.path()));
-        }
-    }
-}
-
 /// A command that ends with this program. On Linux the kernel tells it when this program is gone,
 /// however it went.
-fn bound_to_us(program: &Path) -> Command {
+pub(super) fn bound_to_us(program: &Path) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     if !setpriv.is_file() {
         return Command::new(program);
@@ -335,14 +280,14 @@ fn bound_to_us(program: &Path) -> Command {
 }
 
 /// Both servers refuse to run as root unless they are told so.
-fn as_root() -> Option<&'static str> {
+pub(super) fn as_root() -> Option<&'static str> {
     rustix::process::geteuid()
         .is_root()
         .then_some("--user=root")
 }
 
 /// A path after an option, without passing through UTF-8.
-fn option(name: &str, path: &Path) -> OsString {
+pub(super) fn option(name: &str, path: &Path) -> OsString {
     let mut text = OsString::from(name);
     text.push(path);
     text

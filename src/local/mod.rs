@@ -6,6 +6,7 @@ pub mod aws;
 pub mod database;
 mod journal;
 mod redrive;
+mod set_up;
 
 use std::fs::{File, TryLockError};
 use std::net::Ipv4Addr;
@@ -101,7 +102,7 @@ async fn run_with(
     let sdk = sdk_config(endpoint.url()).await;
     let provisioned = provision_at(&sdk, &settings.resources).await?;
     endpoint.open();
-    let app = App::new(pool.clone(), shutdown.clone());
+    let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
     if demo::fill_if_empty(&pool, &*app.clock).await? {
         tracing::info!("filled the empty database with the demonstration data");
     }

@@ -27,8 +27,21 @@ pub struct Delivery {
     pub receive_count: u32,
     /// When the queue got it.
     pub sent_at: Option<DateTime<Utc>>,
-    /// System and message attributes.
+    /// System attributes, all of them texts.
     pub attributes: BTreeMap<String, String>,
+    /// The sender's attributes.
+    pub message_attributes: BTreeMap<String, MessageAttribute>,
+}
+
+/// An attribute that a sender gave a message.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MessageAttribute {
+    /// `String`, `Number` or `Binary`, perhaps with a label of the sender's: `Number.int`.
+    #[serde(rename = "Type")]
+    pub data_type: String,
+    /// The value; Base64 of binary ones.
+    pub value: String,
 }
 
 /// An entry of a batch call that did not succeed.

@@ -7,14 +7,17 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
-    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+    DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName,
+    QueueAttributeName,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use uuid::Uuid;
 
 use super::{
-    Delivery, FailedEntry, MAX_BATCH, ServiceError, UpdateQueue, allowed, failed_entries,
-    service_error,
+    Delivery, FailedEntry, MAX_BATCH, MessageAttribute, ServiceError, UpdateQueue, allowed,
+    failed_entries, service_error,
 };
 
 /// One SQS queue.
@@ -231,10 +234,11 @@ fn delivery(message: Message) -> Delivery {
     let system = message.attributes.unwrap_or_default();
     let system = |name| system.get(&name).cloned();
     let own = message.message_attributes.unwrap_or_default();
-    let mut attributes: BTreeMap<String, String> = own
+    let message_attributes = own
         .into_iter()
-        .filter_map(|(name, value)| Some((name, value.string_value?)))
+        .filter_map(|(name, value)| Some((name, message_attribute(value)?)))
         .collect();
+    let mut attributes = BTreeMap::new();
     for name in [
         MessageSystemAttributeName::SenderId,
         MessageSystemAttributeName::SequenceNumber,
@@ -258,7 +262,16 @@ fn delivery(message: Message) -> Delivery {
             .and_then(|ms| ms.parse().ok())
             .and_then(DateTime::from_timestamp_millis),
         attributes,
+        message_attributes,
     }
+}
+
+fn message_attribute(value: MessageAttributeValue) -> Option<MessageAttribute> {
+    let binary = value.binary_value.map(|bytes| STANDARD.encode(bytes));
+    Some(MessageAttribute {
+        data_type: value.data_type,
+        value: value.string_value.or(binary)?,
+    })
 }
 
 /// Finds the URL of the queue with this ARN.

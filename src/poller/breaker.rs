@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::backoff;
-use crate::db::{self, Pool};
-use crate::shutdown::Shutdown;
+use crate::backoff;
+use crate::db::{self, DbResult, Pool};
 
 /// After how many returns in a row without any work done nothing more is logged.
 const QUIET_AFTER: u32 = 3;
@@ -65,24 +66,21 @@ impl Breaker {
         }
     }
 
-    /// Waits until the database works again. Returns false if stopping begins first.
-    pub async fn closed(&self, shutdown: &Shutdown) -> bool {
+    /// Waits until the database works again. Returns false if `stop` is cancelled first.
+    pub async fn closed(&self, stop: &CancellationToken) -> bool {
         let mut failures = self.returns.load(Ordering::Relaxed);
         while self.is_open() {
             let _one_probe = tokio::select! {
                 guard = self.probing.lock() => guard,
-                () = shutdown.soft.cancelled() => return false,
+                () = stop.cancelled() => return false,
             };
             if !self.is_open() {
                 break;
             }
-            if !shutdown.sleep(backoff::before_probe(failures)).await {
-                return false;
-            }
             let probe = tokio::select! {
-                probe = db::probe_writer(&self.pool) => probe,
+                probe = self.probe_after(backoff::before_probe(failures)) => probe,
                 // Cutting a transaction short closes its connection, so this is safe.
-                () = shutdown.soft.cancelled() => return false,
+                () = stop.cancelled() => return false,
             };
             match probe {
                 Ok(()) => self.close(),
@@ -90,5 +88,10 @@ impl Breaker {
             }
         }
         true
+    }
+
+    async fn probe_after(&self, pause: Duration) -> DbResult<()> {
+        tokio::time::sleep(pause).await;
+        db::probe_writer(&self.pool).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::backoff;
+use crate::backoff;
 use crate::inventory::Outcome;
 use crate::messaging::{Delivery, FailedEntry, ServiceError, UpdateQueue};
 
@@ -39,7 +39,7 @@ impl Tally {
             applied: count(|o| matches!(o, Outcome::Applied)),
             duplicates: count(|o| matches!(o, Outcome::Duplicate)),
             superseded: count(|o| matches!(o, Outcome::Superseded)),
-            refused: count(|o| matches!(o, Outcome::Refused(_))),
+            refused: count(Outcome::is_refused),
             released: count(|o| matches!(o, Outcome::Unstarted)),
         }
     }
@@ -69,7 +69,7 @@ pub async fn settle<Q: UpdateQueue>(
         )
     });
     delete(queue, done.iter().map(|d| d.receipt.as_str()).collect()).await;
-    let refused = pick(|o| matches!(o, Outcome::Refused(_)));
+    let refused = pick(Outcome::is_refused);
     if gives_up {
         release(queue, &refused).await;
     } else {
@@ -123,6 +123,30 @@ pub async fn release<Q: UpdateQueue>(queue: &Q, deliveries: &[&Delivery]) {
 pub async fn postpone<Q: UpdateQueue>(queue: &Q, deliveries: &[&Delivery]) {
     hand_back(queue, deliveries, |delivery| {
         backoff::before_redelivery(delivery.receive_count)
+    })
+    .await;
+}
+
+/// Gives messages back because this process stops.
+///
+/// That is no fault of theirs, and still a receive
+/// each time, so the fewer they have left, the longer they are kept from being received: several stops
+/// in a row must not dead-letter them. One at its last receive is left alone; if its visibility ends
+/// before anybody else has it, nothing could have helped it.
+pub async fn hand_back_on_stop<Q: UpdateQueue>(
+    queue: &Q,
+    deliveries: &[Delivery],
+    max_receive_count: u32,
+    visibility: Duration,
+) {
+    let left = |delivery: &Delivery| max_receive_count.saturating_sub(delivery.receive_count);
+    let gives_up = max_receive_count > 0;
+    let kept = |delivery: &&Delivery| !gives_up || left(delivery) > 0;
+    let kept: Vec<&Delivery> = deliveries.iter().filter(kept).collect();
+    hand_back(queue, &kept, |delivery| match left(delivery) {
+        1 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_RECEIVE),
+        2 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_BUT_ONE),
+        _ => backoff::before_redelivery(delivery.receive_count),
     })
     .await;
 }

@@ -3,7 +3,6 @@
 //! Any number of pollers may share a queue and a database, in one process and in many. A poller
 //! works on one batch at a time, so it never holds messages that age while they wait.
 
-pub mod backoff;
 mod breaker;
 pub mod delivery;
 mod lease;
@@ -17,10 +16,12 @@ use tokio::time::Instant;
 pub use breaker::Breaker;
 pub use delivery::Tally;
 
-use crate::clock::Clock;
+use crate::backoff;
 use crate::db::Pool;
 use crate::inventory::{ApplyError, Incoming, Outcome, apply_batch};
-use crate::messaging::{Delivery, MAX_BATCH, ServiceError, UpdateQueue, wire};
+use crate::messaging::wire::Decoder;
+use crate::messaging::{Delivery, MAX_BATCH, ServiceError, UpdateQueue};
+use crate::readiness::{QUEUE, Readiness};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
@@ -42,7 +43,8 @@ pub struct PollerSettings {
 pub struct Poller<Q> {
     queue: Q,
     pool: Pool,
-    clock: Arc<dyn Clock>,
+    decoder: Decoder,
+    readiness: Readiness,
     breaker: Breaker,
     settings: PollerSettings,
     shutdown: Shutdown,
@@ -55,7 +57,7 @@ impl<Q: UpdateQueue> Poller<Q> {
     pub fn new(
         queue: Q,
         pool: Pool,
-        clock: Arc<dyn Clock>,
+        decoder: Decoder,
         settings: PollerSettings,
         shutdown: Shutdown,
     ) -> Self {
@@ -63,11 +65,18 @@ impl<Q: UpdateQueue> Poller<Q> {
             queue,
             breaker: Breaker::new(pool.clone()),
             pool,
-            clock,
+            decoder,
+            readiness: Readiness::default(),
             settings,
             shutdown,
             busy: Notify::new(),
         }
+    }
+
+    /// Tells whether the queue answers.
+    #[must_use]
+    pub fn reporting_to(self, readiness: Readiness) -> Self {
+        Self { readiness, ..self }
     }
 
     /// Starts the pollers on the shutdown's tasks; they run until it begins.
@@ -95,12 +104,14 @@ impl<Q: UpdateQueue> Poller<Q> {
         while self.may_receive(resting).await {
             match self.poll_once().await {
                 Ok(tally) => {
+                    self.readiness.note(QUEUE, true);
                     streak.succeeded(WHAT);
                     self.wake_another(tally);
                     resting = number > 0 && tally.received < MAX_BATCH / 2;
                     rest_after(tally.received, self.settings.wait, &self.shutdown).await;
                 }
                 Err(error) => {
+                    self.readiness.note(QUEUE, false);
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
                     self.shutdown.sleep(delay).await;
@@ -123,7 +134,7 @@ impl<Q: UpdateQueue> Poller<Q> {
                 () = self.shutdown.soft.cancelled() => return false,
             }
         }
-        self.breaker.closed(&self.shutdown).await && !self.shutdown.soft.is_cancelled()
+        self.breaker.closed(&self.shutdown.soft).await && !self.shutdown.soft.is_cancelled()
     }
 
     /// Receives one batch and brings every message of it to its outcome.
@@ -141,9 +152,13 @@ impl<Q: UpdateQueue> Poller<Q> {
             return Ok(Tally::default());
         }
         let work = self.apply(&deliveries);
-        let outcomes = lease::keep(&self.queue, &deliveries, self.settings.visibility, work).await;
+        let outcomes = tokio::select! {
+            outcomes = lease::keep(&self.queue, &deliveries, self.settings.visibility, work) => outcomes,
+            // Cutting a transaction short closes its connection, so this is safe.
+            () = self.shutdown.hard.cancelled() => None,
+        };
         let Some(outcomes) = outcomes else {
-            delivery::postpone(&self.queue, &deliveries.iter().collect::<Vec<_>>()).await;
+            self.hand_back(&deliveries).await;
             return Ok(Tally {
                 received: deliveries.len(),
                 released: deliveries.len(),
@@ -158,16 +173,22 @@ impl<Q: UpdateQueue> Poller<Q> {
 
     /// Applies a batch; while the database is away, holds it and waits.
     ///
-    /// Gives up (`None`) when stopping begins or, if every message can afford another receive,
-    /// when it has waited for a visibility timeout: another process may have better luck.
+    /// If every message can afford another receive, gives up (`None`) when stopping begins or when it
+    /// has waited for a visibility timeout: another process may have better luck. Else it goes on for
+    /// as long as this process may.
     async fn apply(&self, deliveries: &[Delivery]) -> Option<Vec<Outcome>> {
         let incoming: Vec<Incoming> = deliveries.iter().map(|d| self.read(d)).collect();
         let most_receives = deliveries.iter().map(|d| d.receive_count).max();
         let limit = self.settings.max_receive_count;
         let can_afford_another = limit == 0 || most_receives.is_some_and(|n| n + 1 < limit);
+        let stop = if can_afford_another {
+            &self.shutdown.soft
+        } else {
+            &self.shutdown.hard
+        };
         let since = Instant::now();
         loop {
-            let error = match apply_batch(&self.pool, &*self.clock, &incoming).await {
+            let error = match apply_batch(&self.pool, &incoming).await {
                 Ok(outcomes) => {
                     self.breaker.worked();
                     return Some(outcomes);
@@ -179,16 +200,30 @@ impl<Q: UpdateQueue> Poller<Q> {
                 ApplyError::Timeout => tracing::warn!(%error, "a batch was not applied"),
             }
             let patient = !can_afford_another || since.elapsed() < self.settings.visibility;
-            if !patient || !self.breaker.closed(&self.shutdown).await {
+            if !patient || !self.breaker.closed(stop).await {
                 return None;
             }
+        }
+    }
+
+    async fn hand_back(&self, deliveries: &[Delivery]) {
+        if self.shutdown.soft.is_cancelled() {
+            let limit = self.settings.max_receive_count;
+            let visibility = self.settings.visibility;
+            delivery::hand_back_on_stop(&self.queue, deliveries, limit, visibility).await;
+        } else {
+            delivery::postpone(&self.queue, &deliveries.iter().collect::<Vec<_>>()).await;
         }
     }
 
     fn read(&self, delivery: &Delivery) -> Incoming {
         let limit = self.settings.max_receive_count;
         Incoming {
-            content: wire::decode(&delivery.message_id, &delivery.body),
+            content: self
+                .decoder
+                .decode(&delivery.message_id, &delivery.body, delivery.sent_at),
+            message_id: delivery.message_id.clone(),
+            receive_count: delivery.receive_count,
             group: delivery.group.clone(),
             last_attempt: limit > 0 && delivery.receive_count >= limit,
         }
@@ -203,9 +238,14 @@ pub(crate) async fn rest_after(received: usize, wait: Duration, shutdown: &Shutd
     }
 }
 
+/// Once for each bad message, not at each of its receives: those are on its timeline.
 fn log_refusals(deliveries: &[Delivery], outcomes: &[Outcome]) {
     for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-        if let Outcome::Refused(refusal) = outcome {
+        if let Outcome::Refused {
+            refusal,
+            again: false,
+        } = outcome
+        {
             tracing::info!(
                 queue.message_id = delivery.message_id,
                 queue.receive_count = delivery.receive_count,

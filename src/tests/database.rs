@@ -38,7 +38,7 @@ async fn add(pool: &Pool) -> bool {
         phone: "555-555-0100",
     };
     let clock = FixedClock(chrono::DateTime::UNIX_EPOCH);
-    add_supplier(pool, &clock, TEXTS).await.is_ok()
+    add_supplier(pool, &clock, TEXTS, None).await.is_ok()
 }
 
 /// The cluster's address: it leads new connections to whichever is the writer, and leaves open ones

@@ -40,6 +40,9 @@ const MOVED: [(i64, i64, &str); 6] = [
     (14, 8, "Excelsa"),
 ];
 
+/// The type of a bean that is not on the list at first.
+const LATECOMER: &str = "Latecomer";
+
 fn update(supplier: i64, bean_type: &str, change: StockChange) -> InventoryUpdate {
     InventoryUpdate {
         id: UpdateId::generate(),
@@ -47,6 +50,7 @@ fn update(supplier: i64, bean_type: &str, change: StockChange) -> InventoryUpdat
         bean_type: BeanType::parse(bean_type).unwrap(),
         change,
         occurred_at: None,
+        sent_at: None,
         reference: None,
         note: None,
     }
@@ -61,10 +65,12 @@ struct Oracle {
     dead_letters: usize,
 }
 
-/// Messages in random order, some of them twice.
+/// Messages in random order, some of them twice or three times.
 struct Workload {
     /// Bodies for the topic, each with its group.
     published: Vec<(String, String)>,
+    /// Bodies that come again once the bean they name is on the list.
+    again: Vec<(String, String)>,
     /// Updates for the website's way in.
     accepted: Vec<InventoryUpdate>,
     oracle: Oracle,
@@ -74,6 +80,7 @@ fn workload(messages: usize, seed: u64, opened: DateTime<Utc>) -> Workload {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut work = Workload {
         published: Vec::new(),
+        again: Vec::new(),
         accepted: Vec::new(),
         oracle: Oracle::default(),
     };
@@ -116,7 +123,7 @@ fn add_message(work: &mut Workload, random: &mut fastrand::Rng, opened: DateTime
 
 fn add_count(work: &mut Workload, random: &mut fastrand::Rng, opened: DateTime<Utc>) {
     let (_, supplier, bean_type) = COUNTED;
-    let counted_at = opened + TimeDelta::milliseconds(random.i64(1..100_000));
+    let counted_at = opened - TimeDelta::milliseconds(random.i64(1..100_000));
     let bags = random.i64(0..5_000);
     let count = StockChange::Count {
         bags: Bags::counted(bags).unwrap(),
@@ -129,7 +136,9 @@ fn add_count(work: &mut Workload, random: &mut fastrand::Rng, opened: DateTime<U
 }
 
 fn add_bad(work: &mut Workload, random: &mut fastrand::Rng) {
-    let body = match random.u8(..4) {
+    let body = match random.u8(..6) {
+        4 => return add_refused_copies(work),
+        5 => return add_revived(work),
         0 => format!("{{\"version\":1,\"nonsense\":{}}}", random.u64(..)),
         1 => format!("99{}:Arabica:1", random.u32(..)),
         2 => format!("1:Unobtainium {}:1", random.u64(..)),
@@ -138,6 +147,29 @@ fn add_bad(work: &mut Workload, random: &mut fastrand::Rng) {
     work.oracle.dead_letters += 1;
     work.published
         .push((format!("bad-{}", random.u8(..5)), body));
+}
+
+/// Three copies of one update that is refused: one letter.
+fn add_refused_copies(work: &mut Workload) {
+    let update = update(1, "Unobtainium", StockChange::OutOfStock);
+    work.oracle
+        .ends
+        .insert(update.id, UpdateState::DeadLettered);
+    work.oracle.dead_letters += 1;
+    for copy in 0..3 {
+        let group = format!("copy-{copy}");
+        work.published.push((group, wire::encode(&update)));
+    }
+}
+
+/// An update of a bean that is added later: refused or not at first, applied in the end.
+fn add_revived(work: &mut Workload) {
+    let bags = Bags::new(1).unwrap();
+    let update = update(2, LATECOMER, StockChange::Delivery(bags));
+    work.oracle.ends.insert(update.id, UpdateState::Applied);
+    let message = (update.message_group(), wire::encode(&update));
+    work.published.push(message.clone());
+    work.again.push(message);
 }
 
 async fn publish(app: &TestApp, messages: &[(String, String)]) {
@@ -175,16 +207,9 @@ async fn assert_oracle_agrees(app: &TestApp, oracle: &Oracle, before: &HashMap<i
     if let Some((_, bags)) = oracle.newest_count {
         assert_eq!(app.stock_of(COUNTED.0).await, bags, "the counted bean");
     }
-    let mut conn = app.pool.acquire().await.unwrap();
     for (id, state) in &oracle.ends {
-        let found = db::update_lists::find_update(&mut conn, *id).await.unwrap();
-        assert_eq!(
-            found.map(|update| update.state),
-            Some(*state),
-            "update {id}"
-        );
+        assert_eq!(app.standing_of(*id).await, *state, "update {id}");
     }
-    drop(conn);
     assert_eq!(app.dead_letters().await.len(), oracle.dead_letters);
     app.assert_audit_is_clean().await;
 }
@@ -202,6 +227,9 @@ async fn stock_before(app: &TestApp) -> HashMap<i64, i64> {
 async fn two_thousand_mixed_updates_survive_three_kills_of_a_server() {
     let app = TestApp::start(Kind::Fifo).await;
     let before = stock_before(&app).await;
+    // Counts of the last minutes, on beans whose stock has not moved since.
+    let long_ago = "UPDATE beans SET moved_at = moved_at - INTERVAL 1 HOUR";
+    app.execute(long_ago).await;
     let work = workload(2_000, 7, app.clock.now());
     let settings = settings_for(&app);
     let steady = Program::start(&["serve"], &settings);
@@ -225,7 +253,13 @@ async fn two_thousand_mixed_updates_survive_three_kills_of_a_server() {
         }
     }
     until("everything has its end", || is_done(&app)).await;
+    let latecomer = app.add_bean(2, LATECOMER).await;
+    publish(&app, &work.again).await;
+    until("what came again has its end", || is_done(&app)).await;
 
+    let revived = i64::try_from(work.again.len()).unwrap();
+    assert!(revived > 0);
+    assert_eq!(app.stock_of(latecomer.0).await, revived, "each once");
     assert_oracle_agrees(&app, &work.oracle, &before).await;
     let (first, second) = tokio::join!(steady.terminate(), victim.terminate());
     assert!(first.status.success() && second.status.success());

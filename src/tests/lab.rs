@@ -80,7 +80,7 @@ async fn step_2_dead_letters_what_can_never_be_applied(kind: Kind) {
         .each_ref()
         .map(|text| ("unknown_supplier", text.as_str()));
     assert_eq!(reasons, expected);
-    let tried: Vec<i32> = letters.iter().map(|(_, _, tried)| *tried).collect();
+    let tried: Vec<i32> = letters.iter().filter_map(|(_, _, tried)| *tried).collect();
     let behind = if on_moto() && kind == Kind::Fifo {
         1
     } else {
@@ -137,7 +137,7 @@ async fn a_misspelt_bean_says_which_one_may_have_been_meant() {
         explanation,
         "Cordillera Direct has no bean of the type “Excelza”. Did you mean “Excelsa”?"
     );
-    assert_eq!(receives, 5);
+    assert_eq!(receives, Some(5));
 }
 
 /// The program itself, from an empty queue to the last step.

@@ -30,6 +30,7 @@ mod policies;
 mod poller;
 mod provision;
 mod publish;
+mod revival;
 mod serve;
 mod settings;
 mod traps;

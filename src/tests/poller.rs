@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use beanstock::db::{self, Transaction};
 use beanstock::domain::BeanId;
+use beanstock::inventory::{Incoming, Outcome, apply_batch};
+use beanstock::messaging::wire::Decoder;
 use beanstock::poller::{Poller, PollerSettings, Tally};
 use beanstock::shutdown::Shutdown;
 
@@ -26,8 +28,14 @@ async fn poller_on(queue: &FakeQueue) -> (TestApp, Arc<Poller<FakeQueue>>) {
 }
 
 fn poller_with(app: &TestApp, queue: &FakeQueue, shutdown: Shutdown) -> Arc<Poller<FakeQueue>> {
-    let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
-    Arc::new(Poller::new(queue.clone(), pool, clock, SETTINGS, shutdown))
+    let (pool, decoder) = (app.pool.clone(), Decoder::default());
+    Arc::new(Poller::new(
+        queue.clone(),
+        pool,
+        decoder,
+        SETTINGS,
+        shutdown,
+    ))
 }
 
 #[tokio::test]
@@ -225,8 +233,8 @@ async fn messages_are_kept_invisible_while_a_batch_waits_for_a_lock() {
         visibility: Duration::from_millis(100),
         ..SETTINGS
     };
-    let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
-    let poller = Poller::new(queue.clone(), pool, clock, settings, Shutdown::default());
+    let (pool, decoder) = (app.pool.clone(), Decoder::default());
+    let poller = Poller::new(queue.clone(), pool, decoder, settings, Shutdown::default());
     queue.push("a", "3:Excelsa:1");
     let mut holder = beanstock::db::Transaction::begin(&app.pool).await.unwrap();
     let excelsa = beanstock::domain::BeanId(5);
@@ -255,8 +263,8 @@ async fn a_queue_that_never_gives_up_gets_a_bad_message_back_with_a_delay() {
         max_receive_count: 0,
         ..SETTINGS
     };
-    let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
-    let poller = Poller::new(queue.clone(), pool, clock, settings, Shutdown::default());
+    let (pool, decoder) = (app.pool.clone(), Decoder::default());
+    let poller = Poller::new(queue.clone(), pool, decoder, settings, Shutdown::default());
     queue.push("a", "777:Excelsa:1");
 
     poller.poll_once().await.unwrap();
@@ -265,4 +273,60 @@ async fn a_queue_that_never_gives_up_gets_a_bad_message_back_with_a_delay() {
         panic!("it is to be handed back");
     };
     assert!(entries[0].1 >= Duration::from_secs(1), "{entries:?}");
+}
+
+/// Each stop of ours is a receive; several in a row must not dead-letter a good message.
+#[tokio::test]
+async fn the_fewer_receives_a_message_has_left_the_longer_a_stop_keeps_it_back() {
+    for (received, at_least) in [(1, Some(1)), (3, Some(30)), (4, Some(300)), (5, None)] {
+        let queue = FakeQueue::new(5);
+        let app = TestApp::start(Kind::Fifo).await;
+        let shutdown = Shutdown::default();
+        queue.push("a", "3:Excelsa:1");
+        queue.received_before(received - 1);
+        let mut holder = Transaction::begin(&app.pool).await.unwrap();
+        db::beans::lock_beans(&mut holder, &[BeanId(5)])
+            .await
+            .unwrap();
+        let poller = poller_with(&app, &queue, shutdown.clone());
+        let polling = tokio::spawn(async move { poller.poll_once().await.unwrap() });
+        server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
+
+        shutdown.soft.cancel();
+        shutdown.hard.cancel();
+        let tally = polling.await.unwrap();
+
+        holder.rollback().await.unwrap();
+        assert_eq!((tally.released, app.stock_of(5).await), (1, 200));
+        let kept_for = match queue.calls().pop() {
+            Some(Call::Visibility(entries)) => Some(entries[0].1.as_secs()),
+            _ => None,
+        };
+        assert!(
+            kept_for.is_some() == at_least.is_some() && kept_for >= at_least,
+            "at receive {received}: {kept_for:?}"
+        );
+    }
+}
+
+/// Two receives of one bad message are two lines on its timeline and one in the log.
+#[tokio::test]
+async fn a_message_that_is_refused_again_is_known_as_such() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let incoming = |receive_count| Incoming {
+        content: Decoder::default().decode("m", "3:Geisha:1", None),
+        message_id: "m".to_owned(),
+        receive_count,
+        group: None,
+        last_attempt: false,
+    };
+
+    let first = apply_batch(&app.pool, &[incoming(1)]).await.unwrap();
+    let second = apply_batch(&app.pool, &[incoming(2)]).await.unwrap();
+
+    let again = |outcomes: &[Outcome]| match outcomes {
+        [Outcome::Refused { again, .. }] => *again,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((again(&first), again(&second)), (false, true));
 }

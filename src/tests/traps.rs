@@ -95,7 +95,7 @@ async fn ten_instances_that_start_together_migrate_once() {
 async fn saving_a_form_without_changes_is_not_mistaken_for_a_missing_row() {
     let app = TestApp::start(Kind::Fifo).await;
     let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
-    let save = async |id| change_supplier(&app.pool, &clock, SupplierId(id), TEXTS).await;
+    let save = async |id| change_supplier(&app.pool, &clock, SupplierId(id), TEXTS, None).await;
 
     save(1).await.unwrap();
     save(1).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
     let (database, mut admin) = server::cluster_member(folder.path()).await;
     let pool = server::pool(database.options().username("app"), 1);
     let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
-    let add = async || beanstock::catalogue::add_supplier(&pool, &clock, TEXTS).await;
+    let add = async || beanstock::catalogue::add_supplier(&pool, &clock, TEXTS, None).await;
     add().await.unwrap();
     let before = connection_id(&mut pool.acquire().await.unwrap()).await;
 

@@ -14,7 +14,7 @@ use super::page::{Notice, Page};
 use super::paths::{self, Id, InPath as _};
 use super::state::AppState;
 use super::wording::bags;
-use crate::catalogue::{self, CatalogueError, Correction};
+use crate::catalogue::{self, CatalogueError, Correction, Version};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::domain::BeanId;
@@ -28,7 +28,7 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 async fn new_bean(State(state): State<AppState>) -> Result<Response, WebError> {
-    let empty = BeanForm::default();
+    let empty = BeanForm::empty();
     show_form(&state, None, &empty, Mistakes::default(), StatusCode::OK).await
 }
 
@@ -36,13 +36,13 @@ async fn create_bean(
     State(state): State<AppState>,
     Form(form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
-    let typed = match form.parse() {
+    let typed = match form.parse(None) {
         Ok(typed) => typed,
         Err(mistakes) => return refuse(&state, None, &form, mistakes).await,
     };
-    let added =
-        catalogue::add_bean(&state.pool, &*state.clock, typed.texts(), typed.quantity).await;
-    match added {
+    let (texts, submission) = (typed.texts(), form.submission());
+    let (pool, clock) = (&state.pool, &*state.clock);
+    match catalogue::add_bean(pool, clock, texts, typed.quantity, Some(&submission)).await {
         Ok(_) => Ok(Redirect::to(&Notice::BeanAdded.on(paths::BEANS)).into_response()),
         Err(error) => refuse(&state, None, &form, mistake(error)?).await,
     }
@@ -61,31 +61,25 @@ async fn change_bean(
     Form(mut form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
     let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
+    let shown = find(&state, id).await?;
     // Whoever does not say what they saw is taken to mean the stock as it is now.
-    let from = match form.seen_quantity() {
-        Some(seen) => seen,
-        None => find(&state, id).await?.quantity,
-    };
+    let from = form.seen_quantity().unwrap_or(shown.quantity);
     form.quantity_was = from.to_string();
-    match save(&state, id, &form, from).await? {
-        Ok(()) => Ok(Redirect::to(&Notice::BeanChanged.on(paths::BEANS)).into_response()),
+    match save(&state, id, &form, &shown, from).await? {
+        Ok(()) => Ok(changed()),
         Err(Refused::Mistakes(mistakes)) => refuse(&state, Some(id), &form, mistakes).await,
-        Err(Refused::Moved(now)) => {
-            form.quantity_was = now.to_string();
-            let sentence = format!(
-                "Stock changed to {} while you were editing. Check the number, and save again",
-                bags(now)
-            );
-            let mistakes = Mistakes::one("quantity", sentence);
-            show_form(&state, Some(id), &form, mistakes, StatusCode::CONFLICT).await
-        }
+        Err(Refused::ChangedMeanwhile) => show_both(&state, id, form).await,
     }
+}
+
+fn changed() -> Response {
+    Redirect::to(&Notice::BeanChanged.on(paths::BEANS)).into_response()
 }
 
 /// Why a change was not saved, for the form to show.
 enum Refused {
     Mistakes(Mistakes),
-    Moved(i64),
+    ChangedMeanwhile,
 }
 
 /// Saves a form that was shown when the stock was `from`.
@@ -93,9 +87,10 @@ async fn save(
     state: &AppState,
     id: BeanId,
     form: &BeanForm,
+    shown: &Bean,
     from: i64,
 ) -> Result<Result<(), Refused>, WebError> {
-    let (typed, reason) = match form.parse_change(from) {
+    let (typed, reason) = match form.parse_change(&BeanForm::from(shown), from) {
         Ok(parsed) => parsed,
         Err(mistakes) => return Ok(Err(Refused::Mistakes(mistakes))),
     };
@@ -104,13 +99,36 @@ async fn save(
         to: typed.quantity,
         reason: reason.as_str(),
     });
-    let changed =
-        catalogue::change_bean(&state.pool, &*state.clock, id, typed.texts(), correction).await;
-    match changed {
+    let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
+    let change = catalogue::change_bean(pool, clock, id, typed.texts(), correction, seen.as_ref());
+    match change.await {
         Ok(()) => Ok(Ok(())),
-        Err(CatalogueError::StockChanged(now)) => Ok(Err(Refused::Moved(now))),
+        Err(CatalogueError::StockChanged(_) | CatalogueError::ChangedMeanwhile) => {
+            Ok(Err(Refused::ChangedMeanwhile))
+        }
         Err(error) => Ok(Err(Refused::Mistakes(mistake(error)?))),
     }
+}
+
+/// Shows what was typed beside what somebody else saved meanwhile. If that is the same, as after a
+/// double click, it is done.
+async fn show_both(state: &AppState, id: BeanId, mut form: BeanForm) -> Result<Response, WebError> {
+    let saved = find(state, id).await?;
+    let mut mistakes = form.saved_meanwhile(&BeanForm::from(&saved), &saved.supplier_name);
+    let moved = form.seen_quantity() != Some(saved.quantity);
+    if moved && !form.wants_stock(saved.quantity) {
+        let sentence = format!(
+            "Stock changed to {} while you were editing. Check the number, and save again",
+            bags(saved.quantity)
+        );
+        mistakes.add("quantity", sentence);
+    }
+    if mistakes.is_empty() {
+        return Ok(changed());
+    }
+    form.quantity_was = saved.quantity.to_string();
+    Version::of_bean(&saved).as_str().clone_into(&mut form.seen);
+    show_form(state, Some(id), &form, mistakes, StatusCode::CONFLICT).await
 }
 
 /// Finds the field that a refusal is about; other refusals have no place in the form.

@@ -4,7 +4,8 @@ use askama::Template;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::form::{Mistakes, TextField, text_sentence};
+use super::form::{Mistakes, TextField, is_untouched, new_key, saved_meanwhile, text_sentence};
+use crate::catalogue::{Submission, Version};
 use crate::db::beans::{Bean, BeanTexts};
 use crate::db::suppliers::Supplier;
 use crate::domain::{
@@ -26,6 +27,10 @@ pub(super) struct BeanForm {
     /// What the stock was when the form was shown; the lab's clients do not send it.
     pub(super) quantity_was: String,
     quantity_reason: String,
+    /// Makes a form that is sent twice one form; the lab's clients do not send it.
+    form_key: String,
+    /// Which version of the bean the form was filled in from; the lab's clients do not send it.
+    pub(super) seen: String,
 }
 
 impl From<&Bean> for BeanForm {
@@ -40,6 +45,8 @@ impl From<&Bean> for BeanForm {
             quantity: bean.quantity.to_string(),
             quantity_was: bean.quantity.to_string(),
             quantity_reason: String::new(),
+            form_key: String::new(),
+            seen: Version::of_bean(bean).as_str().to_owned(),
         }
     }
 }
@@ -70,21 +77,57 @@ impl TypedBean {
 }
 
 impl BeanForm {
-    /// Reads the fields.
-    pub(super) fn parse(&self) -> Result<TypedBean, Mistakes> {
+    /// An empty form.
+    pub(super) fn empty() -> Self {
+        Self {
+            form_key: new_key(),
+            ..Self::default()
+        }
+    }
+
+    /// The form as something that has one effect.
+    pub(super) fn submission(&self) -> Submission {
+        let content = [
+            "bean",
+            &self.supplier_id,
+            &self.bean_type,
+            &self.product_name,
+            &self.price,
+            &self.description,
+            &self.quantity,
+        ];
+        Submission::new(&self.form_key, &content)
+    }
+
+    /// Reads the fields. Those that hold what was `shown` are taken as they are.
+    pub(super) fn parse(&self, shown: Option<&Self>) -> Result<TypedBean, Mistakes> {
+        let untouched = |field: fn(&Self) -> &str| {
+            shown.is_some_and(|shown| is_untouched(field(self), field(shown)))
+        };
         let mut mistakes = Mistakes::default();
         let supplier = self.supplier_id.trim().parse().ok().map(SupplierId);
         let supplier = supplier.ok_or_else(|| "Choose a supplier".to_owned());
         let supplier = mistakes.check("supplier_id", supplier);
-        let bean_type = BeanType::parse(&self.bean_type)
-            .map_err(|error| text_sentence("Type", "Enter a type, like Arabica", error.0));
+        let bean_type = if untouched(|form| &form.bean_type) {
+            Ok(BeanType::stored(self.bean_type.clone()))
+        } else {
+            parse_type(&self.bean_type)
+        };
         let bean_type = mistakes.check("type", bean_type);
-        let product_name = ShortText::parse(&self.product_name)
-            .map_err(|error| text_sentence("Product name", "Enter the product’s name", error));
-        let product_name = mistakes.check("product_name", product_name);
-        let price = mistakes.check("price", parse_price(&self.price));
-        let description = mistakes.check("description", parse_description(&self.description));
-        let quantity = mistakes.check("quantity", parse_stock(&self.quantity));
+        let product_name = mistakes.check("product_name", self.parse_product_name(shown));
+        let price = match self.price.parse() {
+            Ok(price) if untouched(|form| &form.price) => Ok(price),
+            _ => parse_price(&self.price),
+        };
+        let price = mistakes.check("price", price);
+        let description = match shown {
+            Some(shown) if untouched(|form| &form.description) => {
+                Ok(ShortText::stored(shown.description.clone()))
+            }
+            _ => parse_description(&self.description),
+        };
+        let description = mistakes.check("description", description);
+        let quantity = mistakes.check("quantity", self.parse_quantity(shown));
         match (
             supplier,
             bean_type,
@@ -112,18 +155,37 @@ impl BeanForm {
         }
     }
 
+    fn parse_quantity(&self, shown: Option<&Self>) -> Result<i64, String> {
+        let untouched = shown.is_some_and(|shown| shown.quantity == self.quantity);
+        match self.quantity.parse() {
+            Ok(quantity) if untouched => Ok(quantity),
+            _ => parse_stock(&self.quantity),
+        }
+    }
+
+    fn parse_product_name(&self, shown: Option<&Self>) -> Result<ShortText<255>, String> {
+        if shown.is_some_and(|shown| shown.product_name == self.product_name) {
+            return Ok(ShortText::stored(self.product_name.clone()));
+        }
+        ShortText::parse(&self.product_name)
+            .map_err(|error| text_sentence("Product name", "Enter the product’s name", error))
+    }
+
     /// The stock the typed number was meant to replace.
     pub(super) fn seen_quantity(&self) -> Option<i64> {
         parse_stock(&self.quantity_was).ok()
     }
 
-    /// Reads a change of a bean whose stock was `from`: another number of bags needs a reason.
+    /// Reads a change of the bean that was `shown`, whose stock was `from` then: another number of bags
+    /// needs a reason.
     pub(super) fn parse_change(
         &self,
+        shown: &Self,
         from: i64,
     ) -> Result<(TypedBean, Option<ShortText<500>>), Mistakes> {
-        let parsed = self.parse();
-        if parse_stock(&self.quantity).is_ok_and(|to| to == from) {
+        let parsed = self.parse(Some(shown));
+        let same = self.quantity.trim() == from.to_string();
+        if same || parse_stock(&self.quantity).is_ok_and(|to| to == from) {
             return parsed.map(|typed| (typed, None));
         }
         let reason = ShortText::parse(&self.quantity_reason)
@@ -137,6 +199,57 @@ impl BeanForm {
             }
             (Err(mistakes), _) => Err(mistakes),
         }
+    }
+}
+
+impl BeanForm {
+    /// The fields in which somebody else saved another value than is typed here.
+    pub(super) fn saved_meanwhile(&self, saved: &Self, supplier_name: &str) -> Mistakes {
+        let mut mistakes = Mistakes::default();
+        let fields: [(&'static str, &str, &str, &str); 4] = [
+            ("type", "Type", &self.bean_type, &saved.bean_type),
+            (
+                "product_name",
+                "Product name",
+                &self.product_name,
+                &saved.product_name,
+            ),
+            ("price", "Price", &self.price, &saved.price),
+            (
+                "description",
+                "Description",
+                &self.description,
+                &saved.description,
+            ),
+        ];
+        if self.supplier_id.trim() != saved.supplier_id {
+            mistakes.add("supplier_id", saved_meanwhile("Supplier", supplier_name));
+        }
+        for (field, label, typed, saved) in fields {
+            let same_price = || {
+                let prices = (Price::parse(typed), Price::parse(saved));
+                field == "price" && matches!(prices, (Ok(typed), Ok(saved)) if typed == saved)
+            };
+            if !is_untouched(typed.trim(), saved.trim()) && !same_price() {
+                mistakes.add(field, saved_meanwhile(label, saved));
+            }
+        }
+        mistakes
+    }
+
+    /// Whether the number of bags that was typed is the one that is stored.
+    pub(super) fn wants_stock(&self, quantity: i64) -> bool {
+        parse_stock(&self.quantity) == Ok(quantity)
+    }
+}
+
+fn parse_type(typed: &str) -> Result<BeanType, String> {
+    let bean_type = BeanType::parse(typed)
+        .map_err(|error| text_sentence("Type", "Enter a type, like Arabica", error.0))?;
+    if bean_type.fits_a_line() {
+        Ok(bean_type)
+    } else {
+        Err("Type must not have a colon, which separates the parts of suppliers’ lines".to_owned())
     }
 }
 
@@ -184,6 +297,8 @@ pub(super) struct BeanFormPage {
     quantity: TextField,
     quantity_was: String,
     quantity_reason: TextField,
+    form_key: String,
+    seen: String,
     mistakes: Mistakes,
 }
 
@@ -225,6 +340,8 @@ impl BeanFormPage {
                     &mistakes,
                 )
             },
+            form_key: form.form_key.clone(),
+            seen: form.seen.clone(),
             mistakes,
         }
     }
@@ -271,7 +388,7 @@ mod tests {
 
     #[test]
     fn an_empty_form_asks_for_every_field_in_order() {
-        let mistakes = BeanForm::default().parse().unwrap_err();
+        let mistakes = BeanForm::default().parse(None).unwrap_err();
 
         let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
         assert_eq!(
@@ -289,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_form_becomes_a_bean() {
-        let typed = form().parse().unwrap();
+        let typed = form().parse(None).unwrap();
 
         assert_eq!(typed.texts().supplier, SupplierId(3));
         assert_eq!(typed.texts().description, "Tart and fruity");
@@ -300,10 +417,10 @@ mod tests {
     fn only_another_number_of_bags_wants_a_reason() {
         let mut form = form();
 
-        let (_, kept) = form.parse_change(1_000).unwrap();
-        let unexplained = form.parse_change(999).unwrap_err();
+        let (_, kept) = form.parse_change(&BeanForm::default(), 1_000).unwrap();
+        let unexplained = form.parse_change(&BeanForm::default(), 999).unwrap_err();
         form.quantity_reason = "Found one".to_owned();
-        let (_, explained) = form.parse_change(999).unwrap();
+        let (_, explained) = form.parse_change(&BeanForm::default(), 999).unwrap();
 
         assert_eq!(kept, None);
         assert_eq!(
@@ -318,9 +435,42 @@ mod tests {
         let mut form = form();
         form.price = "cheap".to_owned();
 
-        let mistakes = form.parse_change(999).unwrap_err();
+        let mistakes = form.parse_change(&BeanForm::default(), 999).unwrap_err();
 
         let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
         assert_eq!(fields, ["price", "quantity_reason"]);
+    }
+
+    #[test]
+    fn what_nobody_touched_is_not_checked_again() {
+        let shown = BeanForm {
+            description: String::new(),
+            bean_type: "House: Dark".to_owned(),
+            price: "250000.00".to_owned(),
+            ..form()
+        };
+        let typed = BeanForm {
+            quantity: "7".to_owned(),
+            quantity_reason: "Counted".to_owned(),
+            ..shown_again(&shown)
+        };
+
+        let (bean, reason) = typed.parse_change(&shown, 1_000).unwrap();
+
+        assert_eq!((bean.quantity, bean.texts().description), (7, ""));
+        assert!(reason.is_some());
+        let mut touched = shown_again(&shown);
+        touched.bean_type = "House: Light".to_owned();
+        let mistakes = touched.parse_change(&shown, 1_000).unwrap_err();
+        assert!(mistakes.of("type").is_some_and(|why| why.contains("colon")));
+    }
+
+    fn shown_again(shown: &BeanForm) -> BeanForm {
+        BeanForm {
+            bean_type: shown.bean_type.clone(),
+            price: shown.price.clone(),
+            description: shown.description.clone(),
+            ..form()
+        }
     }
 }

@@ -6,13 +6,14 @@ use axum::extract::State;
 use super::chart::StepChart;
 use super::error::{Missing, WebError};
 use super::page::{Page, filters};
-use super::paths::Id;
+use super::pager::{PageChoice, Pager, Query};
+use super::paths::{self, Id};
 use super::state::AppState;
 use super::updates::UpdateRow;
 use crate::db;
 use crate::db::beans::Bean;
 use crate::db::movements::MovementLine;
-use crate::domain::BeanId;
+use crate::domain::{BeanId, BeanType};
 
 /// As many movements as a page can draw and list.
 const MOVEMENTS: i64 = 200;
@@ -23,26 +24,57 @@ const UPDATES: i64 = 10;
 #[template(path = "beans/page.html")]
 pub(super) struct BeanPage {
     bean: Bean,
+    /// Other beans of the supplier whose types mean the same.
+    twins: Vec<Bean>,
     chart: Option<StepChart>,
     movements: Vec<MovementLine>,
+    pager: Pager,
     updates: Vec<UpdateRow>,
+    /// How many updates of it there are.
+    all_updates: i64,
+}
+
+impl BeanPage {
+    fn fits_a_line(&self) -> bool {
+        BeanType::stored(self.bean.bean_type.clone()).fits_a_line()
+    }
 }
 
 /// Shows a bean.
 pub(super) async fn show_bean(
     State(state): State<AppState>,
     Id(id): Id<BeanId>,
+    Query(choice): Query<PageChoice>,
 ) -> Result<Page<BeanPage>, WebError> {
     let mut conn = state.connection().await?;
     let bean = db::beans::find_bean(&mut conn, id)
         .await?
         .ok_or(WebError::NotFound(Missing::Bean))?;
-    let movements = db::movements::list_movements(&mut conn, id, MOVEMENTS).await?;
+    let twins = db::beans::list_beans(&mut conn).await?;
+    let total = db::movements::count_movements(&mut conn, id).await?;
+    let pager = Pager::new(paths::bean(id), &choice.page, MOVEMENTS, total);
+    let (limit, offset) = (pager.limit(), pager.offset());
+    let movements = db::movements::list_movements(&mut conn, id, limit, offset).await?;
     let updates = db::update_lists::list_updates_of_bean(&mut conn, id, UPDATES).await?;
     Ok(Page::ok(BeanPage {
-        bean,
-        chart: StepChart::new(&movements, state.clock.now()),
+        twins: twins
+            .into_iter()
+            .filter(|other| are_twins(&bean, other))
+            .collect(),
+        // A page of older movements ends where the next newer one begins.
+        chart: (pager.page == 1)
+            .then(|| StepChart::new(&movements, state.clock.now()))
+            .flatten(),
         movements,
+        pager,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
+        all_updates: db::update_lists::count_updates_of_bean(&mut conn, id).await?,
+        bean,
     }))
+}
+
+/// Whether a message could mean either of two beans.
+fn are_twins(one: &Bean, other: &Bean) -> bool {
+    let key = |bean: &Bean| BeanType::stored(bean.bean_type.clone()).key();
+    one.id != other.id && one.supplier == other.supplier && key(one) == key(other)
 }

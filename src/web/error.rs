@@ -32,6 +32,8 @@ pub enum Missing {
     Supplier,
     /// An inventory update.
     Update,
+    /// A dead letter.
+    Letter,
 }
 
 impl fmt::Display for Missing {
@@ -41,6 +43,7 @@ impl fmt::Display for Missing {
             Self::Bean => "bean",
             Self::Supplier => "supplier",
             Self::Update => "update",
+            Self::Letter => "dead letter",
         })
     }
 }
@@ -133,6 +136,10 @@ impl WebError {
             Self::NotFound(Missing::Supplier) => (
                 "That supplier isn’t on the list",
                 "It was taken off the list, or it never was on it.",
+            ),
+            Self::NotFound(Missing::Letter) => (
+                "There is no such message",
+                "Check the last characters of the address; one may have been lost in copying.",
             ),
             Self::NotFound(Missing::Update) => (
                 "There is no such update",

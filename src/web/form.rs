@@ -46,6 +46,31 @@ fn unreadable(rejection: FormRejection) -> WebError {
     }
 }
 
+/// A key for a form that adds something, so that sending it twice has one effect.
+pub(super) fn new_key() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// Whether a field holds what the form was filled in with. Such a value is not checked again: it may
+/// be older than a rule, and whoever changes another field has no part in it. Browsers write line
+/// breaks in their own way.
+pub(super) fn is_untouched(typed: &str, shown: &str) -> bool {
+    typed == shown || typed.replace("\r\n", "\n") == shown.replace("\r\n", "\n")
+}
+
+/// Tells that somebody else saved another value while a form was being filled in.
+pub(super) fn saved_meanwhile(label: &str, saved: &str) -> String {
+    const MAX: usize = 100;
+    let mut shown: String = saved.chars().take(MAX).collect();
+    if saved.chars().nth(MAX).is_some() {
+        shown.push('…');
+    }
+    format!(
+        "{label} was changed to “{shown}” while you were editing. Keep yours or take that, and save \
+         again"
+    )
+}
+
 /// A mistake in a form: the field's name, and the sentence shown at the field and in the summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mistake {

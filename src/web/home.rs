@@ -50,7 +50,7 @@ pub(super) async fn show_home(State(state): State<AppState>) -> Result<Page<Home
     let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
     let counts = db::update_lists::count_updates(&mut conn).await?;
     let dead_letters = db::dead_letters::count_open(&mut conn).await?;
-    let updates = db::update_lists::list_updates(&mut conn, LAST_UPDATES).await?;
+    let updates = db::update_lists::list_updates(&mut conn, LAST_UPDATES, 0).await?;
 
     let mut rows = BeanRow::list(beans);
     let pick =

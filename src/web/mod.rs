@@ -18,6 +18,7 @@ mod health;
 mod home;
 mod legacy_json;
 mod page;
+mod pager;
 mod paths;
 mod server;
 mod shared_read;
@@ -44,7 +45,6 @@ use tower_http::normalize_path::NormalizePath;
 
 pub use self::error::{Missing, WebError};
 pub use self::front::Front;
-pub use self::health::Readiness;
 pub use self::paths::{HEALTHZ, READYZ};
 pub use self::server::{HEADERS_WITHIN, serve};
 pub use self::state::AppState;
@@ -82,7 +82,7 @@ fn pages() -> Router<AppState> {
         .merge(suppliers::router())
         .route(paths::UPDATES, get(updates::list_updates))
         .route(paths::UPDATE, get(updates::show_update))
-        .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
+        .merge(dead_letters::router())
         .route(paths::HEALTHZ, get(health::show_alive))
         .route(paths::READYZ, get(health::show_ready))
         .route(paths::FAVICON, get(assets::show_favicon))

@@ -5,8 +5,8 @@
 use std::borrow::Borrow;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::Uri;
 use axum::http::request::Parts;
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::error::{Missing, WebError};
@@ -28,6 +28,7 @@ pub(super) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
 pub(super) const UPDATES: &str = "/updates";
 pub(super) const UPDATE: &str = "/updates/{id}";
 pub(super) const DEAD_LETTERS: &str = "/dead-letters";
+pub(super) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
 /// Whether the process is alive.
 pub const HEALTHZ: &str = "/healthz";
 /// Whether it can do its work.
@@ -70,11 +71,15 @@ pub(super) fn updates_in(state: impl Borrow<UpdateState>) -> String {
     format!("{UPDATES}?state={}", state.borrow().code())
 }
 
-/// The state whose updates an address asks for; an unknown one is no choice.
-pub(super) fn chosen_state(uri: &Uri) -> Option<UpdateState> {
-    uri.query()?
-        .split('&')
-        .find_map(|pair| UpdateState::from_code(pair.strip_prefix("state=")?))
+/// The list of the dead letters that share a reason.
+pub(super) fn dead_letters_of(reason: &str) -> String {
+    let query: String = form_urlencoded::byte_serialize(reason.as_bytes()).collect();
+    format!("{DEAD_LETTERS}?reason={query}")
+}
+
+/// The whole message of a dead letter.
+pub(super) fn dead_letter_body(id: impl Borrow<Uuid>) -> String {
+    format!("{DEAD_LETTERS}/{}/message", id.borrow())
 }
 
 /// The one parameter of an address, read as an id. Anything else is a thing we do not have.
@@ -113,6 +118,15 @@ impl InPath for UpdateId {
     }
 }
 
+/// Names a dead letter.
+impl InPath for Uuid {
+    const MISSING: Missing = Missing::Letter;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        Self::parse_str(segment).ok()
+    }
+}
+
 impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Id<T> {
     type Rejection = WebError;
 
@@ -130,16 +144,6 @@ impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Id<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_chooses_a_state_or_none() {
-        for state in UpdateState::ALL {
-            let address = updates_in(state).parse().unwrap();
-            assert_eq!(chosen_state(&address), Some(state));
-        }
-        let unknown = Uri::from_static("/updates?state=lost&done=x");
-        assert_eq!(chosen_state(&unknown), None);
-    }
 
     #[test]
     fn an_id_that_cannot_be_is_no_id() {

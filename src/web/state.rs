@@ -10,10 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::error::WebError;
 use super::front::Front;
-use super::health::Readiness;
 use super::shared_read::SharedRead;
 use crate::clock::Clock;
 use crate::db::Pool;
+use crate::readiness::Readiness;
 
 /// The website's surroundings; cloning is cheap and shares everything.
 #[derive(Debug, Clone)]

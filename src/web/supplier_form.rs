@@ -3,7 +3,8 @@
 use askama::Template;
 use serde::Deserialize;
 
-use super::form::{Mistakes, TextField, text_sentence};
+use super::form::{Mistakes, TextField, is_untouched, new_key, saved_meanwhile, text_sentence};
+use crate::catalogue::{Submission, Version};
 use crate::db::suppliers::{Supplier, SupplierTexts};
 use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierId};
 
@@ -18,11 +19,17 @@ pub(super) struct SupplierForm {
     state: String,
     email: String,
     phone: String,
+    /// Makes a form that is sent twice one form; the lab's clients do not send it.
+    form_key: String,
+    /// Which version of the supplier the form was filled in from; the lab's clients do not send it.
+    pub(super) seen: String,
 }
 
 impl From<Supplier> for SupplierForm {
     fn from(supplier: Supplier) -> Self {
         Self {
+            form_key: String::new(),
+            seen: Version::of_supplier(&supplier).as_str().to_owned(),
             id: supplier.id.to_string(),
             name: supplier.name,
             address: supplier.address,
@@ -60,30 +67,82 @@ impl TypedSupplier {
 }
 
 impl SupplierForm {
-    /// Reads the fields.
-    pub(super) fn parse(&self) -> Result<TypedSupplier, Mistakes> {
+    /// An empty form.
+    pub(super) fn empty() -> Self {
+        Self {
+            form_key: new_key(),
+            ..Self::default()
+        }
+    }
+
+    /// The form as something that has one effect.
+    pub(super) fn submission(&self) -> Submission {
+        let mut content = vec!["supplier"];
+        content.extend(self.fields().map(|(_, _, typed)| typed));
+        Submission::new(&self.form_key, &content)
+    }
+
+    /// The fields in which somebody else saved another value than is typed here.
+    pub(super) fn saved_meanwhile(&self, saved: &Self) -> Mistakes {
         let mut mistakes = Mistakes::default();
-        let text = |label, enter, typed: &str| {
-            ShortText::parse(typed).map_err(|error| text_sentence(label, enter, error))
+        for ((field, label, typed), (_, _, saved)) in self.fields().into_iter().zip(saved.fields())
+        {
+            if typed.trim() != saved.trim() {
+                mistakes.add(field, saved_meanwhile(label, saved));
+            }
+        }
+        mistakes
+    }
+
+    /// Name, label and content of each field.
+    fn fields(&self) -> [(&'static str, &'static str, &str); 6] {
+        [
+            ("name", "Name", &self.name),
+            ("address", "Address", &self.address),
+            ("city", "City", &self.city),
+            ("state", "State", &self.state),
+            ("email", "Email address", &self.email),
+            ("phone", "Phone number", &self.phone),
+        ]
+    }
+
+    /// Reads the fields. Those that hold what was `shown` are taken as they are.
+    pub(super) fn parse(&self, shown: Option<&Self>) -> Result<TypedSupplier, Mistakes> {
+        let untouched = |field: fn(&Self) -> &str| {
+            shown.is_some_and(|shown| is_untouched(field(self), field(shown)))
         };
-        let name = mistakes.check(
-            "name",
-            text("Name", "Enter the supplier’s name", &self.name),
-        );
-        let address = mistakes.check(
-            "address",
-            text("Address", "Enter an address", &self.address),
-        );
-        let city = mistakes.check("city", text("City", "Enter a city", &self.city));
-        let state = mistakes.check(
-            "state",
-            text("State", "Enter a state or region", &self.state),
-        );
-        let email = EmailAddress::parse(&self.email)
-            .map_err(|error| text_sentence("Email address", "Enter an email address", error));
+        let mut mistakes = Mistakes::default();
+        let mut text = |name, label, enter, field: fn(&Self) -> &str| {
+            let text = if untouched(field) {
+                Ok(ShortText::stored(field(self).to_owned()))
+            } else {
+                ShortText::parse(field(self)).map_err(|error| text_sentence(label, enter, error))
+            };
+            mistakes.check(name, text)
+        };
+        let name = text("name", "Name", "Enter the supplier’s name", |form| {
+            &form.name
+        });
+        let address = text("address", "Address", "Enter an address", |form| {
+            &form.address
+        });
+        let city = text("city", "City", "Enter a city", |form| &form.city);
+        let state = text("state", "State", "Enter a state or region", |form| {
+            &form.state
+        });
+        let email = if untouched(|form| &form.email) {
+            Ok(EmailAddress::stored(self.email.clone()))
+        } else {
+            EmailAddress::parse(&self.email)
+                .map_err(|error| text_sentence("Email address", "Enter an email address", error))
+        };
         let email = mistakes.check("email", email);
-        let phone = PhoneNumber::parse(&self.phone)
-            .map_err(|error| text_sentence("Phone number", "Enter a phone number", error));
+        let phone = if untouched(|form| &form.phone) {
+            Ok(PhoneNumber::stored(self.phone.clone()))
+        } else {
+            PhoneNumber::parse(&self.phone)
+                .map_err(|error| text_sentence("Phone number", "Enter a phone number", error))
+        };
         let phone = mistakes.check("phone", phone);
         match (name, address, city, state, email, phone) {
             (Some(name), Some(address), Some(city), Some(state), Some(email), Some(phone)) => {
@@ -108,6 +167,8 @@ pub(super) struct SupplierFormPage {
     id: Option<SupplierId>,
     mistakes: Mistakes,
     fields: [TextField; 6],
+    form_key: String,
+    seen: String,
 }
 
 impl SupplierFormPage {
@@ -147,6 +208,8 @@ impl SupplierFormPage {
         ];
         Self {
             id,
+            form_key: form.form_key.clone(),
+            seen: form.seen.clone(),
             mistakes,
             fields,
         }
@@ -159,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_empty_form_asks_for_every_field_in_order() {
-        let mistakes = SupplierForm::default().parse().unwrap_err();
+        let mistakes = SupplierForm::default().parse(None).unwrap_err();
 
         let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
         assert_eq!(
@@ -180,7 +243,7 @@ mod tests {
             ..SupplierForm::default()
         };
 
-        let typed = form.parse().unwrap();
+        let typed = form.parse(None).unwrap();
 
         assert_eq!(typed.texts().name, "AnyCompany & Söhne");
     }

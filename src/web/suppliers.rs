@@ -14,7 +14,7 @@ use super::page::{Notice, Page, filters};
 use super::paths::{self, Id, InPath as _};
 use super::state::AppState;
 use super::supplier_form::{SupplierForm, SupplierFormPage};
-use crate::catalogue::{self, CatalogueError};
+use crate::catalogue::{self, CatalogueError, Version};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::db::suppliers::Supplier;
@@ -52,7 +52,7 @@ async fn list_suppliers(State(state): State<AppState>, uri: Uri) -> Result<Respo
 }
 
 async fn new_supplier() -> Page<SupplierFormPage> {
-    let empty = SupplierForm::default();
+    let empty = SupplierForm::empty();
     Page::ok(SupplierFormPage::new(None, &empty, Mistakes::default()))
 }
 
@@ -60,11 +60,12 @@ async fn create_supplier(
     State(state): State<AppState>,
     Form(form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
-    let typed = match form.parse() {
+    let typed = match form.parse(None) {
         Ok(typed) => typed,
         Err(mistakes) => return Ok(refuse(None, &form, mistakes)),
     };
-    catalogue::add_supplier(&state.pool, &*state.clock, typed.texts())
+    let submission = form.submission();
+    catalogue::add_supplier(&state.pool, &*state.clock, typed.texts(), Some(&submission))
         .await
         .map_err(refused)?;
     Ok(Redirect::to(&Notice::SupplierAdded.on(paths::SUPPLIERS)).into_response())
@@ -87,14 +88,38 @@ async fn change_supplier(
     Form(form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
     let id = SupplierId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Supplier))?;
-    let typed = match form.parse() {
+    let shown = find(&state, id).await?.into();
+    let typed = match form.parse(Some(&shown)) {
         Ok(typed) => typed,
         Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
     };
-    catalogue::change_supplier(&state.pool, &*state.clock, id, typed.texts())
-        .await
-        .map_err(refused)?;
-    Ok(Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response())
+    let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
+    match catalogue::change_supplier(pool, clock, id, typed.texts(), seen.as_ref()).await {
+        Ok(()) => Ok(changed()),
+        Err(CatalogueError::ChangedMeanwhile) => show_both(&state, id, form).await,
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn changed() -> Response {
+    Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response()
+}
+
+/// Shows what was typed beside what somebody else saved meanwhile. If that is the same, as after a
+/// double click, it is done.
+async fn show_both(
+    state: &AppState,
+    id: SupplierId,
+    mut form: SupplierForm,
+) -> Result<Response, WebError> {
+    let saved: SupplierForm = find(state, id).await?.into();
+    let mistakes = form.saved_meanwhile(&saved);
+    if mistakes.is_empty() {
+        return Ok(changed());
+    }
+    form.seen = saved.seen;
+    let page = SupplierFormPage::new(Some(id), &form, mistakes);
+    Ok(Page(StatusCode::CONFLICT, page).into_response())
 }
 
 fn refuse(id: Option<SupplierId>, form: &SupplierForm, mistakes: Mistakes) -> Response {

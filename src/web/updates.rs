@@ -2,11 +2,12 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::Uri;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::error::{Missing, WebError};
 use super::page::{Page, filters};
+use super::pager::{PageChoice, Pager, Query};
 use super::paths::{self, Id};
 use super::state::AppState;
 use super::wording::{self, Tag};
@@ -16,7 +17,7 @@ use crate::db::update_lists::{StateCount, UpdateLine};
 use crate::domain::{UpdateId, UpdateState};
 
 /// As many as one page can show without becoming slow to read.
-const NEWEST: i64 = 200;
+const PER_PAGE: i64 = 100;
 
 /// An update in a list.
 #[derive(Debug)]
@@ -86,46 +87,56 @@ impl StateFilter {
 #[template(path = "updates/list.html")]
 pub(super) struct UpdatesPage {
     now: DateTime<Utc>,
-    /// Where this very page is.
-    path: String,
     chosen: Option<UpdateState>,
     filters: Vec<StateFilter>,
+    pager: Pager,
     updates: Vec<UpdateRow>,
 }
 
 impl UpdatesPage {
+    /// Where its first page is.
+    fn path(&self) -> String {
+        let list = || paths::UPDATES.to_owned();
+        self.chosen.map_or_else(list, paths::updates_in)
+    }
+
     fn all(&self) -> i64 {
         self.filters.iter().map(|filter| filter.number).sum()
     }
-
-    /// How many there are of what is listed, beyond what is listed.
-    fn total(&self) -> i64 {
-        let chosen = self.filters.iter().find(|filter| filter.chosen);
-        chosen.map_or_else(|| self.all(), |filter| filter.number)
-    }
-
-    fn is_cut(&self) -> bool {
-        self.total() > NEWEST
-    }
 }
 
-/// Lists the newest updates, of all states or of the one named in the address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Choice {
+    state: String,
+    page: String,
+}
+
+/// Lists the updates, of all states or of the one named in the address, newest first.
 pub(super) async fn list_updates(
     State(state): State<AppState>,
-    uri: Uri,
+    Query(choice): Query<Choice>,
 ) -> Result<Page<UpdatesPage>, WebError> {
-    let chosen = paths::chosen_state(&uri);
+    let chosen = UpdateState::from_code(&choice.state);
     let mut conn = state.connection().await?;
     let counts = db::update_lists::count_by_state(&mut conn).await?;
+    let filters = StateFilter::list(&counts, chosen);
+    let listed = filters.iter().filter(|f| chosen.is_none() || f.chosen);
+    let total = listed.map(|filter| filter.number).sum();
+    let path = chosen.map_or_else(|| paths::UPDATES.to_owned(), paths::updates_in);
+    let pager = Pager::new(path, &choice.page, PER_PAGE, total);
+    let (limit, offset) = (pager.limit(), pager.offset());
     let updates = match chosen {
-        Some(chosen) => db::update_lists::list_updates_in_state(&mut conn, chosen, NEWEST).await?,
-        None => db::update_lists::list_updates(&mut conn, NEWEST).await?,
+        Some(chosen) => {
+            db::update_lists::list_updates_in_state(&mut conn, chosen, limit, offset).await?
+        }
+        None => db::update_lists::list_updates(&mut conn, limit, offset).await?,
     };
     Ok(Page::ok(UpdatesPage {
         now: state.clock.now(),
-        path: chosen.map_or_else(|| paths::UPDATES.to_owned(), paths::updates_in),
         chosen,
-        filters: StateFilter::list(&counts, chosen),
+        filters,
+        pager,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
     }))
 }
@@ -151,21 +162,40 @@ impl From<EventLine> for Step {
 #[template(path = "updates/page.html")]
 pub(super) struct UpdatePage {
     update: UpdateRow,
+    /// The newest first in the list of pages; on a page, the oldest first.
     steps: Vec<Step>,
+    pager: Pager,
 }
 
-/// Shows one update.
+impl UpdatePage {
+    /// The sender's id, where it is not ours as well.
+    fn sender_id(&self) -> Option<UpdateId> {
+        let line = &self.update.line;
+        line.sender_id.filter(|sender_id| *sender_id != line.id)
+    }
+}
+
+/// Shows one update. Its sender's id leads there as well, unless several suppliers use that.
 pub(super) async fn show_update(
     State(state): State<AppState>,
     Id(id): Id<UpdateId>,
+    Query(choice): Query<PageChoice>,
 ) -> Result<Page<UpdatePage>, WebError> {
     let mut conn = state.connection().await?;
-    let line = db::update_lists::find_update(&mut conn, id)
-        .await?
-        .ok_or(WebError::NotFound(Missing::Update))?;
-    let events = db::timeline::list_events(&mut conn, id).await?;
+    let mut line = db::update_lists::find_update(&mut conn, id).await?;
+    if line.is_none()
+        && let Some(ours) = db::update_lists::find_update_of_sender(&mut conn, id).await?
+    {
+        line = db::update_lists::find_update(&mut conn, ours).await?;
+    }
+    let line = line.ok_or(WebError::NotFound(Missing::Update))?;
+    let total = db::timeline::count_events(&mut conn, line.id).await?;
+    let pager = Pager::new(paths::update(line.id), &choice.page, PER_PAGE, total);
+    let (limit, offset) = (pager.limit(), pager.offset());
+    let events = db::timeline::list_events(&mut conn, line.id, limit, offset).await?;
     Ok(Page::ok(UpdatePage {
         update: line.into(),
-        steps: events.into_iter().map(Step::from).collect(),
+        steps: events.into_iter().rev().map(Step::from).collect(),
+        pager,
     }))
 }

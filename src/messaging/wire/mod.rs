@@ -4,16 +4,23 @@
 //! envelope. Whatever arrives, the decoder gives an update or a reason; it never panics, and no
 //! part of a message it could not read can touch another update.
 
-use chrono::SecondsFormat;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+mod envelope;
 mod json;
+mod line;
+mod strict;
 
+use self::envelope::{Content, Opened};
+use self::strict::NotStrict;
 use super::Publication;
 use crate::domain::{
     Bags, BeanType, Claim, Fingerprint, InvalidBags, InventoryUpdate, Reason, Refusal, StockChange,
-    SupplierId, UpdateId, UpdateKind, parse_integer, quote,
+    SupplierId, UpdateId, UpdateKey, UpdateKind, quote,
 };
 
 /// The only version of the JSON format there is.
@@ -28,9 +35,9 @@ pub const SUBJECT: &str = "New bean delivery";
 /// A message that could not be read, with as much as could be made out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Derived from the broker's message id, never from the message itself.
-    pub id: UpdateId,
-    /// Of the bytes, as there is no meaning.
+    /// The sender's id if it could be read together with the supplier; else the broker's.
+    pub key: UpdateKey,
+    /// Of the text inside its envelopes, as there is no meaning.
     pub fingerprint: Fingerprint,
     /// What could be made out.
     pub claim: Claim,
@@ -38,37 +45,109 @@ pub struct Unreadable {
     pub refusal: Refusal,
 }
 
-/// Reads a message. `message_id` is what the queue calls it.
-pub fn decode(message_id: &str, body: &str) -> Result<InventoryUpdate, Box<Unreadable>> {
-    let mut claim = Claim::default();
-    let mut id = UpdateId::derive("sqs", message_id);
-    read(body, &mut id, &mut claim).map_err(|refusal| {
-        Box::new(Unreadable {
-            id,
-            fingerprint: Sha256::digest(body).into(),
-            claim,
-            refusal,
-        })
-    })
+/// Reads messages, and knows which topics they may come from.
+#[derive(Debug, Clone, Default)]
+pub struct Decoder {
+    topics: Arc<[String]>,
 }
 
-fn read(body: &str, id: &mut UpdateId, claim: &mut Claim) -> Result<InventoryUpdate, Refusal> {
-    if body.len() > MAX_BYTES {
-        return Err(malformed(format!(
-            "The message is larger than {} KiB.",
-            MAX_BYTES / 1024
-        )));
+/// Reads a message that came from nowhere in particular. `message_id` is what the queue calls it.
+pub fn decode(message_id: &str, body: &str) -> Result<InventoryUpdate, Box<Unreadable>> {
+    Decoder::default().decode(message_id, body, None)
+}
+
+impl Decoder {
+    /// Takes messages in SNS envelopes from these topics only, by ARN; without any, from all.
+    pub fn new(topics: &[&str]) -> Self {
+        Self {
+            topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
+        }
     }
-    match parse_object(body)? {
-        Some(object) if object.contains_key("Type") => {
-            let message = open_envelope(&object, id)?;
-            match parse_object(message)? {
-                Some(object) => json::read(&object, *id, claim),
-                None => read_line(message, *id, claim),
+
+    /// Reads a message. `message_id` is what the queue calls it, `queued_at` when the queue got it,
+    /// which counts as the time of sending where no envelope tells.
+    pub fn decode(
+        &self,
+        message_id: &str,
+        body: &str,
+        queued_at: Option<DateTime<Utc>>,
+    ) -> Result<InventoryUpdate, Box<Unreadable>> {
+        let brokers_id = UpdateId::derive("sqs", message_id);
+        let mut reading = Reading::default();
+        let update = reading.read(body, brokers_id).and_then(|mut update| {
+            update.sent_at = reading.opened.sent_at.or(queued_at);
+            self.check_topic(&reading.opened).map(|()| update)
+        });
+        update.map_err(|refusal| Box::new(reading.unreadable(brokers_id, body, refusal)))
+    }
+
+    fn check_topic(&self, opened: &Opened) -> Result<(), Refusal> {
+        let known = |topic: &str| self.topics.iter().any(|ours| ours == topic);
+        let topic = opened.topic.as_deref();
+        if self.topics.is_empty() || !opened.any || topic.is_some_and(known) {
+            return Ok(());
+        }
+        let found = topic.map_or_else(|| "no topic at all".to_owned(), quote);
+        let explanation = format!(
+            "Its envelope names {found}, which is not a topic that TOPIC_ARN lists. If it is one of \
+             yours, add it there."
+        );
+        Err(Refusal::new(Reason::ForeignTopic, explanation))
+    }
+}
+
+/// What was made out of a message so far.
+#[derive(Debug, Default)]
+struct Reading {
+    opened: Opened,
+    claim: Claim,
+    /// The id that its sender gave it.
+    senders_id: Option<UpdateId>,
+    /// The text in its envelopes.
+    message: Option<Fingerprint>,
+}
+
+impl Reading {
+    fn read(&mut self, body: &str, brokers_id: UpdateId) -> Result<InventoryUpdate, Refusal> {
+        if body.len() > MAX_BYTES {
+            return Err(malformed(format!(
+                "The message is larger than {} KiB.",
+                MAX_BYTES / 1024
+            )));
+        }
+        let content = envelope::open(body, &mut self.opened)?;
+        let derived = self.opened.id.unwrap_or(brokers_id);
+        match content {
+            Content::Object(object) => {
+                self.message =
+                    Some(Sha256::digest(Value::Object(object.clone()).to_string()).into());
+                json::read(&object, derived, &mut self.senders_id, &mut self.claim)
+            }
+            Content::Text(text) => {
+                self.message = Some(Sha256::digest(&text).into());
+                refuse_other_json(&text)?;
+                line::read(&text, derived, &mut self.claim)
             }
         }
-        Some(object) => json::read(&object, *id, claim),
-        None => read_line(body, *id, claim),
+    }
+
+    /// A message that could not be read keeps its sender's id, so that a correction finds it; one
+    /// from a foreign topic does not, so that it touches nobody's update.
+    fn unreadable(self, brokers_id: UpdateId, body: &str, refusal: Refusal) -> Unreadable {
+        let supplier = self.claim.supplier.map(SupplierId);
+        let derived = self.opened.id.unwrap_or(brokers_id);
+        let senders_id = self
+            .senders_id
+            .filter(|_| refusal.reason != Reason::ForeignTopic);
+        Unreadable {
+            key: UpdateKey {
+                supplier,
+                id: supplier.and(senders_id).unwrap_or(derived),
+            },
+            fingerprint: self.message.unwrap_or_else(|| Sha256::digest(body).into()),
+            claim: self.claim,
+            refusal,
+        }
     }
 }
 
@@ -81,84 +160,44 @@ fn parse_object(text: &str) -> Result<Option<Map<String, Value>>, Refusal> {
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    serde_json::from_str(text).map(Some).map_err(|error| {
-        malformed(format!(
+    match strict::parse(text) {
+        Ok(Value::Object(object)) => Ok(Some(object)),
+        Ok(_) => Ok(None),
+        Err(NotStrict::Twice(field)) => Err(malformed(format!(
+            "The field {} stands twice, so it is not clear which one counts.",
+            quote(&field)
+        ))),
+        Err(NotStrict::Syntax(_)) if is_several(text) => Err(malformed(
+            "It has more than one JSON object. Send each update in a message of its own.",
+        )),
+        Err(NotStrict::Syntax(error)) => Err(malformed(format!(
             "The message is not valid JSON: line {}, column {}.",
             error.line(),
             error.column()
-        ))
-    })
+        ))),
+    }
 }
 
-/// Takes the message out of an SNS envelope and its identity from it: the SNS message id stays the
-/// same over every delivery, while SQS gives a new id to each copy.
-///
-/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
-fn open_envelope<'a>(
-    envelope: &'a Map<String, Value>,
-    id: &mut UpdateId,
-) -> Result<&'a str, Refusal> {
-    if envelope.get("Type").and_then(Value::as_str) != Some("Notification") {
-        return Err(malformed(
-            "The message is from SNS, but it is not a notification.",
-        ));
-    }
-    if let Some(message_id) = envelope.get("MessageId").and_then(Value::as_str) {
-        *id = UpdateId::derive("sns", message_id);
-    }
-    let message = envelope.get("Message").and_then(Value::as_str);
-    message.ok_or_else(|| malformed("The SNS envelope has no message in it."))
+fn is_several(text: &str) -> bool {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_))))
 }
 
-/// The message that a sender wrote, out of its SNS envelope; `None` if there is no envelope.
+/// Names JSON that is no object; the lab's line never begins like it.
+fn refuse_other_json(text: &str) -> Result<(), Refusal> {
+    let what = match text.trim_start().as_bytes().first() {
+        Some(b'[') => "a JSON list. Send each update in a message of its own",
+        Some(b'"') => "a JSON string. Send what stands in the quotes as the message itself",
+        _ => return Ok(()),
+    };
+    Err(malformed(format!("It is {what}.")))
+}
+
+/// The message that a sender wrote, out of its SNS envelopes; `None` if there is no envelope.
 pub fn message_within(body: &str) -> Option<String> {
     let envelope = parse_object(body).ok()??;
     let message = envelope.get("Message")?.as_str()?;
-    Some(message.to_owned())
-}
-
-/// Reads the lab's line: `SupplierId:BeanType:Quantity`, where quantity 0 means out of stock.
-fn read_line(line: &str, id: UpdateId, claim: &mut Claim) -> Result<InventoryUpdate, Refusal> {
-    let line = line.trim();
-    let parts: Vec<&str> = line.splitn(4, ':').collect();
-    let [supplier, bean_type, quantity] = parts[..] else {
-        return Err(malformed(format!(
-            "{} is not of the form supplier:bean:bags, like 3:Excelsa:9.",
-            quote(line)
-        )));
-    };
-    let supplier = parse_integer(supplier.trim()).ok_or_else(|| {
-        malformed(format!(
-            "{} is not a supplier's number, in {}.",
-            quote(supplier),
-            quote(line)
-        ))
-    })?;
-    claim.supplier = Some(supplier);
-    let bean_type = claim_bean_type(bean_type, claim)?;
-    let bags = parse_integer(quantity.trim()).ok_or_else(|| {
-        Refusal::new(
-            Reason::BadQuantity,
-            format!("{} is not a whole number of bags.", quote(quantity)),
-        )
-    })?;
-    let change = if bags == 0 {
-        claim.kind = Some(UpdateKind::OutOfStock);
-        StockChange::OutOfStock
-    } else {
-        claim.kind = Some(UpdateKind::Delivery);
-        StockChange::Delivery(check_bags(bags, Bags::new(bags))?)
-    };
-    claim.quantity = Some(bags);
-    Ok(InventoryUpdate {
-        id,
-        supplier: SupplierId(supplier),
-        bean_type,
-        change,
-        occurred_at: None,
-        reference: None,
-        note: None,
-    })
+    Some(message_within(message).unwrap_or_else(|| message.to_owned()))
 }
 
 fn claim_bean_type(typed: &str, claim: &mut Claim) -> Result<BeanType, Refusal> {
@@ -200,9 +239,16 @@ pub fn encode(update: &InventoryUpdate) -> String {
     object.to_string()
 }
 
-/// Wraps an encoded update for publishing: the deduplication id is the update id, the group one per
-/// supplier and bean, and the attributes let subscriptions filter.
-pub fn publication(id: UpdateId, group: String, kind: UpdateKind, body: String) -> Publication {
+/// Wraps an encoded update for publishing.
+///
+/// The group is one per supplier and bean, and the attributes let subscriptions filter. Of two publications with one deduplication id within five minutes, SNS
+/// drops the second: right for a repeat by accident, wrong for one on purpose.
+pub fn publication(
+    deduplication_id: String,
+    group: String,
+    kind: UpdateKind,
+    body: String,
+) -> Publication {
     let mut attributes = vec![
         ("event_type", "inventory_update".to_owned()),
         ("kind", kind.code().to_owned()),
@@ -214,7 +260,7 @@ pub fn publication(id: UpdateId, group: String, kind: UpdateKind, body: String) 
         body,
         subject: Some(SUBJECT),
         group,
-        deduplication_id: Some(id.to_string()),
+        deduplication_id: Some(deduplication_id),
         attributes,
     }
 }
@@ -227,7 +273,6 @@ pub fn inventory_alert() -> (&'static str, String) {
 #[cfg(test)]
 mod tests {
     use super::json::FIELDS;
-    use chrono::DateTime;
     use proptest::prelude::*;
 
     use super::*;
@@ -294,12 +339,18 @@ mod tests {
                 bean_type: BeanType::parse("قهوة “☕”").unwrap(),
                 change,
                 occurred_at: (change.kind() != UpdateKind::Count).then_some(at),
+                sent_at: None,
                 reference: Some("DN-4411".to_owned()),
                 note: Some("two\nlines & <b>".to_owned()),
             };
 
             assert_eq!(decode("m", &encode(&update)).unwrap(), update);
-            assert_eq!(decode("m", &enveloped(&encode(&update))).unwrap(), update);
+            let sent_at = DateTime::parse_from_rfc3339("2026-05-12T10:42:07Z").unwrap();
+            let sent = InventoryUpdate {
+                sent_at: Some(sent_at.into()),
+                ..update
+            };
+            assert_eq!(decode("m", &enveloped(&encode(&sent))).unwrap(), sent);
         }
     }
 
@@ -477,7 +528,140 @@ mod tests {
 
         let unreadable = decode("m", &body.to_string()).unwrap_err();
 
-        assert_eq!(unreadable.id, UpdateId::derive("sqs", "m"));
+        assert_eq!(unreadable.key.id, UpdateId::derive("sqs", "m"));
+    }
+
+    fn json_with(field: &str, value: &str) -> String {
+        format!(
+            r#"{{"version":1,"supplier_id":3,"bean_type":"Excelsa","kind":"delivery","{field}":{value}}}"#
+        )
+    }
+
+    #[test]
+    fn a_refused_update_keeps_its_senders_id_so_that_a_correction_finds_it() {
+        let id = UpdateId::generate();
+        let body = json!({
+            "version": 1, "supplier_id": 3, "update_id": id.to_string(), "bean_type": "Excelsa",
+            "kind": "delivery", "quantity": 9.5,
+        });
+
+        let unreadable = decode("m", &body.to_string()).unwrap_err();
+
+        let supplier = Some(SupplierId(3));
+        assert_eq!(unreadable.key, UpdateKey { supplier, id });
+        assert_eq!(unreadable.refusal.reason, Reason::BadQuantity);
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_in_any_way() {
+        for nine in ["9", "9.0", "9e0", "0.9e1", "9.000"] {
+            let update = decode("m", &json_with("quantity", nine)).unwrap();
+            assert_eq!(update.change.bags(), 9, "{nine}");
+        }
+        for (number, words) in [
+            ("9.5", "“9.5” is not a whole number of bags."),
+            ("-3.0", "-3 must be between 1 and 1,000,000 bags."),
+            ("1e400", "not valid JSON"),
+            ("\"9\"", "is not a whole number of bags."),
+        ] {
+            let (_, sentence) = refusal(&json_with("quantity", number));
+            assert!(sentence.contains(words), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_not_guessed_at() {
+        let twice = json_with("quantity", "1,\"quantity\":100");
+        let deep = json_with("note", "{\"a\":[{\"b\":1,\"b\":1}]}");
+        for body in [&twice, &deep, &enveloped(&twice)] {
+            let (reason, sentence) = refusal(body);
+            assert_eq!(reason, Reason::Malformed);
+            assert!(sentence.contains("stands twice"), "{sentence}");
+        }
+        let envelope = enveloped("3:Excelsa:9").replacen('{', "{\"Message\":\"3:Excelsa:1\",", 1);
+        assert!(refusal(&envelope).1.contains("“Message” stands twice"));
+    }
+
+    #[test]
+    fn what_can_only_mean_one_thing_is_read() {
+        for body in [
+            "\u{feff}3:Excelsa:9",
+            &enveloped("\u{feff}3:Excelsa:9"),
+            &enveloped(&enveloped("3:Excelsa:9")),
+            &format!("\u{feff}{}", json_with("quantity", "9")),
+            "\n3:Excelsa:9\r\n",
+        ] {
+            assert_eq!(decode("m", body).unwrap().change.bags(), 9, "{body}");
+        }
+        let twice_wrapped = enveloped(&enveloped("3:Excelsa:9"));
+        assert_eq!(message_within(&twice_wrapped).unwrap(), "3:Excelsa:9");
+    }
+
+    #[test]
+    fn what_is_no_update_is_named() {
+        for (body, words) in [
+            ("3:Excelsa:9\n6:Arabica:6", "more than one line"),
+            ("{\"a\":1}\n{\"a\":2}", "more than one JSON object"),
+            ("[{\"version\":1}]", "a JSON list"),
+            ("\"3:Excelsa:9\"", "a JSON string"),
+            (
+                r#"{"version":"0","id":"1","detail-type":"x","source":"y","detail":{}}"#,
+                "EventBridge",
+            ),
+            (
+                r#"{"Records":[{"eventSource":"aws:s3"}]}"#,
+                "notification of Amazon S3",
+            ),
+            (
+                r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#,
+                "test message of Amazon S3",
+            ),
+            (r#"{"Records":[{"EventSource":"aws:sns"}]}"#, "SNS event"),
+            (r#"{"default":"3:Excelsa:9"}"#, "MessageStructure"),
+            (
+                r#"{"specversion":"1.0","source":"s","type":"t","id":"1"}"#,
+                "CloudEvent",
+            ),
+        ] {
+            for body in [body.to_owned(), enveloped(body)] {
+                let (reason, sentence) = refusal(&body);
+                assert_eq!(reason, Reason::Malformed);
+                assert!(sentence.contains(words), "{sentence}");
+            }
+        }
+        let deep = (0..9).fold("3:Excelsa:9".to_owned(), |inner, _| enveloped(&inner));
+        assert!(refusal(&deep[..]).1.contains("SNS envelopes") || deep.len() > MAX_BYTES);
+    }
+
+    #[test]
+    fn the_time_of_sending_is_that_of_the_envelope_else_of_the_queue() {
+        let queued_at = DateTime::from_timestamp(1_700_000_000, 0);
+        let decoder = Decoder::default();
+
+        let raw = decoder.decode("m", "3:Excelsa:9", queued_at).unwrap();
+        let wrapped = decoder.decode("m", &enveloped("3:Excelsa:9"), queued_at);
+
+        assert_eq!(raw.sent_at, queued_at);
+        let sent_at = wrapped.unwrap().sent_at.unwrap();
+        assert_eq!(sent_at.to_rfc3339(), "2026-05-12T10:42:07+00:00");
+    }
+
+    #[test]
+    fn an_envelope_of_a_foreign_topic_is_refused_and_touches_nobodys_id() {
+        let ours = "arn:aws:sns:us-east-1:000000000000:updated_beans_sns.fifo";
+        let id = UpdateId::generate().to_string();
+        let message = json_with("quantity", &format!("9,\"update_id\":\"{id}\""));
+        let decode = |topics: &[&str], body: &str| Decoder::new(topics).decode("m", body, None);
+
+        let foreign = decode(&["arn:aws:sns:x"], &enveloped(&message)).unwrap_err();
+
+        assert_eq!(foreign.refusal.reason, Reason::ForeignTopic);
+        assert_eq!(foreign.key.id, UpdateId::derive("sns", "sns-1"));
+        assert!(decode(&["arn:aws:sns:x", ours], &enveloped(&message)).is_ok());
+        assert!(decode(&[], &enveloped(&message)).is_ok(), "no topic is set");
+        assert!(decode(&["arn:aws:sns:x"], &message).is_ok(), "no envelope");
+        let nameless = r#"{"Type":"Notification","MessageId":"1","Message":"3:Excelsa:9"}"#;
+        assert!(decode(&[ours], nameless).is_err());
     }
 
     #[test]

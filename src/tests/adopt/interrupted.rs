@@ -89,7 +89,14 @@ async fn a_migration_that_was_killed_is_settled() {
     ] {
         let mut found = not_copied(NASTY).await;
         for step in [
-            "DROP TABLE adoptions",
+            "DROP TABLE adoptions, submissions",
+            "ALTER TABLE dead_letters DROP KEY uq_dead_letters_open_update_id, DROP COLUMN open_update_id",
+            "ALTER TABLE dead_letters DROP COLUMN arrivals, DROP COLUMN last_message_id, \
+             DROP COLUMN closed_at, DROP COLUMN closed_by",
+            "ALTER TABLE update_events DROP COLUMN payload_hash, DROP COLUMN message_id, \
+             DROP COLUMN receive_count",
+            "ALTER TABLE inventory_updates DROP KEY uq_inventory_updates_supplier_id_sender_id, \
+             DROP COLUMN sender_id, DROP COLUMN sent_at",
             "DELETE FROM _sqlx_migrations WHERE version > 20261122001000",
             "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 20261122001000",
             at_the_kill,
@@ -180,7 +187,7 @@ async fn a_database_that_a_constraint_has_stopped_half_way_is_finished_without_i
     let expected = adopted(LAB).await;
     let mut found = not_copied(LAB).await;
     for step in [
-        "DROP TABLE adoptions, dead_letters, relay_claims, outbox, inbox, stock_movements",
+        "DROP TABLE submissions, adoptions, dead_letters, relay_claims, outbox, inbox, stock_movements",
         "DROP TABLE update_events, inventory_updates, beans",
         "DELETE FROM _sqlx_migrations WHERE version > 20261122000200",
         "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 20261122000200",

@@ -190,7 +190,7 @@ async fn new_rows_get_numbers_after_those_that_were_taken_over() {
         email: "",
         phone: "",
     };
-    let added = catalogue::add_supplier(&pool, &SystemClock, texts).await;
+    let added = catalogue::add_supplier(&pool, &SystemClock, texts, None).await;
 
     assert_eq!(name, "O'Malley & Sons");
     assert_eq!(added.unwrap(), SupplierId(9));

@@ -8,22 +8,26 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
 use beanstock::app;
 use beanstock::audit::audit;
+use beanstock::catalogue;
 use beanstock::clock::{Clock, SystemClock};
+use beanstock::db::beans::BeanTexts;
 use beanstock::db::{self, Pool};
-use beanstock::dead_letters::Collector;
+use beanstock::dead_letters::{Collector, Rules};
 use beanstock::domain::{
-    Bags, BeanId, BeanType, InventoryUpdate, Origin, StockChange, SupplierId, UpdateId,
+    Bags, BeanId, BeanType, InventoryUpdate, Origin, StockChange, SupplierId, UpdateId, UpdateState,
 };
 use beanstock::inventory::accept_update;
 use beanstock::local::aws::LocalAws;
 use beanstock::messaging::UpdatePublisher;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
+use beanstock::messaging::wire::Decoder;
 use beanstock::outbox::Relay;
 use beanstock::poller::{Poller, PollerSettings};
 use beanstock::provision::{Provisioned, ResourceSettings};
 use beanstock::shutdown::Shutdown;
 use beanstock::{demo, local};
+use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -194,7 +198,7 @@ impl TestApp {
         Arc::new(Poller::new(
             self.queue(),
             self.pool.clone(),
-            Arc::clone(&self.clock),
+            Decoder::default(),
             PollerSettings {
                 pollers: 2,
                 wait,
@@ -209,7 +213,10 @@ impl TestApp {
         Collector::new(
             self.dead_letter_queue(),
             self.pool.clone(),
-            Arc::clone(&self.clock),
+            Rules {
+                max_receive_count: Some(5),
+                ..Rules::default()
+            },
             Duration::ZERO,
             self.shutdown.clone(),
         )
@@ -279,14 +286,61 @@ impl TestApp {
     }
 
     /// Open dead letters as (reason, explanation, receives), in the order of their bodies.
-    pub(crate) async fn dead_letters(&self) -> Vec<(String, String, i32)> {
+    pub(crate) async fn dead_letters(&self) -> Vec<(String, String, Option<i32>)> {
         let mut conn = self.pool.acquire().await.unwrap();
-        let mut letters = db::dead_letters::list_open(&mut conn, 1_000).await.unwrap();
+        let mut letters = db::dead_letters::list_open(&mut conn, None, 1_000, 0)
+            .await
+            .unwrap();
         letters.sort_by(|a, b| a.explanation.cmp(&b.explanation));
         letters
             .into_iter()
             .map(|letter| (letter.reason, letter.explanation, letter.receive_count))
             .collect()
+    }
+
+    /// Changes rows behind the program's back.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        let mut conn = self.pool.acquire().await.unwrap();
+        conn.execute(statement).await.unwrap();
+    }
+
+    /// Where the update of a sender stands, and how many bags it has moved; the sender's id must be
+    /// unique.
+    pub(crate) async fn standing_of(&self, sender_id: UpdateId) -> UpdateState {
+        let mut conn = self.pool.acquire().await.unwrap();
+        let id = db::update_lists::find_update_of_sender(&mut conn, sender_id)
+            .await
+            .unwrap();
+        let id = id.unwrap_or_else(|| panic!("no one update {sender_id}"));
+        let update = db::update_lists::find_update(&mut conn, id).await.unwrap();
+        update.unwrap().state
+    }
+
+    /// The steps of an update's timeline, oldest first.
+    pub(crate) async fn steps_of(&self, sender_id: UpdateId) -> Vec<UpdateState> {
+        let mut conn = self.pool.acquire().await.unwrap();
+        let id = db::update_lists::find_update_of_sender(&mut conn, sender_id)
+            .await
+            .unwrap()
+            .unwrap();
+        let events = db::timeline::list_events(&mut conn, id, 1_000, 0).await;
+        let mut steps: Vec<_> = events.unwrap().into_iter().map(|e| e.state).collect();
+        steps.reverse();
+        steps
+    }
+
+    /// A bean that was missing is added to the list.
+    pub(crate) async fn add_bean(&self, supplier: i64, bean_type: &str) -> BeanId {
+        let texts = BeanTexts {
+            supplier: SupplierId(supplier),
+            bean_type: &BeanType::parse(bean_type).unwrap(),
+            product_name: bean_type,
+            price: rust_decimal::Decimal::ONE,
+            description: "Added later",
+        };
+        catalogue::add_bean(&self.pool, &*self.clock, texts, 0, None)
+            .await
+            .unwrap()
     }
 
     /// Fails unless the books are right.
@@ -330,6 +384,7 @@ pub(crate) fn delivery(id: UpdateId, bags: i64) -> InventoryUpdate {
         bean_type: BeanType::parse("Excelsa").unwrap(),
         change: StockChange::Delivery(Bags::new(bags).unwrap()),
         occurred_at: None,
+        sent_at: None,
         reference: None,
         note: None,
     }

@@ -53,7 +53,15 @@ impl FakeQueue {
             receive_count: 0,
             sent_at: None,
             attributes: std::collections::BTreeMap::new(),
+            message_attributes: std::collections::BTreeMap::new(),
         });
+    }
+
+    /// Counts receives of all messages that others had.
+    pub(crate) fn received_before(&self, times: u32) {
+        for delivery in &mut self.state().visible {
+            delivery.receive_count = times;
+        }
     }
 
     pub(crate) fn fail_next_delete(&self, failed: &[(usize, bool)]) {

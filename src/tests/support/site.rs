@@ -13,7 +13,8 @@ use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
 use beanstock::demo;
 use beanstock::domain::BeanId;
-use beanstock::web::{self, AppState, Front, Readiness};
+use beanstock::readiness::Readiness;
+use beanstock::web::{self, AppState, Front};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::AssertSqlSafe;
 use tokio::net::TcpListener;
@@ -117,7 +118,7 @@ impl Site {
     /// A bean's movements, newest first.
     pub(crate) async fn movements_of(&self, bean: i64) -> Vec<MovementLine> {
         let mut conn = self.pool.acquire().await.unwrap();
-        db::movements::list_movements(&mut conn, BeanId(bean), 100)
+        db::movements::list_movements(&mut conn, BeanId(bean), 100, 0)
             .await
             .unwrap()
     }

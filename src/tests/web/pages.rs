@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::site::{borrowed, with};
+use crate::support::site::{Answer, borrowed, with};
 use crate::support::{Kind, Site, TestApp};
 
 /// Supplier, type, price and bags of the lab's beans, from 1.
@@ -182,7 +182,8 @@ async fn the_labs_addresses_work_with_a_slash_at_the_end() {
 
         assert_eq!((plain.status(), slashed.status()), (200, 200), "{path}");
         assert_eq!(plain.all("h1"), slashed.all("h1"), "{path}");
-        assert_eq!(plain.form(), slashed.form(), "{path}");
+        let fields = |answer: &Answer| answer.form().into_iter().map(|(name, _)| name);
+        assert!(fields(&plain).eq(fields(&slashed)), "{path}");
     }
 }
 

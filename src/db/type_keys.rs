@@ -1,0 +1,84 @@
+//! Brings the keys by which bean types are compared up to date with the program's rule.
+//!
+//! Version 0.1 compared lower-case texts. A rule of Unicode's cannot be written in SQL that both
+//! servers share, so this is a migration in Rust: it looks at every start, and mostly finds nothing.
+
+use std::collections::BTreeMap;
+
+use sqlx::MySqlConnection;
+
+use super::DbResult;
+use crate::domain::BeanType;
+
+struct KeyedBean {
+    id: i64,
+    supplier_id: i64,
+    bean_type: String,
+    type_key: Option<String>,
+}
+
+/// Gives every bean on the list the key of its type. Of beans whose types mean the same, one gets it
+/// and the others keep keys of their own, so that no stock is lost or merged.
+pub(super) async fn refresh(conn: &mut MySqlConnection) -> DbResult<()> {
+    let beans = sqlx::query_as!(
+        KeyedBean,
+        r#"
+        SELECT id, supplier_id, type AS bean_type, type_key
+        FROM beans
+        WHERE removed_at IS NULL
+        ORDER BY id
+        "#
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for (id, key) in outdated(&beans) {
+        sqlx::query!("UPDATE beans SET type_key = ? WHERE id = ?", key, id)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+fn outdated(beans: &[KeyedBean]) -> Vec<(i64, String)> {
+    let mut alike: BTreeMap<(i64, String), Vec<&KeyedBean>> = BTreeMap::new();
+    for bean in beans {
+        let key = BeanType::stored(bean.bean_type.clone()).key();
+        alike.entry((bean.supplier_id, key)).or_default().push(bean);
+    }
+    let unkeyed = alike.into_iter().filter_map(|((_, key), beans)| {
+        let has_it = |bean: &&KeyedBean| bean.type_key.as_deref() == Some(&key);
+        let is_done = beans.iter().any(has_it);
+        (!is_done).then(|| (beans[0].id, key))
+    });
+    unkeyed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bean(id: i64, supplier_id: i64, bean_type: &str) -> KeyedBean {
+        KeyedBean {
+            id,
+            supplier_id,
+            bean_type: bean_type.to_owned(),
+            type_key: Some(bean_type.to_lowercase()),
+        }
+    }
+
+    #[test]
+    fn a_bean_gets_the_key_of_its_type_and_twins_share_none() {
+        let beans = [
+            bean(1, 1, "Excelsa"),
+            bean(2, 1, "Excelsa\u{200b}"),
+            bean(3, 1, "Cafe\u{301}"),
+            bean(4, 2, "Ex\u{ad}celsa"),
+            bean(5, 2, "Excelsa\u{200b}"),
+        ];
+
+        assert_eq!(
+            outdated(&beans),
+            [(3, "café".to_owned()), (4, "excelsa".to_owned())]
+        );
+    }
+}
