@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -102,7 +102,7 @@ impl App {
         .behind(front);
         self.watch_database();
         let stop = self.shutdown.soft.clone().cancelled_owned();
-        let serving = web::serve(listener, state, web::HEADERS_WITHIN, stop);
+        let serving = web::serve(listener, state, web::Patience::default(), stop);
         self.shutdown.tasks.spawn(serving);
     }
 
@@ -110,8 +110,11 @@ impl App {
     fn watch_database(&self) {
         let app = self.clone();
         self.shutdown.tasks.spawn(async move {
-            while app.shutdown.sleep(LOOK_AT_DATABASE_EVERY).await {
-                let takes_writes = db::takes_writes(&app.pool).await;
+            while app.shutdown.sleep(LOOK_AT_DATABASE_EVERY).await.is_ok() {
+                let takes_writes = tokio::select! {
+                    takes_writes = db::takes_writes(&app.pool) => takes_writes,
+                    () = app.shutdown.requested() => return,
+                };
                 app.readiness.note(DATABASE, takes_writes.unwrap_or(false));
             }
         });
@@ -257,10 +260,10 @@ where
                 }
                 failures += 1;
                 let delay = crate::backoff::after_failed_receive(failures);
-                anyhow::ensure!(
-                    shutdown.sleep(delay).await,
-                    "stopped while waiting for the queue"
-                );
+                shutdown
+                    .sleep(delay)
+                    .await
+                    .context("while waiting for the queue")?;
             }
         }
     }

@@ -96,7 +96,7 @@ pub async fn keep_fresh(
     shutdown: Shutdown,
 ) {
     let mut streak = Streak::default();
-    while credentials != Credentials::Fixed && shutdown.sleep(REFRESH).await {
+    while credentials != Credentials::Fixed && shutdown.sleep(REFRESH).await.is_ok() {
         match sign_in(&settings, &credentials, &aws).await {
             Ok(Some(found)) => {
                 streak.succeeded("reading the database's credentials");

@@ -61,12 +61,16 @@ impl<Q: UpdateQueue> Collector<Q> {
             match self.collect_once().await {
                 Ok(collected) => {
                     streak.succeeded(WHAT);
-                    rest_after(collected, self.wait, &self.shutdown).await;
+                    if rest_after(collected, self.wait, &self.shutdown).await.is_err() {
+                        return;
+                    }
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
-                    self.shutdown.sleep(delay).await;
+                    if self.shutdown.sleep(delay).await.is_err() {
+                        return;
+                    }
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::db::timeline::Event;
 use crate::db::{self, DbResult, Pool, Transaction};
 use crate::domain::UpdateState;
 use crate::messaging::{Publication, ServiceError, UpdatePublisher, wire};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stopping};
 use crate::telemetry::Streak;
 
 /// How many messages are leased at once: what one call takes.
@@ -84,24 +84,29 @@ impl<P: UpdatePublisher> Relay<P> {
             match self.relay_once().await {
                 Ok(relayed) => {
                     streak.succeeded(WHAT);
-                    self.rest_after(relayed).await;
+                    if self.rest_after(relayed).await.is_err() {
+                        return;
+                    }
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
-                    self.shutdown.sleep(backoff::before_probe(failures)).await;
+                    let pause = backoff::before_probe(failures);
+                    if self.shutdown.sleep(pause).await.is_err() {
+                        return;
+                    }
                 }
             }
         }
     }
 
     /// Goes on at once while there is much to publish; else waits a little for more.
-    async fn rest_after(&self, relayed: Relayed) {
+    async fn rest_after(&self, relayed: Relayed) -> Result<(), Stopping> {
         if relayed.published > 0 && relayed.failed == 0 {
-            return;
+            return Ok(());
         }
         tokio::select! {
-            () = self.accepted.notified() => {}
-            _slept = self.shutdown.sleep(IDLE) => {}
+            () = self.accepted.notified() => Ok(()),
+            slept = self.shutdown.sleep(IDLE) => slept,
         }
     }
 

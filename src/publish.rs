@@ -63,9 +63,12 @@ pub async fn publish<P: UpdatePublisher>(
     let progress = progress_bar(lines_expected);
     let mut summary = Summary::default();
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    for (index, line) in input.split(b'\n').enumerate() {
-        let number = index + 1;
-        let line = line.with_context(|| format!("reading line {number}"))?;
+    let mut lines = Lines::new(input);
+    for number in 1.. {
+        let line = lines.next_line();
+        let Some(line) = line.with_context(|| format!("reading line {number}"))? else {
+            break;
+        };
         progress.inc(1);
         match prepare(&line, form) {
             Ok(Some(publication)) => batch.push(Line {
@@ -83,6 +86,50 @@ pub async fn publish<P: UpdatePublisher>(
     progress.finish_and_clear();
     summary.refused.sort_by_key(|line| line.number);
     Ok(summary)
+}
+
+/// The lines of a text, whichever way they end: LF, CR LF or, as old spreadsheets write, CR alone.
+#[derive(Debug)]
+pub struct Lines<R> {
+    input: R,
+    /// A line feed that comes now belongs to the line before.
+    after_return: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Reads lines from `input`.
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            after_return: false,
+        }
+    }
+
+    /// Reads the next line without its end; `None` after the last.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub fn next_line(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        loop {
+            let part = self.input.fill_buf()?;
+            if part.is_empty() {
+                return Ok((!line.is_empty()).then_some(line));
+            }
+            if std::mem::take(&mut self.after_return) && part[0] == b'\n' {
+                self.input.consume(1);
+                continue;
+            }
+            let end = part.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            line.extend_from_slice(&part[..end.unwrap_or(part.len())]);
+            let taken = end.map_or(part.len(), |end| end + 1);
+            self.after_return = end.is_some_and(|end| part[end] == b'\r');
+            self.input.consume(taken);
+            if end.is_some() {
+                return Ok(Some(line));
+            }
+        }
+    }
 }
 
 fn progress_bar(lines: Option<u64>) -> ProgressBar {
@@ -173,4 +220,32 @@ fn refuse_all(batch: &[Line], why: &str, summary: &mut Summary) {
         number: line.number,
         why: why.to_owned(),
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    #[test]
+    fn lines_end_in_any_way() {
+        for (text, lines) in [
+            ("a\nb\n", &["a", "b"][..]),
+            ("a\r\nb", &["a", "b"]),
+            ("a\rb\r", &["a", "b"]),
+            ("a\n\nb", &["a", "", "b"]),
+            ("a\r\rb", &["a", "", "b"]),
+            ("", &[]),
+        ] {
+            for size in 1..4 {
+                let mut read = Lines::new(BufReader::with_capacity(size, text.as_bytes()));
+                let mut found = Vec::new();
+                while let Some(line) = read.next_line().unwrap() {
+                    found.push(String::from_utf8(line).unwrap());
+                }
+                assert_eq!(found, lines, "{text:?}");
+            }
+        }
+    }
 }

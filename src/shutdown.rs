@@ -17,6 +17,11 @@ pub struct Shutdown {
     pub tasks: TaskTracker,
 }
 
+/// The program is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stopped")]
+pub struct Stopping;
+
 impl Shutdown {
     /// Stops softly at SIGTERM and Ctrl-C, from now on: with a listener for each wait, a signal
     /// between two of them would be lost.
@@ -71,16 +76,21 @@ impl Shutdown {
         self.tasks.spawn(async move {
             while shutdown.tasks.spawn(run()).await.is_err() {
                 tracing::error!(part, "a part panicked and starts again");
-                shutdown.sleep(Duration::from_secs(1)).await;
+                if shutdown.sleep(Duration::from_secs(1)).await.is_err() {
+                    return;
+                }
             }
         });
     }
 
-    /// Sleeps, unless stopping begins. Says whether it slept to the end.
-    pub async fn sleep(&self, duration: Duration) -> bool {
+    /// Sleeps.
+    ///
+    /// # Errors
+    /// Stopping began. Whoever sleeps in a loop has to end it then, or would go round without a pause.
+    pub async fn sleep(&self, duration: Duration) -> Result<(), Stopping> {
         tokio::select! {
-            () = tokio::time::sleep(duration) => true,
-            () = self.soft.cancelled() => false,
+            () = tokio::time::sleep(duration) => Ok(()),
+            () = self.soft.cancelled() => Err(Stopping),
         }
     }
 }

@@ -71,7 +71,8 @@ impl Opening {
             } else {
                 backoff::before_probe(failures)
             };
-            shutdown.sleep(pause).await;
+            let slept = shutdown.sleep(pause).await;
+            slept.context("while waiting for the database")?;
         }
     }
 

@@ -1,7 +1,7 @@
 //! `beanstock publish`: the lines of a file to the topic.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::app;
 use crate::config::MessagingSettings;
 use crate::messaging::sns::SnsPublisher;
 use crate::provision::ResourceSettings;
-use crate::publish::{self, Form, Summary};
+use crate::publish::{self, Form, Lines, Summary};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Publish {
@@ -52,12 +52,13 @@ pub(super) async fn publish(settings: Publish) -> Result<ExitCode> {
             File::open(&settings.file)
                 .with_context(|| format!("cannot read {}", settings.file.display()))
         };
-        let lines = BufReader::new(open()?)
-            .split(b'\n')
-            .map_while(Result::ok)
-            .count();
+        let mut lines = Lines::new(BufReader::new(open()?));
+        let mut number = 0;
+        while lines.next_line()?.is_some() {
+            number += 1;
+        }
         let input = BufReader::new(open()?);
-        publish::publish(&publisher, input, u64::try_from(lines).ok(), form).await?
+        publish::publish(&publisher, input, Some(number), form).await?
     };
     tell(&summary)
 }

@@ -14,6 +14,7 @@ use crate::config::{
 };
 use crate::credentials;
 use crate::db::{self, PoolSettings};
+use crate::demo;
 use crate::provision::{self, Mode, ResourceSettings};
 use crate::shutdown::Shutdown;
 
@@ -31,6 +32,10 @@ pub(super) struct Serve {
     #[arg(long, env = "PROVISION", default_value_t = false,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     provision: bool,
+    /// Whether an empty database gets the lab's suppliers and beans, for a first look
+    #[arg(long, env = "DEMO_DATA", default_value_t = false,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    demo_data: bool,
     #[command(flatten)]
     listen: ListenSettings,
     #[command(flatten)]
@@ -105,6 +110,9 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let work = async {
         opening.wait(&shutdown).await?;
         keep_signed_in(&app, database, access, &aws);
+        if settings.demo_data && demo::fill_if_empty(&app.pool, &*app.clock).await? {
+            tracing::info!("filled the empty database with the demonstration data");
+        }
         let mut messaging = settings.messaging;
         if settings.provision {
             set_up(&settings.resources, &mut messaging, &aws, &shutdown).await?;
@@ -116,8 +124,10 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         anyhow::Ok(())
     };
     let started = tokio::select! {
-        started = work => started,
+        // Whoever asks to stop is heard before whatever the start still has to say.
+        biased;
         () = shutdown.requested() => Ok(()),
+        started = work => started,
     };
     if started.is_ok() {
         shutdown.requested().await;

@@ -51,6 +51,7 @@ use uuid::Uuid;
 
 use super::journal::{Journal, Sent};
 use super::redrive::RedrivePolicies;
+use super::strangers;
 
 /// The region of the embedded resources.
 pub const REGION: &str = "us-east-1";
@@ -82,6 +83,7 @@ struct Endpoint {
     open: Arc<AtomicBool>,
     /// How queues' URLs begin that nobody could use, because it listens on all addresses.
     anywhere: Option<String>,
+    on_loopback: bool,
 }
 
 /// The queues, and what happens beside keeping messages.
@@ -138,6 +140,7 @@ impl LocalAws {
             redrive_policies: Arc::default(),
             sqs_calls: Arc::default(),
             open: Arc::default(),
+            on_loopback: address.ip().is_loopback(),
             anywhere: address
                 .ip()
                 .is_unspecified()
@@ -185,6 +188,9 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if let Some(why) = strangers::refuse(&headers, endpoint.on_loopback) {
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
     if method != Method::POST {
         let calls = endpoint.sqs_calls.load(Ordering::Relaxed);
         let status = if endpoint.open.load(Ordering::Acquire) {

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -257,6 +258,7 @@ fn rewrite(path: &Path, sent: &[Sent]) -> Result<File> {
     let mut file = OpenOptions::new()
         .append(true)
         .create_new(true)
+        .mode(0o600)
         .open(&new)?;
     for message in sent {
         serde_json::to_writer(&mut file, &Line::Sent(Box::new(message.clone())))?;

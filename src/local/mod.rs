@@ -7,9 +7,11 @@ pub mod database;
 mod journal;
 mod redrive;
 mod set_up;
+mod strangers;
 
 use std::fs::{File, TryLockError};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ use crate::demo;
 use crate::provision::{self, Mode, Provisioned, ResourceSettings};
 use crate::shutdown::Shutdown;
 use aws::LocalAws;
-use database::{Durability, PrivateDatabase};
+use database::{Durability, PrivateDatabase, make_private_folder};
 
 /// Settings of local mode.
 #[derive(Debug, Clone, clap::Args)]
@@ -43,6 +45,10 @@ pub struct LocalSettings {
         default_value = "./.beanstock"
     )]
     pub beanstock_data: PathBuf,
+    /// Whether an empty database gets the lab's suppliers and beans, for a first look
+    #[arg(long, env = "DEMO_DATA", default_value_t = true,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub demo_data: bool,
     /// The website.
     #[command(flatten)]
     pub web: WebSettings,
@@ -103,7 +109,7 @@ async fn run_with(
     let provisioned = provision_at(&sdk, &settings.resources).await?;
     endpoint.open();
     let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
-    if demo::fill_if_empty(&pool, &*app.clock).await? {
+    if settings.demo_data && demo::fill_if_empty(&pool, &*app.clock).await? {
         tracing::info!("filled the empty database with the demonstration data");
     }
     let mut messaging = settings.messaging.clone();
@@ -191,13 +197,23 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
 /// The file in the data folder that keeps queued messages.
 const JOURNAL: &str = "messages.jsonl";
 
-/// Makes sure that no other instance uses the folder. The lock ends with the process.
+/// Makes sure that no other instance uses the folder, and nobody else reads it: what waits in the
+/// queues is the suppliers' and the café's. The lock ends with the process.
 fn lock(folder: &Path) -> Result<File> {
     let unwritable = || format!("cannot write to {} (BEANSTOCK_DATA)", folder.display());
-    std::fs::create_dir_all(folder).with_context(unwritable)?;
+    let is_ours = !folder.exists() || folder.join("lock").exists();
+    make_private_folder(folder)?;
     let file = File::create(folder.join("lock")).with_context(unwritable)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            if is_ours {
+                // An earlier version made it for everybody to read. A folder that somebody else may
+                // have made stays as it is.
+                let private = std::fs::Permissions::from_mode(0o700);
+                std::fs::set_permissions(folder, private).with_context(unwritable)?;
+            }
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => bail!(
             "another `beanstock local` is using {}; stop it, or set BEANSTOCK_DATA to another folder",
             folder.display()

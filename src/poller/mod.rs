@@ -22,7 +22,7 @@ use crate::inventory::{ApplyError, Incoming, Outcome, apply_batch};
 use crate::messaging::wire::Decoder;
 use crate::messaging::{Delivery, MAX_BATCH, ServiceError, UpdateQueue};
 use crate::readiness::{QUEUE, Readiness};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stopping};
 use crate::telemetry::Streak;
 
 /// How to poll.
@@ -108,13 +108,18 @@ impl<Q: UpdateQueue> Poller<Q> {
                     streak.succeeded(WHAT);
                     self.wake_another(tally);
                     resting = number > 0 && tally.received < MAX_BATCH / 2;
-                    rest_after(tally.received, self.settings.wait, &self.shutdown).await;
+                    let rest = rest_after(tally.received, self.settings.wait, &self.shutdown);
+                    if rest.await.is_err() {
+                        return;
+                    }
                 }
                 Err(error) => {
                     self.readiness.note(QUEUE, false);
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
-                    self.shutdown.sleep(delay).await;
+                    if self.shutdown.sleep(delay).await.is_err() {
+                        return;
+                    }
                 }
             }
         }
@@ -231,11 +236,16 @@ impl<Q: UpdateQueue> Poller<Q> {
 }
 
 /// A receive that does not wait finds nothing at once, and each costs money.
-pub(crate) async fn rest_after(received: usize, wait: Duration, shutdown: &Shutdown) {
+pub(crate) async fn rest_after(
+    received: usize,
+    wait: Duration,
+    shutdown: &Shutdown,
+) -> Result<(), Stopping> {
     const REST: Duration = Duration::from_secs(1);
-    if received == 0 {
-        shutdown.sleep(REST.saturating_sub(wait)).await;
+    if received > 0 {
+        return Ok(());
     }
+    shutdown.sleep(REST.saturating_sub(wait)).await
 }
 
 /// Once for each bad message, not at each of its receives: those are on its timeline.

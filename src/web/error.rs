@@ -68,6 +68,9 @@ pub enum WebError {
     /// The form did not arrive in time.
     #[error("the form did not arrive in time")]
     TooSlow,
+    /// One visitor asks for too much at once.
+    #[error("too many requests at once")]
+    TooMany,
     /// Another site sent the form.
     #[error("the form was sent by another site")]
     CrossSite,
@@ -116,6 +119,7 @@ impl WebError {
             Self::BadForm => StatusCode::BAD_REQUEST,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::Unavailable(_) | Self::Unsure(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -160,6 +164,10 @@ impl WebError {
             Self::TooSlow => (
                 "That form took too long to arrive",
                 "Nothing was saved. Go back and send it again, on a better connection if you can.",
+            ),
+            Self::TooMany => (
+                "That was a lot at once",
+                "Your address has more requests open than we answer at a time. Try again in a moment.",
             ),
             Self::CrossSite => (
                 "That form came from another site",
@@ -238,7 +246,11 @@ pub(super) async fn finish(State(front): State<Front>, request: Request, next: N
 
 fn show(error: &WebError, request_id: &str, for_programs: bool, response: Response) -> Response {
     let (mut parts, _) = response.into_parts();
-    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+    let is_passing = [
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    if is_passing.contains(&error.status()) {
         parts
             .headers
             .insert(RETRY_AFTER, HeaderValue::from_static("10"));
@@ -272,6 +284,7 @@ fn log(error: &WebError, visitor: &Visitor, method: &Method, path: Option<&Match
     let Visitor {
         address,
         request_id,
+        ..
     } = visitor;
     let address = address.map(tracing::field::display);
     if error.status().is_server_error() {

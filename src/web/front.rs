@@ -32,6 +32,8 @@ pub(super) struct Visitor {
     pub(super) address: Option<IpAddr>,
     /// The trusted proxy's name for the request, or ours.
     pub(super) request_id: String,
+    /// Whether a trusted proxy asks for somebody.
+    pub(super) behind_proxy: bool,
 }
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -52,7 +54,7 @@ impl Front {
         Some(url.origin().ascii_serialization())
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies
             .iter()
@@ -72,6 +74,7 @@ impl Front {
             },
             request_id: request_id
                 .map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned),
+            behind_proxy,
         }
     }
 

@@ -13,6 +13,7 @@ mod dead_letters;
 mod error;
 mod form;
 mod front;
+mod guests;
 mod headers;
 mod health;
 mod home;
@@ -46,7 +47,8 @@ use tower_http::normalize_path::NormalizePath;
 pub use self::error::{Missing, WebError};
 pub use self::front::Front;
 pub use self::paths::{HEALTHZ, READYZ};
-pub use self::server::{HEADERS_WITHIN, serve};
+pub use self::guests::Room;
+pub use self::server::{Patience, serve};
 pub use self::state::AppState;
 
 /// The whole site, with everything that goes around its pages.
@@ -64,6 +66,7 @@ fn around(pages: Router<AppState>, state: AppState) -> Router {
         ))
         .layer(cross_site_guard(&state.front).with_rejection_response(refuse_cross_site))
         .layer(from_fn_with_state(TIME_TO_ANSWER, in_time))
+        .layer(from_fn_with_state(state.clone(), few_at_once))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.front.clone(), error::finish))
         .with_state(state.clone());
@@ -89,6 +92,28 @@ fn pages() -> Router<AppState> {
         .route(paths::STATIC, get(assets::show_asset))
         .fallback(async || WebError::NotFound(Missing::Page))
         .method_not_allowed_fallback(async || WebError::MethodNotAllowed)
+}
+
+/// What is served when there is no room for more: whether we are alive.
+fn probes(state: AppState) -> Router {
+    Router::new()
+        .route(paths::HEALTHZ, get(health::show_alive))
+        .route(paths::READYZ, get(health::show_ready))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "too many connections"))
+        .with_state(state)
+}
+
+/// Visitors behind a proxy share its connections, so their requests are counted instead.
+async fn few_at_once(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let visitor = request.extensions().get::<front::Visitor>();
+    let counted = visitor.filter(|visitor| visitor.behind_proxy);
+    let Some(address) = counted.and_then(|visitor| visitor.address) else {
+        return next.run(request).await;
+    };
+    match state.visitors.admit(address) {
+        Some(_place) => next.run(request).await,
+        None => WebError::TooMany.into_response(),
+    }
 }
 
 /// Carries a request through to its end, even if its visitor goes away in the middle.

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::error::WebError;
 use super::front::Front;
+use super::guests::Visitors;
 use super::shared_read::SharedRead;
 use crate::clock::Clock;
 use crate::db::Pool;
@@ -28,6 +29,7 @@ pub struct AppState {
     pub tasks: TaskTracker,
     /// The site's public name, and its proxies.
     pub front: Front,
+    pub(super) visitors: Visitors,
     pub(super) shared: Arc<SharedPages>,
 }
 
@@ -64,6 +66,7 @@ impl AppState {
             readiness,
             tasks,
             front: Front::default(),
+            visitors: Visitors::default(),
             shared: Arc::default(),
         }
     }

@@ -14,7 +14,7 @@ use beanstock::db::{self, Pool};
 use beanstock::demo;
 use beanstock::domain::BeanId;
 use beanstock::readiness::Readiness;
-use beanstock::web::{self, AppState, Front};
+use beanstock::web::{self, AppState, Front, Patience, Room};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::AssertSqlSafe;
 use tokio::net::TcpListener;
@@ -23,6 +23,17 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{TestApp, server};
+
+/// Less than the program's, so that tests need not wait.
+const PATIENCE: Patience = Patience {
+    headers: Duration::from_secs(2),
+    rest: Duration::from_secs(60),
+    room: Room {
+        connections: 40,
+        per_address: 20,
+        reserve: 4,
+    },
+};
 
 /// A site, and the database behind it.
 #[derive(Clone)]
@@ -80,7 +91,7 @@ impl Site {
     /// Serves it on a real socket.
     pub(crate) async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let stop = stop.cancelled_owned();
-        web::serve(listener, self.state, Duration::from_secs(2), stop).await;
+        web::serve(listener, self.state, PATIENCE, stop).await;
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,324 @@
+//! Who is connected, and who has to make room when there are too many.
+//!
+//! A connection costs a descriptor and is open to anybody, so no address may take all of them. One
+//! that rests between requests, or has not finished its first, is closed for a newcomer; one that is
+//! being answered is not.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, SizeHint};
+use tokio_util::sync::CancellationToken;
+
+/// How many may be connected.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// In all. Each takes a descriptor, of which a process often has 1,024.
+    pub connections: usize,
+    /// From one address. An office behind one address has some hundred browsers' worth.
+    pub per_address: usize,
+    /// Beyond both, for load balancers that ask whether we are alive, and nothing else.
+    pub reserve: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            per_address: 256,
+            reserve: 16,
+        }
+    }
+}
+
+/// The connections that are open.
+#[derive(Debug)]
+pub(super) struct Guests {
+    room: Room,
+    here: Mutex<HashMap<IpAddr, Vec<Arc<Guest>>>>,
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub(super) struct Guest {
+    address: IpAddr,
+    /// Whether it may only ask for probes.
+    pub(super) probes_only: bool,
+    /// Cancelled to close it.
+    pub(super) leave: CancellationToken,
+    busy: AtomicBool,
+    /// How many requests it has made.
+    requests: AtomicU64,
+    resting_since: Mutex<Instant>,
+}
+
+impl Guest {
+    fn new(address: IpAddr, probes_only: bool) -> Self {
+        Self {
+            address,
+            probes_only,
+            leave: CancellationToken::new(),
+            busy: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            resting_since: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// How many requests it has made.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Acquire)
+    }
+
+    /// Whether a request of its is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    fn rests_since(&self) -> Option<Instant> {
+        let since = *self.resting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        (!self.is_busy()).then_some(since)
+    }
+}
+
+impl Guests {
+    pub(super) fn new(room: Room) -> Arc<Self> {
+        Arc::new(Self {
+            room,
+            here: Mutex::default(),
+        })
+    }
+
+    /// Lets somebody in, for whom one that rests may have to leave; `None` if there is no room at all.
+    /// Proxies speak for many, so no limit holds for the address of one that is `trusted`.
+    pub(super) fn admit(&self, address: IpAddr, trusted: bool) -> Option<Arc<Guest>> {
+        let mut here = self.here();
+        let of_address = here.get(&address).map_or(0, Vec::len);
+        let all: usize = here.values().map(Vec::len).sum();
+        let has_place = (trusted || of_address < self.room.per_address || close_one(&mut here, address))
+            && (all < self.room.connections || close_one_of_the_many(&mut here));
+        if !has_place && all >= self.room.connections + self.room.reserve {
+            return None;
+        }
+        let guest = Arc::new(Guest::new(address, !has_place));
+        here.entry(address).or_default().push(Arc::clone(&guest));
+        Some(guest)
+    }
+
+    /// Forgets somebody whose connection has ended.
+    pub(super) fn see_off(&self, guest: &Arc<Guest>) {
+        let mut here = self.here();
+        if let Some(guests) = here.get_mut(&guest.address) {
+            guests.retain(|other| !Arc::ptr_eq(other, guest));
+            if guests.is_empty() {
+                here.remove(&guest.address);
+            }
+        }
+    }
+
+    fn here(&self) -> MutexGuard<'_, HashMap<IpAddr, Vec<Arc<Guest>>>> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes the connection of an address that has rested longest; says whether one rested.
+fn close_one(here: &mut HashMap<IpAddr, Vec<Arc<Guest>>>, address: IpAddr) -> bool {
+    let Some(guests) = here.get_mut(&address) else {
+        return false;
+    };
+    let resting = guests.iter().enumerate();
+    let resting = resting.filter_map(|(place, guest)| Some((guest.rests_since()?, place)));
+    let Some((_, place)) = resting.min() else {
+        return false;
+    };
+    guests.swap_remove(place).leave.cancel();
+    true
+}
+
+/// Closes a connection of the address that has most of them and lets one go.
+fn close_one_of_the_many(here: &mut HashMap<IpAddr, Vec<Arc<Guest>>>) -> bool {
+    let mut addresses: Vec<(usize, IpAddr)> = here
+        .iter()
+        .map(|(address, guests)| (guests.len(), *address))
+        .collect();
+    addresses.sort_unstable();
+    let mut most_first = addresses.into_iter().rev();
+    most_first.any(|(_, address)| close_one(here, address))
+}
+
+/// A request that is being answered, until its answer has been sent.
+#[derive(Debug)]
+pub(super) struct Visit(Arc<Guest>);
+
+impl Visit {
+    pub(super) fn begin(guest: &Arc<Guest>) -> Self {
+        guest.requests.fetch_add(1, Ordering::AcqRel);
+        guest.busy.store(true, Ordering::Release);
+        Self(Arc::clone(guest))
+    }
+
+    /// Lasts until this body has been sent.
+    pub(super) fn until_sent(self, body: Body) -> Body {
+        Body::new(Sent { body, _visit: self })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        *self.0.resting_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.busy.store(false, Ordering::Release);
+    }
+}
+
+struct Sent {
+    body: Body,
+    _visit: Visit,
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Requests of visitors behind trusted proxies, whose connections are not theirs: by address.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Visitors(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// As many requests of one visitor are answered at once; a browser opens six connections.
+const REQUESTS_AT_ONCE: usize = 128;
+
+/// A visitor's place among the requests that are answered.
+#[derive(Debug)]
+pub(super) struct Place {
+    visitors: Visitors,
+    address: IpAddr,
+}
+
+impl Visitors {
+    /// Gives a request its place; `None` if its visitor has too many already.
+    pub(super) fn admit(&self, address: IpAddr) -> Option<Place> {
+        let mut requests = self.requests();
+        let number = requests.entry(address).or_default();
+        if *number >= REQUESTS_AT_ONCE {
+            return None;
+        }
+        *number += 1;
+        Some(Place {
+            visitors: self.clone(),
+            address,
+        })
+    }
+
+    fn requests(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut requests = self.visitors.requests();
+        if let Some(number) = requests.get_mut(&self.address) {
+            *number -= 1;
+            if *number == 0 {
+                requests.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: Room = Room {
+        connections: 4,
+        per_address: 3,
+        reserve: 1,
+    };
+
+    fn address(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn whoever_rests_longest_leaves_for_a_newcomer_of_the_same_address() {
+        let guests = Guests::new(ROOM);
+        let three = [(); 3].map(|()| guests.admit(address(1), false).unwrap());
+        let _busy = Visit::begin(&three[0]);
+
+        let fourth = guests.admit(address(1), false).unwrap();
+
+        let left = three.map(|guest| guest.leave.is_cancelled());
+        assert_eq!(left, [false, true, false]);
+        assert!(!fourth.probes_only);
+    }
+
+    #[test]
+    fn one_address_that_fills_the_house_makes_room_for_others() {
+        let guests = Guests::new(ROOM);
+        let crowd = [(); 3].map(|()| guests.admit(address(1), false).unwrap());
+        let other = guests.admit(address(2), false).unwrap();
+
+        let newcomer = guests.admit(address(3), false).unwrap();
+
+        assert!(!newcomer.probes_only && !other.leave.is_cancelled());
+        assert_eq!(crowd.iter().filter(|g| g.leave.is_cancelled()).count(), 1);
+    }
+
+    #[test]
+    fn probes_have_a_place_when_everybody_is_being_answered() {
+        let guests = Guests::new(ROOM);
+        let crowd: Vec<_> = (1..=4)
+            .map(|last| guests.admit(address(last), false).unwrap())
+            .collect();
+        let _visits: Vec<_> = crowd.iter().map(Visit::begin).collect();
+
+        let probe = guests.admit(address(9), false).unwrap();
+
+        assert!(probe.probes_only);
+        assert!(guests.admit(address(9), false).is_none());
+        guests.see_off(&probe);
+        assert!(guests.admit(address(9), false).is_some());
+    }
+
+    #[test]
+    fn a_proxy_is_not_one_visitor() {
+        let guests = Guests::new(ROOM);
+        let all: Vec<_> = (0..4).map(|_| guests.admit(address(1), true)).collect();
+
+        assert!(all.iter().flatten().all(|guest| !guest.leave.is_cancelled()));
+    }
+
+    #[test]
+    fn a_visitor_behind_a_proxy_has_so_many_requests_and_gets_them_back() {
+        let visitors = Visitors::default();
+        let mut places: Vec<_> = (0..REQUESTS_AT_ONCE)
+            .map(|_| visitors.admit(address(1)).unwrap())
+            .collect();
+
+        assert!(visitors.admit(address(1)).is_none());
+        assert!(visitors.admit(address(2)).is_some());
+        places.pop();
+        assert!(visitors.admit(address(1)).is_some());
+    }
+}
