@@ -3,10 +3,12 @@
 .PHONY: run test test-mysql test-mariadb test-moto bench lint lint-containers prepare deny sbom
 
 run: ## Start everything on this machine
+	@.ci/preflight
 	@.ci/install-database
 	cargo run --locked -- local
 
 test: ## Formatting, lints, docs and all tests
+	@.ci/preflight
 	@.ci/install-database
 	@.ci/test
 
@@ -20,6 +22,7 @@ test-moto: ## The lab's stories on another SNS and SQS, moto's server (needs Pyt
 	@.ci/moto cargo test --locked --test beanstock lab::
 
 bench: ## Measure (takes about five minutes; nothing else should run)
+	@.ci/preflight
 	@.ci/install-database
 	cargo bench --locked
 

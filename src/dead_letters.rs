@@ -58,20 +58,19 @@ impl<Q: UpdateQueue> Collector<Q> {
         const WHAT: &str = "collecting dead letters";
         let mut streak = Streak::default();
         while !self.shutdown.soft.is_cancelled() {
-            match self.collect_once().await {
+            let rested = match self.collect_once().await {
                 Ok(collected) => {
                     streak.succeeded(WHAT);
-                    if rest_after(collected, self.wait, &self.shutdown).await.is_err() {
-                        return;
-                    }
+                    rest_after(collected, self.wait, &self.shutdown).await
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
-                    if self.shutdown.sleep(delay).await.is_err() {
-                        return;
-                    }
+                    self.shutdown.sleep(delay).await
                 }
+            };
+            if rested.is_err() {
+                return;
             }
         }
     }

@@ -81,20 +81,18 @@ impl<P: UpdatePublisher> Relay<P> {
         const WHAT: &str = "reading the outbox";
         let mut streak = Streak::default();
         while !self.shutdown.soft.is_cancelled() {
-            match self.relay_once().await {
+            let rested = match self.relay_once().await {
                 Ok(relayed) => {
                     streak.succeeded(WHAT);
-                    if self.rest_after(relayed).await.is_err() {
-                        return;
-                    }
+                    self.rest_after(relayed).await
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
-                    let pause = backoff::before_probe(failures);
-                    if self.shutdown.sleep(pause).await.is_err() {
-                        return;
-                    }
+                    self.shutdown.sleep(backoff::before_probe(failures)).await
                 }
+            };
+            if rested.is_err() {
+                return;
             }
         }
     }

@@ -240,10 +240,9 @@ mod tests {
         ] {
             for size in 1..4 {
                 let mut read = Lines::new(BufReader::with_capacity(size, text.as_bytes()));
-                let mut found = Vec::new();
-                while let Some(line) = read.next_line().unwrap() {
-                    found.push(String::from_utf8(line).unwrap());
-                }
+                let next = || read.next_line().unwrap();
+                let found = std::iter::from_fn(next).map(|line| String::from_utf8(line).unwrap());
+                let found: Vec<String> = found.collect();
                 assert_eq!(found, lines, "{text:?}");
             }
         }

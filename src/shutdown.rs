@@ -74,11 +74,10 @@ impl Shutdown {
     {
         let shutdown = self.clone();
         self.tasks.spawn(async move {
-            while shutdown.tasks.spawn(run()).await.is_err() {
+            let mut rested = Ok(());
+            while rested.is_ok() && shutdown.tasks.spawn(run()).await.is_err() {
                 tracing::error!(part, "a part panicked and starts again");
-                if shutdown.sleep(Duration::from_secs(1)).await.is_err() {
-                    return;
-                }
+                rested = shutdown.sleep(Duration::from_secs(1)).await;
             }
         });
     }

@@ -17,7 +17,7 @@ use crate::db::adoptions::{self, Adoption};
 use crate::db::lab::{self, LabTable, Layout, Place};
 use crate::db::movements::{Movement, insert_movements};
 use crate::db::{DbError, DbResult, MigrateError, MigrationLock, Pool, Transaction, Trouble};
-use crate::domain::MovementKind;
+use crate::domain::{BeanId, MovementKind, SupplierId};
 
 /// Why a database was not taken over.
 #[derive(Debug, thiserror::Error)]
@@ -254,10 +254,13 @@ async fn read_plan(conn: &mut MySqlConnection, places: [Place; 2]) -> DbResult<P
     let beans = lab::list_lab_beans(conn, beans_at).await?;
     let mut plan = Plan::make(suppliers, beans);
     let layout = lab::find_layout(conn).await?;
+    let dependents = lab::find_dependents(conn).await?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
         plan.leave_columns(table, layout.columns_of(table.name_at(place)));
-        plan.leave_dependents(table, &layout.dependents_on(table, place));
+        plan.leave_dependents(table, dependents.on(table, place));
+        plan.number_after(table, lab::find_next_id(conn, table, place).await?);
     }
+    plan.note_hidden(&dependents.hidden);
     Ok(plan)
 }
 
@@ -272,6 +275,12 @@ async fn store(tx: &mut Transaction, plan: &Plan, clock: &dyn Clock) -> DbResult
     }
     for bean in &plan.beans {
         adoptions::insert_adopted_bean(tx, bean.id(), bean.texts(), bean.quantity, now).await?;
+    }
+    if let Some(next) = plan.next_supplier {
+        adoptions::use_up_supplier_id(tx, SupplierId(next - 1), now).await?;
+    }
+    if let (Some(next), Some(supplier)) = (plan.next_bean, plan.suppliers.first()) {
+        adoptions::use_up_bean_id(tx, BeanId(next - 1), supplier.id(), now).await?;
     }
     let movements: Vec<Movement> = plan
         .beans

@@ -54,7 +54,7 @@ pub(super) async fn publish(settings: Publish) -> Result<ExitCode> {
         };
         let mut lines = Lines::new(BufReader::new(open()?));
         let mut number = 0;
-        while lines.next_line()?.is_some() {
+        while let Ok(Some(_)) = lines.next_line() {
             number += 1;
         }
         let input = BufReader::new(open()?);

@@ -16,7 +16,7 @@ use crate::credentials;
 use crate::db::{self, PoolSettings};
 use crate::demo;
 use crate::provision::{self, Mode, ResourceSettings};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stopping};
 
 /// How long the parts may take to finish; container engines kill after ten seconds. A long poll
 /// that is cut off may leave messages invisible until their timeout ends, and that is all.
@@ -83,13 +83,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let parts = settings.parts();
     let database = settings.database.pool()?;
     let access = settings.database.credentials()?;
-    let needs_aws =
-        access != Credentials::Fixed || settings.provision || settings.messaging.names_resources();
-    let aws = if needs_aws {
-        app::load_aws(&settings.messaging).await
-    } else {
-        Aws::unused()
-    };
+    let aws = load_aws(&settings, &access).await;
     let pool = db::connect(&database);
     let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
     app.expect(&parts);
@@ -129,12 +123,27 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         () = shutdown.requested() => Ok(()),
         started = work => started,
     };
+    // The end of a wait that was told to stop may be heard before the request itself.
+    let started = started.or_else(|error| match error.downcast_ref() {
+        Some(Stopping) => Ok(()),
+        None => Err(error),
+    });
     if started.is_ok() {
         shutdown.requested().await;
     }
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
     started.map(|()| ExitCode::SUCCESS)
+}
+
+async fn load_aws(settings: &Serve, access: &Credentials) -> Aws {
+    let needs_aws =
+        *access != Credentials::Fixed || settings.provision || settings.messaging.names_resources();
+    if needs_aws {
+        app::load_aws(&settings.messaging).await
+    } else {
+        Aws::unused()
+    }
 }
 
 fn keep_signed_in(app: &App, database: PoolSettings, access: Credentials, aws: &Aws) {

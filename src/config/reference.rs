@@ -156,7 +156,12 @@ pub const SETTINGS: &[Setting] = &[
         "none",
     ),
     setting("UNREADY_AFTER_IN_SEC", "seconds from 0 to 3600", "60", ""),
-    setting("DEMO_DATA", YES_OR_NO, "true", "true for `local`, else false"),
+    setting(
+        "DEMO_DATA",
+        YES_OR_NO,
+        "true",
+        "true for `local`, else false",
+    ),
     setting("PROVISION", YES_OR_NO, "true", ""),
     setting("QUEUE_NAME", NAME, "updated_beans.fifo", ""),
     setting("DEAD_LETTER_QUEUE_NAME", NAME, "DeadLetterQueue.fifo", ""),

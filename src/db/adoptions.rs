@@ -171,6 +171,54 @@ pub async fn insert_adopted_bean(
     Ok(())
 }
 
+/// Has the server number suppliers after this one: it forgets no number that a row has had.
+pub async fn use_up_supplier_id(
+    conn: &mut MySqlConnection,
+    id: SupplierId,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    let nobody = SupplierTexts {
+        name: "",
+        address: "",
+        city: "",
+        state: "",
+        email: "",
+        phone: "",
+    };
+    insert_adopted_supplier(conn, id, nobody, now).await?;
+    sqlx::query!("DELETE FROM suppliers WHERE id = ?", id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Has the server number beans after this one. The supplier is any that is there.
+pub async fn use_up_bean_id(
+    conn: &mut MySqlConnection,
+    id: BeanId,
+    supplier: SupplierId,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO beans (
+            id, supplier_id, type, type_key, product_name, price, description, created_at, updated_at
+        )
+        VALUES (?, ?, '', NULL, '', 0, '', ?, ?)
+        "#,
+        id.0,
+        supplier.0,
+        now,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM beans WHERE id = ?", id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,12 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) fn refuse(headers: &HeaderMap, on_loopback: bool) -> Option<&'static str> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(&HOST).unwrap_or_default();
-    if on_loopback && !headers.get_all(HOST).iter().all(|host| is_this_machine(host.to_str().ok())) {
+    if on_loopback
+        && !headers
+            .get_all(HOST)
+            .iter()
+            .all(|host| is_this_machine(host.to_str().ok()))
+    {
         return Some("this endpoint is asked for as localhost or 127.0.0.1 only");
     }
     let own = |origin: &str| {
@@ -22,7 +27,8 @@ pub(super) fn refuse(headers: &HeaderMap, on_loopback: bool) -> Option<&'static 
         authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
     };
     let foreign_origin = text(&ORIGIN).is_some_and(|origin| !own(origin));
-    let foreign_site = text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
+    let foreign_site =
+        text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
     (foreign_origin || foreign_site).then_some("web pages of other sites are not answered")
 }
 
@@ -50,16 +56,25 @@ mod tests {
             &[("host", "127.0.0.1:4566")][..],
             &[("host", "LOCALHOST:4566")],
             &[("host", "[::1]:4566")],
-            &[("host", "localhost:4566"), ("origin", "http://localhost:4566")],
+            &[
+                ("host", "localhost:4566"),
+                ("origin", "http://localhost:4566"),
+            ],
             &[("host", "localhost"), ("sec-fetch-site", "none")],
             &[],
         ] {
             assert_eq!(refuse(&headers(good), true), None, "{good:?}");
         }
         for bad in [
-            &[("host", "localhost:4566"), ("origin", "http://evil.example")][..],
+            &[
+                ("host", "localhost:4566"),
+                ("origin", "http://evil.example"),
+            ][..],
             &[("host", "localhost:4566"), ("origin", "null")],
-            &[("host", "localhost:4566"), ("origin", "http://localhost:8080")],
+            &[
+                ("host", "localhost:4566"),
+                ("origin", "http://localhost:8080"),
+            ],
             &[("host", "localhost:4566"), ("sec-fetch-site", "cross-site")],
             &[("host", "localhost:4566"), ("sec-fetch-site", "same-site")],
             &[("host", "rebound.evil.example:4566")],
@@ -72,7 +87,10 @@ mod tests {
     #[test]
     fn containers_ask_for_each_other_by_name() {
         assert_eq!(refuse(&headers(&[("host", "local-aws:4566")]), false), None);
-        let page = headers(&[("host", "local-aws:4566"), ("origin", "http://evil.example")]);
+        let page = headers(&[
+            ("host", "local-aws:4566"),
+            ("origin", "http://evil.example"),
+        ]);
         assert!(refuse(&page, false).is_some());
     }
 }

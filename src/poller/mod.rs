@@ -102,25 +102,23 @@ impl<Q: UpdateQueue> Poller<Q> {
         let mut streak = Streak::default();
         let mut resting = number > 0;
         while self.may_receive(resting).await {
-            match self.poll_once().await {
+            let polled = self.poll_once().await;
+            self.readiness.note(QUEUE, polled.is_ok());
+            let rested = match polled {
                 Ok(tally) => {
-                    self.readiness.note(QUEUE, true);
                     streak.succeeded(WHAT);
                     self.wake_another(tally);
                     resting = number > 0 && tally.received < MAX_BATCH / 2;
-                    let rest = rest_after(tally.received, self.settings.wait, &self.shutdown);
-                    if rest.await.is_err() {
-                        return;
-                    }
+                    rest_after(tally.received, self.settings.wait, &self.shutdown).await
                 }
                 Err(error) => {
-                    self.readiness.note(QUEUE, false);
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
-                    if self.shutdown.sleep(delay).await.is_err() {
-                        return;
-                    }
+                    self.shutdown.sleep(delay).await
                 }
+            };
+            if rested.is_err() {
+                return;
             }
         }
     }

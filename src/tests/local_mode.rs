@@ -9,10 +9,12 @@ use beanstock::messaging::sqs::SqsQueue;
 use beanstock::{app, db};
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::support::process::{Program, Said, is_running, until};
-use crate::support::server;
+use crate::support::{Kind, TestApp, server};
 
 /// A folder for one local mode.
 struct Place {
@@ -307,4 +309,62 @@ async fn a_folder_deep_down_still_works() {
     assert!(is_ready(running.website).await);
     assert!(data.join("database/data").is_dir());
     running.program.terminate().await;
+}
+
+/// Any page that a developer opens can send a form to any address of this machine.
+#[tokio::test]
+async fn a_web_page_of_another_site_cannot_publish_to_the_embedded_topic() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let url = app
+        .sdk
+        .endpoint_url()
+        .unwrap()
+        .trim_start_matches("http://")
+        .to_owned();
+    let form = format!(
+        "Action=Publish&Version=2010-03-31&MessageGroupId=a&Message=3%3AExcelsa%3A77777&TopicArn={}",
+        app.resources.topic_arn
+    );
+    let mut answers = Vec::new();
+    for header in [
+        "Origin: http://evil.example",
+        "Sec-Fetch-Site: cross-site",
+        "Origin: null",
+    ] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {url}\r\n{header}\r\nContent-Type: text/plain\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            form.len()
+        );
+        let mut socket = TcpStream::connect(&url).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        answers.push(answer[..12].to_owned());
+    }
+    app.publish_line("3:Excelsa:9").await;
+    app.drain().await;
+
+    assert_eq!(answers, ["HTTP/1.1 403"; 3]);
+    assert_eq!(app.stock_of(5).await, 209, "a client of AWS's is answered");
+}
+
+/// What waits in the queues is nobody else's to read.
+#[tokio::test]
+async fn the_messages_are_as_private_as_the_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new();
+    let data = place.data();
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // As an earlier version left it.
+    std::fs::write(data.join("lock"), "").unwrap();
+
+    let running = place.start_ready().await;
+
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&data) & 0o777, 0o700);
+    assert_eq!(mode(&data.join("messages.jsonl")) & 0o777, 0o600);
+    assert!(running.program.terminate().await.status.success());
 }

@@ -96,3 +96,33 @@ async fn a_missing_setting_is_named() {
         no_database.err
     );
 }
+
+/// SNS drops a repeat within five minutes and reports success; whoever publishes a file again means it.
+#[tokio::test]
+async fn a_file_that_is_published_again_arrives_again_and_counts_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let line = r#"{"version":1,"update_id":"0192f3c4-7e0a-7c63-9d53-0a2f1f4c8a11","supplier_id":3,"bean_type":"Geisha","kind":"delivery","quantity":9}"#;
+    publish(&app, &[], line).await;
+    app.drain().await;
+    let geisha = app.add_bean(3, "Geisha").await;
+
+    publish(&app, &[], line).await;
+    app.drain().await;
+    publish(&app, &[], line).await;
+    app.drain().await;
+
+    assert_eq!(app.stock_of(geisha.0).await, 9);
+    assert!(app.dead_letters().await.is_empty());
+}
+
+/// As spreadsheets of old Macs save it.
+#[tokio::test]
+async fn a_file_whose_lines_end_with_cr_alone_is_read() {
+    let app = TestApp::start(Kind::Fifo).await;
+
+    let said = publish(&app, &[], "3:Excelsa:9\r6:Arabica:6\r").await;
+    app.drain().await;
+
+    assert_eq!(said.out, "2 published, 0 refused.\n");
+    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (209, 306));
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use beanstock::db;
-use sqlx::ConnectOptions as _;
+use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::time::Instant;
 
 use crate::support::process::{Program, settings_for, until};
@@ -209,4 +209,121 @@ async fn publishing_a_folder_ends_with_a_word() {
 
     assert_eq!(said.status.code(), Some(1));
     assert!(said.err.contains("reading line 1"), "{}", said.err);
+}
+
+/// A wait whose answer is thrown away goes round and round.
+#[tokio::test]
+async fn a_server_that_waits_for_its_database_or_broker_stops_at_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut no_database = settings_for(&app);
+    let socket = "mysql://root@localhost/beanstock?socket=/nowhere/socket";
+    no_database.insert("DATABASE_URL", socket.to_owned());
+    let mut no_broker = settings_for(&app);
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    no_broker.insert("AWS_ENDPOINT_URL", nobody);
+    no_broker.insert("PROVISION", "yes".to_owned());
+    for (settings, waits) in [
+        (no_database, "reaching the database"),
+        (no_broker, "does not answer yet"),
+    ] {
+        for _ in 0..3 {
+            let mut server = Program::start(&["serve"], &settings);
+            server.logs(waits).await;
+
+            let since = Instant::now();
+            let said = server.terminate().await;
+
+            assert!(said.status.success(), "{}", said.err);
+            let took = since.elapsed();
+            assert!(took < Duration::from_secs(5), "{waits}: {took:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_fills_an_empty_database_if_asked_to() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let empty = server::new_database().await;
+    let mut settings = settings_for(&app);
+    settings.insert("DATABASE_URL", empty.to_url_lossy().to_string());
+    settings.insert("DEMO_DATA", "true".to_owned());
+    settings.insert("RUST_LOG", "info".to_owned());
+
+    let said = Program::start(&["serve"], &settings)
+        .terminate_after("everything is up")
+        .await;
+
+    assert!(said.status.success(), "{}", said.err);
+    let mut conn = empty.connect().await.unwrap();
+    let beans = db::beans::list_beans(&mut conn).await.unwrap();
+    assert_eq!(beans.len(), 14);
+}
+
+#[tokio::test]
+async fn readiness_is_lost_while_the_database_is_read_only_and_comes_back_by_itself() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (database, mut admin) = server::cluster_member(folder.path()).await;
+    let options = database.options().username("app");
+    let port = free_port().to_string();
+    let settings = BTreeMap::from([
+        ("DATABASE_URL", options.to_url_lossy().to_string()),
+        ("PORT", port.clone()),
+        ("UNREADY_AFTER_IN_SEC", "0".to_owned()),
+    ]);
+    let server = Program::start(&["serve", "--only", "web"], &settings);
+    let probe = BTreeMap::from([("PORT", port)]);
+    let answers = async |words: &str| {
+        let said = Program::start(&["probe", "--ready"], &probe).end().await;
+        said.out.starts_with(words)
+    };
+    until("it is ready", || answers("ready")).await;
+
+    admin.execute("SET GLOBAL read_only = 1").await.unwrap();
+    until("it says so", || answers("not ready: database")).await;
+    admin.execute("SET GLOBAL read_only = 0").await.unwrap();
+    until("it is ready again", || answers("ready")).await;
+
+    assert!(server.terminate().await.status.success());
+    database.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn readiness_is_lost_while_the_queue_is_away() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let port = free_port().to_string();
+    let broker_port = free_port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let broker = || {
+        let settings = BTreeMap::from([
+            ("LOCAL_AWS_PORT", broker_port.clone()),
+            ("BEANSTOCK_DATA", folder.path().display().to_string()),
+            ("PROVISION", "true".to_owned()),
+        ]);
+        Program::start(&["local-aws"], &settings)
+    };
+    let first = broker();
+    let mut settings = settings_for(&app);
+    let url = format!("http://127.0.0.1:{broker_port}");
+    settings.insert(
+        "QUEUE_URL",
+        format!("{url}/000000000000/updated_beans.fifo"),
+    );
+    settings.insert("AWS_ENDPOINT_URL", url);
+    settings.insert("PORT", port.clone());
+    settings.insert("UNREADY_AFTER_IN_SEC", "0".to_owned());
+    let server = Program::start(&["serve"], &settings);
+    let probe = BTreeMap::from([("PORT", port)]);
+    let answers = async |words: &str| {
+        let said = Program::start(&["probe", "--ready"], &probe).end().await;
+        said.out.starts_with(words)
+    };
+    until("it is ready", || answers("ready")).await;
+
+    first.kill().await;
+    until("it says so", || answers("not ready: queue")).await;
+    let second = broker();
+    until("it is ready again", || answers("ready")).await;
+
+    server.kill().await;
+    second.kill().await;
 }

@@ -127,6 +127,7 @@ impl WebError {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of sentences")]
     fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound(Missing::Page) => (

@@ -41,8 +41,11 @@ impl Default for Room {
 #[derive(Debug)]
 pub(super) struct Guests {
     room: Room,
-    here: Mutex<HashMap<IpAddr, Vec<Arc<Guest>>>>,
+    here: Mutex<Here>,
 }
+
+/// By address.
+type Here = HashMap<IpAddr, Vec<Arc<Guest>>>;
 
 /// A connection that is open.
 #[derive(Debug)]
@@ -81,7 +84,10 @@ impl Guest {
     }
 
     fn rests_since(&self) -> Option<Instant> {
-        let since = *self.resting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *self
+            .resting_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         (!self.is_busy()).then_some(since)
     }
 }
@@ -98,11 +104,13 @@ impl Guests {
     /// Proxies speak for many, so no limit holds for the address of one that is `trusted`.
     pub(super) fn admit(&self, address: IpAddr, trusted: bool) -> Option<Arc<Guest>> {
         let mut here = self.here();
-        let of_address = here.get(&address).map_or(0, Vec::len);
-        let all: usize = here.values().map(Vec::len).sum();
-        let has_place = (trusted || of_address < self.room.per_address || close_one(&mut here, address))
-            && (all < self.room.connections || close_one_of_the_many(&mut here));
-        if !has_place && all >= self.room.connections + self.room.reserve {
+        let of_address = |here: &Here| here.get(&address).map_or(0, Vec::len);
+        let all = |here: &Here| here.values().map(Vec::len).sum::<usize>();
+        let is_crowded = |here: &Here| !trusted && of_address(here) >= self.room.per_address;
+        while is_crowded(&here) && close_one(&mut here, address) {}
+        while all(&here) >= self.room.connections && close_one_of_the_many(&mut here) {}
+        let has_place = !is_crowded(&here) && all(&here) < self.room.connections;
+        if !has_place && all(&here) >= self.room.connections + self.room.reserve {
             return None;
         }
         let guest = Arc::new(Guest::new(address, !has_place));
@@ -121,13 +129,13 @@ impl Guests {
         }
     }
 
-    fn here(&self) -> MutexGuard<'_, HashMap<IpAddr, Vec<Arc<Guest>>>> {
+    fn here(&self) -> MutexGuard<'_, Here> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Closes the connection of an address that has rested longest; says whether one rested.
-fn close_one(here: &mut HashMap<IpAddr, Vec<Arc<Guest>>>, address: IpAddr) -> bool {
+fn close_one(here: &mut Here, address: IpAddr) -> bool {
     let Some(guests) = here.get_mut(&address) else {
         return false;
     };
@@ -141,7 +149,7 @@ fn close_one(here: &mut HashMap<IpAddr, Vec<Arc<Guest>>>, address: IpAddr) -> bo
 }
 
 /// Closes a connection of the address that has most of them and lets one go.
-fn close_one_of_the_many(here: &mut HashMap<IpAddr, Vec<Arc<Guest>>>) -> bool {
+fn close_one_of_the_many(here: &mut Here) -> bool {
     let mut addresses: Vec<(usize, IpAddr)> = here
         .iter()
         .map(|(address, guests)| (guests.len(), *address))
@@ -170,7 +178,11 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        *self.0.resting_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self
+            .0
+            .resting_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.0.busy.store(false, Ordering::Release);
     }
 }
@@ -296,9 +308,11 @@ mod tests {
         let probe = guests.admit(address(9), false).unwrap();
 
         assert!(probe.probes_only);
+        let asking = Visit::begin(&probe);
         assert!(guests.admit(address(9), false).is_none());
-        guests.see_off(&probe);
-        assert!(guests.admit(address(9), false).is_some());
+        drop(asking);
+        let next = guests.admit(address(9), false).unwrap();
+        assert!(next.probes_only && probe.leave.is_cancelled());
     }
 
     #[test]
@@ -306,7 +320,11 @@ mod tests {
         let guests = Guests::new(ROOM);
         let all: Vec<_> = (0..4).map(|_| guests.admit(address(1), true)).collect();
 
-        assert!(all.iter().flatten().all(|guest| !guest.leave.is_cancelled()));
+        assert!(
+            all.iter()
+                .flatten()
+                .all(|guest| !guest.leave.is_cancelled())
+        );
     }
 
     #[test]

@@ -46,8 +46,8 @@ use tower_http::normalize_path::NormalizePath;
 
 pub use self::error::{Missing, WebError};
 pub use self::front::Front;
-pub use self::paths::{HEALTHZ, READYZ};
 pub use self::guests::Room;
+pub use self::paths::{HEALTHZ, READYZ};
 pub use self::server::{Patience, serve};
 pub use self::state::AppState;
 

@@ -5,7 +5,7 @@
 mod numbers;
 mod texts;
 
-pub(super) use numbers::{id_key, price, quantity, usable_id};
+pub(super) use numbers::{MAX_ID, id_key, price, quantity, usable_id};
 use texts::decode;
 pub(super) use texts::{
     bean_type, is_escaped, lacks_escapes, name, numbered_stem, numbered_type, text,

@@ -8,7 +8,33 @@ use crate::domain::{
 };
 
 /// Reads a price. What is none becomes 0.00, which somebody can see and correct.
-pub(in crate::adopt) fn price(raw: Option<&str>) -> Cleaned<Decimal> {
+pub(in crate::adopt) fn price(raw: Option<&str>, is_text: bool) -> Cleaned<Decimal> {
+    let mut price = read_price(raw);
+    let (decoded, _) = decode(raw.unwrap_or_default());
+    if let Some((one, other)) = two_meanings(without_dollars(&decoded)).filter(|_| is_text) {
+        price.notes = vec![format!(
+            "price {} could mean {one} or {other}; it is {} until somebody corrects it",
+            quote(&decoded),
+            price.value
+        )];
+    }
+    price
+}
+
+/// What a text could mean in which a point may stand before decimals or between thousands: both.
+fn two_meanings(text: &str) -> Option<(Decimal, String)> {
+    let (whole, fraction) = text.split_once('.')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let may_be_thousands = (1..=3).contains(&whole.len())
+        && digits(whole)
+        && !whole.starts_with('0')
+        && fraction.len() == 3
+        && digits(fraction);
+    let exact: Decimal = text.parse().ok().filter(|_| may_be_thousands)?;
+    Some((exact.normalize(), format!("{whole},{fraction}")))
+}
+
+fn read_price(raw: Option<&str>) -> Cleaned<Decimal> {
     let zero = |why: &str| {
         let note = format!("{why}, so it is 0.00 until somebody corrects it");
         Cleaned::noted(Decimal::new(0, 2), note)
@@ -81,7 +107,20 @@ fn number(text: &str) -> Option<Decimal> {
 }
 
 /// Reads a number of bags. What is none becomes 0, which somebody can see and correct.
-pub(in crate::adopt) fn quantity(raw: Option<&str>) -> Cleaned<i64> {
+pub(in crate::adopt) fn quantity(raw: Option<&str>, is_text: bool) -> Cleaned<i64> {
+    let mut bags = read_quantity(raw);
+    let (decoded, _) = decode(raw.unwrap_or_default());
+    if let Some((one, other)) = two_meanings(decoded.trim()).filter(|_| is_text) {
+        bags.notes = vec![format!(
+            "quantity {} could mean {one} or {other}; it is {} until somebody counts the bags",
+            quote(&decoded),
+            bags.value
+        )];
+    }
+    bags
+}
+
+fn read_quantity(raw: Option<&str>) -> Cleaned<i64> {
     let zero = |why: &str| {
         let note = format!("{why}, so it is 0 until somebody counts the bags");
         Cleaned::noted(0, note)
@@ -139,7 +178,7 @@ fn whole_bags(typed: &str) -> Result<(i64, bool), InvalidBagsInStock> {
 
 /// JavaScript, in which the café's public site is written, reads ids up to 9,007,199,254,740,991
 /// exactly; the rows that come after the largest one need some too.
-const MAX_ID: i64 = 9_000_000_000_000_000;
+pub(in crate::adopt) const MAX_ID: i64 = 9_000_000_000_000_000;
 
 /// Reads an id that can be kept.
 pub(in crate::adopt) fn usable_id(raw: Option<&str>) -> Option<i64> {
@@ -180,7 +219,7 @@ mod tests {
             ("1.8e1", "18.00"),
             ("-0", "0.00"),
         ] {
-            let cleaned = price(Some(raw));
+            let cleaned = price(Some(raw), false);
             assert_eq!(cleaned.value.to_string(), expected, "{raw}");
             assert!(cleaned.notes.is_empty(), "{raw}");
         }
@@ -238,17 +277,39 @@ mod tests {
                 format!("price “99999.995” is above 99,999.99, {corrected}"),
             ),
         ] {
-            let cleaned = price(raw);
+            let cleaned = price(raw, false);
             assert_eq!(cleaned.value.to_string(), expected, "{raw:?}");
             assert_eq!(cleaned.notes, [why], "{raw:?}");
         }
+    }
+
+    #[test]
+    fn a_text_that_can_be_read_in_two_ways_is_told() {
+        let bags = quantity(Some("1.000"), true);
+        assert_eq!(bags.value, 1);
+        assert_eq!(
+            bags.notes,
+            ["quantity “1.000” could mean 1 or 1,000; it is 1 until somebody counts the bags"]
+        );
+        let money = price(Some("$1.250"), true);
+        assert_eq!(money.value.to_string(), "1.25");
+        assert!(money.notes[0].contains("could mean 1.25 or 1,250"));
+        for plain in ["1.00", "1000", "0.500", "1,000", "1.0000"] {
+            assert!(
+                quantity(Some(plain), true)
+                    .notes
+                    .iter()
+                    .all(|n| !n.contains("could"))
+            );
+        }
+        assert!(quantity(Some("1.000"), false).notes.is_empty(), "a number");
     }
 
     /// Where commas may be decimal points, nothing is guessed.
     #[test]
     fn commas_that_do_not_stand_between_thousands_are_not_read() {
         for raw in ["0,500", ",100", "1800,505", "18,5", "1,80,000"] {
-            let cleaned = price(Some(raw));
+            let cleaned = price(Some(raw), false);
             assert_eq!(cleaned.value, Decimal::ZERO, "{raw}");
             assert!(cleaned.notes.concat().contains("cannot be read"), "{raw}");
         }
@@ -284,7 +345,7 @@ mod tests {
             ),
             (Some("1e20"), MAX_STOCK, "quantity “1e20” is more than"),
         ] {
-            let cleaned = quantity(raw);
+            let cleaned = quantity(raw, false);
             assert_eq!(cleaned.value, bags, "{raw:?}");
             assert!(cleaned.notes.concat().starts_with(note), "{cleaned:?}");
             assert_eq!(cleaned.notes.is_empty(), note.is_empty(), "{raw:?}");

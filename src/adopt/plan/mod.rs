@@ -5,7 +5,7 @@
 mod rows;
 mod suppliers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rust_decimal::Decimal;
 
@@ -13,7 +13,7 @@ use self::rows::{Notes, Numbered, number};
 use self::suppliers::{PlannedSupplier, Suppliers};
 use super::clean;
 use crate::db::beans::BeanTexts;
-use crate::db::lab::{Dependent, LabBean, LabSupplier, LabTable};
+use crate::db::lab::{Dependent, DependentKind, LabBean, LabSupplier, LabTable};
 use crate::domain::{BeanId, BeanType, SupplierId, quote};
 
 /// What will be in our tables.
@@ -25,6 +25,10 @@ pub(super) struct Plan {
     pub(super) beans: Vec<PlannedBean>,
     /// Everything that is not simply what the lab had, as sentences.
     pub(super) decisions: Vec<String>,
+    /// The number of the next supplier, if that is not the one after the largest.
+    pub(super) next_supplier: Option<i64>,
+    /// The same for beans.
+    pub(super) next_bean: Option<i64>,
 }
 
 /// A bean that fits our table.
@@ -73,6 +77,8 @@ impl Plan {
             suppliers: suppliers.planned.into_values().collect(),
             beans: planned,
             decisions,
+            next_supplier: None,
+            next_bean: None,
         }
     }
 
@@ -91,25 +97,63 @@ impl Plan {
     }
 
     /// Says what happens to what others made on top of a table.
-    pub(super) fn leave_dependents(&mut self, table: LabTable, dependents: &[&Dependent]) {
+    pub(super) fn leave_dependents(&mut self, table: LabTable, dependents: BTreeSet<Dependent>) {
         let (name, moved) = (table.name(), table.moved_name());
         for Dependent {
             name: dependent,
-            foreign_key,
-            ..
+            kind,
         } in dependents
         {
-            self.decisions.push(match foreign_key {
-                Some(key) => format!(
+            self.decisions.push(match kind {
+                DependentKind::ForeignKey(key) => format!(
                     "table {dependent} refers to {name} with the foreign key {key}, which goes on \
                      referring to {moved}: rows for new {name} are refused until somebody points \
                      it at {name}"
                 ),
-                None => format!(
-                    "view {dependent} reads {name}, and reads beanstock's table of that name from \
+                DependentKind::Trigger => format!(
+                    "trigger {dependent} on {name} goes with the table to {moved}, so beanstock's \
+                     {name} do without it"
+                ),
+                DependentKind::Text(kind @ "view") => format!(
+                    "{kind} {dependent} reads {name}, and reads beanstock's table of that name from \
                      now on"
                 ),
+                DependentKind::Text(kind) => format!(
+                    "{kind} {dependent} names {name}, and works on beanstock's table of that name \
+                     from now on, which has other columns: stock that it changes is explained by no \
+                     movement, so change or drop it"
+                ),
             });
+        }
+    }
+
+    /// Says what could not be looked for.
+    pub(super) fn note_hidden(&mut self, hidden: &[&str]) {
+        if !hidden.is_empty() {
+            self.decisions.push(format!(
+                "this user may lack the right to see all {}: what there is of them on the lab's \
+                 tables is not listed here, unless it was visible",
+                hidden.join(", all ")
+            ));
+        }
+    }
+
+    /// Has new rows numbered after all that the lab's app has ever numbered: scripts may still use the
+    /// number of a row that is gone.
+    pub(super) fn number_after(&mut self, table: LabTable, next: Option<i64>) {
+        let last = match table {
+            LabTable::Suppliers => self.suppliers.last().map(|row| row.id().0),
+            LabTable::Beans => self.beans.last().map(|row| row.id().0),
+        };
+        let next = next.filter(|next| (last.unwrap_or(0) + 2..=clean::MAX_ID).contains(next));
+        let Some(next) = next else { return };
+        self.decisions.push(format!(
+            "new {} get numbers from {next} on: those before were given to rows that are gone",
+            table.name()
+        ));
+        match table {
+            LabTable::Suppliers => self.next_supplier = Some(next),
+            LabTable::Beans => self.next_bean = Some(next),
         }
     }
 
@@ -180,9 +224,12 @@ fn plan_bean(
         supplier: notes.accept(id, suppliers.find(row.supplier_id.as_deref())),
         bean_type: notes.accept(id, clean::bean_type(row.bean_type.as_deref())),
         product_name: notes.accept(id, product_name),
-        price: notes.accept(id, clean::price(row.price.as_deref())),
+        price: notes.accept(id, clean::price(row.price.as_deref(), row.price_is_text)),
         description: notes.accept(id, description),
-        quantity: notes.accept(id, clean::quantity(row.quantity.as_deref())),
+        quantity: notes.accept(
+            id,
+            clean::quantity(row.quantity.as_deref(), row.quantity_is_text),
+        ),
     }
 }
 
@@ -237,6 +284,8 @@ mod tests {
 
     fn bean(id: &str, supplier: Option<&str>, bean_type: &str) -> LabBean {
         LabBean {
+            price_is_text: false,
+            quantity_is_text: false,
             id: Some(id.to_owned()),
             supplier_id: supplier.map(str::to_owned),
             bean_type: Some(bean_type.to_owned()),

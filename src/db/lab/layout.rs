@@ -13,7 +13,6 @@ pub struct Layout {
     columns: BTreeMap<String, Vec<String>>,
     views: BTreeSet<String>,
     constraints: Vec<Constraint>,
-    dependents: Vec<Dependent>,
 }
 
 /// A constraint whose name no other table of the database can use.
@@ -25,17 +24,6 @@ pub struct Constraint {
     pub name: String,
     /// `FOREIGN KEY` or `CHECK`.
     pub kind: String,
-}
-
-/// What somebody made on top of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependent {
-    /// The table it depends on.
-    pub on: String,
-    /// The view, or the table with the foreign key.
-    pub name: String,
-    /// The foreign key; a view has none.
-    pub foreign_key: Option<String>,
 }
 
 /// A column that our `suppliers` and `beans` have and the lab's have not.
@@ -70,22 +58,6 @@ impl Layout {
         constraints.find(|constraint| constraint.name.eq_ignore_ascii_case(name))
     }
 
-    /// The views and foreign keys of others on the lab's table at that place, by name.
-    pub fn dependents_on(&self, table: LabTable, place: Place) -> Vec<&Dependent> {
-        let is_labs = |name: &str| {
-            let mut names = LabTable::ALL.into_iter();
-            names.any(|table| [table.name(), table.moved_name()].contains(&name))
-        };
-        // A view goes on reading the name, a foreign key goes with the table.
-        let found = self.dependents.iter().filter(|one| match one.foreign_key {
-            Some(_) => one.on == table.name_at(place) && !is_labs(&one.name),
-            None => one.on == table.name(),
-        });
-        let mut found: Vec<&Dependent> = found.collect();
-        found.sort_by_key(|one| (&one.name, &one.foreign_key));
-        found
-    }
-
     /// Whether our table of that name is there.
     pub fn has_ours(&self, table: LabTable) -> bool {
         let columns = self.columns_of(table.name());
@@ -117,7 +89,6 @@ pub async fn find_layout(conn: &mut MySqlConnection) -> DbResult<Layout> {
         columns: list_columns(conn).await?,
         views: list_views(conn).await?,
         constraints: list_constraints(conn).await?,
-        dependents: list_dependents(conn).await?,
     })
 }
 
@@ -180,35 +151,4 @@ async fn list_constraints(conn: &mut MySqlConnection) -> DbResult<Vec<Constraint
     .fetch_all(conn)
     .await?;
     Ok(constraints)
-}
-
-/// Lists the foreign keys of all tables, and the views on the two whose names we share. Servers keep
-/// a view's text with each table under its full name.
-async fn list_dependents(conn: &mut MySqlConnection) -> DbResult<Vec<Dependent>> {
-    let dependents = sqlx::query_as!(
-        Dependent,
-        r#"
-        SELECT
-            CAST(REFERENCED_TABLE_NAME AS CHAR) AS "on!: String",
-            CAST(TABLE_NAME AS CHAR) AS "name!: String",
-            CAST(CONSTRAINT_NAME AS CHAR) AS "foreign_key: String"
-        FROM information_schema.KEY_COLUMN_USAGE
-        WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_SCHEMA = DATABASE()
-        UNION
-        SELECT 'suppliers', CAST(TABLE_NAME AS CHAR), NULL
-        FROM information_schema.VIEWS
-        WHERE
-            TABLE_SCHEMA = DATABASE()
-            AND LOCATE(CONCAT('`', REPLACE(DATABASE(), '`', '``'), '`.`suppliers`'), VIEW_DEFINITION) > 0
-        UNION
-        SELECT 'beans', CAST(TABLE_NAME AS CHAR), NULL
-        FROM information_schema.VIEWS
-        WHERE
-            TABLE_SCHEMA = DATABASE()
-            AND LOCATE(CONCAT('`', REPLACE(DATABASE(), '`', '``'), '`.`beans`'), VIEW_DEFINITION) > 0
-        "#
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(dependents)
 }

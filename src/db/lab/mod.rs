@@ -4,13 +4,15 @@
 //! value is read as text, whatever the type of its column: statements that are not prepared are
 //! answered so.
 
+mod dependents;
 mod layout;
 
 use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, MySqlConnection, Row as _, TypeInfo as _};
 
 use super::DbResult;
-pub use layout::{Constraint, Dependent, Layout, find_layout};
+pub use dependents::{Dependent, Dependents, Kind as DependentKind, find_dependents};
+pub use layout::{Constraint, Layout, find_layout};
 
 /// A table of the lab's app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,10 @@ pub struct LabBean {
     pub price: Option<String>,
     pub description: Option<String>,
     pub quantity: Option<String>,
+    /// Whether the price is a text, in which a point may stand between thousands.
+    pub price_is_text: bool,
+    /// The same of the quantity.
+    pub quantity_is_text: bool,
 }
 
 /// Lists the lab's suppliers, in no order.
@@ -147,6 +153,8 @@ pub async fn list_lab_beans(conn: &mut MySqlConnection, place: Place) -> DbResul
             price: text(row, "price")?,
             description: text(row, "description")?,
             quantity: text(row, "quantity")?,
+            price_is_text: is_text(row, "price")?,
+            quantity_is_text: is_text(row, "quantity")?,
         })
     });
     beans.collect()
@@ -168,6 +176,38 @@ fn text(row: &MySqlRow, column: &str) -> DbResult<Option<String>> {
         }
         String::from_utf8_lossy(bytes).into_owned()
     }))
+}
+
+/// Whether a column holds texts; others hold numbers, which can be read in one way only.
+fn is_text(row: &MySqlRow, column: &str) -> DbResult<bool> {
+    let column = row.try_column(column)?.type_info();
+    Ok(["CHAR", "TEXT", "BLOB", "BINARY", "ENUM", "SET"]
+        .iter()
+        .any(|kind| column.name().contains(kind)))
+}
+
+/// Finds the number that the next row of a table would get, which is kept although the row that had the
+/// one before may be gone; `None` if rows get no numbers.
+pub async fn find_next_id(
+    conn: &mut MySqlConnection,
+    table: LabTable,
+    place: Place,
+) -> DbResult<Option<i64>> {
+    let sql = match table.name_at(place) {
+        "suppliers" => "SHOW CREATE TABLE suppliers",
+        "beans" => "SHOW CREATE TABLE beans",
+        "lab_suppliers" => "SHOW CREATE TABLE lab_suppliers",
+        _ => "SHOW CREATE TABLE lab_beans",
+    };
+    // What servers tell of it in information_schema may be a day old.
+    let row = sqlx::raw_sql(sql).fetch_one(conn).await?;
+    let statement = text(&row, "Create Table")?.unwrap_or_default();
+    let options = statement
+        .rsplit_once(')')
+        .map_or("", |(_, options)| options);
+    let number = options.split_once(" AUTO_INCREMENT=");
+    let digits = number.and_then(|(_, rest)| rest.split_whitespace().next());
+    Ok(digits.and_then(|digits| digits.parse().ok()))
 }
 
 /// Moves tables of the lab's out of the way of ours, all or none, on a connection that is used for

@@ -1,7 +1,11 @@
 //! A database in which everything is wrong that can be.
 
+use beanstock::clock::SystemClock;
+use sqlx::{AssertSqlSafe, Executor as _};
+
 use super::{Found, LAB, NASTY};
-use crate::support::Site;
+use crate::support::site::{borrowed, with};
+use crate::support::{Site, server};
 
 #[tokio::test]
 async fn nasty_data_is_taken_over_with_a_sentence_for_every_decision() {
@@ -29,7 +33,7 @@ async fn nasty_data_is_taken_over_with_a_sentence_for_every_decision() {
     - bean 4: has no price, so it is 0.00 until somebody corrects it
     - bean 4: quantity “12.5” is rounded down to 12
     - bean 5: its supplier 9 is not there, so it belongs to “Unknown supplier 9”
-    - bean 5: price “18.005” is rounded to 18.01
+    - bean 5: price “18.005” could mean 18.005 or 18,005; it is 18.01 until somebody corrects it
     - bean 5: quantity “-4” is negative, so it is 0 until somebody counts the bags
     - bean 6: its supplier 9 is not there, so it belongs to “Unknown supplier 9”
     - bean 6: price “-3” is negative, so it is 0.00 until somebody corrects it
@@ -233,4 +237,103 @@ async fn views_and_foreign_keys_of_others_are_told() {
         assert!(preview.out.contains(line), "{}", preview.out);
         assert!(said.out.contains(line), "{}", said.out);
     }
+}
+
+#[tokio::test]
+async fn whatever_names_the_tables_is_told_from_any_database() {
+    let mut found = Found::with(LAB).await;
+    let other = server::new_database().await;
+    let other = other.get_database().unwrap();
+    for statement in [
+        "CREATE TRIGGER watch BEFORE UPDATE ON beans FOR EACH ROW SET NEW.price = NEW.price",
+        "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO UPDATE beans SET quantity = 0",
+        "CREATE PROCEDURE tidy() DELETE FROM suppliers WHERE id = 0",
+        "CREATE FUNCTION unrelated() RETURNS INT DETERMINISTIC RETURN 1",
+    ] {
+        found.execute(statement).await;
+    }
+    let own = found.options.get_database().unwrap().to_owned();
+    for statement in [
+        format!(
+            "CREATE TABLE {other}.orders (bean INT, \
+             CONSTRAINT fk_far FOREIGN KEY (bean) REFERENCES {own}.beans (id))"
+        ),
+        format!("CREATE VIEW {other}.far AS SELECT id FROM {own}.suppliers"),
+        format!("CREATE PROCEDURE {other}.reach() DELETE FROM {own}.beans WHERE id = 0"),
+        format!("CREATE TABLE {other}.beans (id INT)"),
+        format!("CREATE PROCEDURE {other}.near() DELETE FROM beans WHERE id = 0"),
+    ] {
+        let statement = AssertSqlSafe(statement);
+        found.conn.execute(statement).await.unwrap();
+    }
+
+    let preview = found.run(&["adopt", "--dry-run"]).await;
+    let said = found.run(&["adopt"]).await;
+
+    assert!(said.status.success(), "{}", said.err);
+    for line in [
+        "- trigger watch on beans goes with the table to lab_beans".to_owned(),
+        "- event nightly names beans".to_owned(),
+        "- procedure tidy names suppliers".to_owned(),
+        format!("- table {other}.orders refers to beans with the foreign key fk_far"),
+        format!("- view {other}.far reads suppliers"),
+        format!("- procedure {other}.reach names beans"),
+    ] {
+        assert!(preview.out.contains(&line), "{line}: {}", preview.out);
+        assert!(said.out.contains(&line), "{line}: {}", said.out);
+    }
+    for absent in ["unrelated", ".near", "may lack the right"] {
+        assert!(!said.out.contains(absent), "{}", said.out);
+    }
+}
+
+/// Old scripts still send old numbers; a new supplier must never get one.
+#[tokio::test]
+async fn numbers_that_were_given_once_are_not_given_again() {
+    let mut found = Found::with(LAB).await;
+    for statement in [
+        "INSERT INTO suppliers (id, name, address, city, state, email, phone) \
+         VALUES (40, 'Gone', 'a', 'b', 'c', 'd@e', '555-555-0100')",
+        "DELETE FROM suppliers WHERE id = 40",
+        "ALTER TABLE beans AUTO_INCREMENT = 70",
+    ] {
+        found.execute(statement).await;
+    }
+
+    let said = found.run(&["adopt"]).await;
+    let site = Site::on(found.pool(), std::sync::Arc::new(SystemClock));
+    let form = site.get("/supplier-add").await.form();
+    let new = with(
+        &form,
+        &[
+            ("name", "New"),
+            ("address", "1 Street"),
+            ("city", "City"),
+            ("state", "State"),
+            ("email", "a@b.example"),
+            ("phone", "555-555-0100"),
+        ],
+    );
+    assert_eq!(
+        site.post("/supplier-add", &borrowed(&new)).await.status(),
+        303
+    );
+
+    assert!(said.status.success(), "{}", said.err);
+    assert!(
+        said.out.contains("new suppliers get numbers from 41 on"),
+        "{}",
+        said.out
+    );
+    let suppliers = site.get("/suppliers").await;
+    let numbers = suppliers.all("td[data-label=Number]");
+    assert!(numbers.contains(&"41".to_owned()), "{numbers:?}");
+    let next: i64 = sqlx::query_scalar(
+        "SELECT CAST(AUTO_INCREMENT AS SIGNED) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'beans'",
+    )
+    .fetch_one(&mut found.conn)
+    .await
+    .unwrap();
+    assert_eq!(next, 70);
 }

@@ -16,7 +16,7 @@ use beanstock::domain::BeanId;
 use beanstock::readiness::Readiness;
 use beanstock::web::{self, AppState, Front, Patience, Room};
 use scraper::{ElementRef, Html, Selector};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,7 +27,7 @@ use super::{TestApp, server};
 /// Less than the program's, so that tests need not wait.
 const PATIENCE: Patience = Patience {
     headers: Duration::from_secs(2),
-    rest: Duration::from_secs(60),
+    rest: Duration::from_mins(1),
     room: Room {
         connections: 40,
         per_address: 20,
@@ -115,6 +115,12 @@ impl Site {
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// Changes rows behind the program's back.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        let mut conn = self.pool.acquire().await.unwrap();
+        conn.execute(statement).await.unwrap();
     }
 
     /// Rows of a table.

@@ -1,10 +1,12 @@
 //! The website, as staff and the lab's programs use it, on a real database.
 
 mod beans;
+mod dead_letters;
 mod front;
 mod pages;
 mod requests;
 mod suppliers;
+mod twice;
 mod updates;
 
 /// A bean that nobody has yet.

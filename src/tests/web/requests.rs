@@ -251,3 +251,67 @@ async fn a_visitor_who_sends_half_a_request_is_not_waited_for_for_ever() {
     stop.cancel();
     serving.await.unwrap();
 }
+
+/// Asks on a connection that stays open, and gives the first line of the answer.
+async fn ask(connection: &mut TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut part = [0; 16];
+    connection.read_exact(&mut part).await.unwrap();
+    let mut rest = vec![0; 1 << 16];
+    let _body = connection.read(&mut rest).await.unwrap();
+    String::from_utf8_lossy(&part).trim_end().to_owned()
+}
+
+/// Six hundred from one address, idle or with half a request each, and still everybody is answered.
+#[tokio::test]
+async fn a_crowd_of_idle_connections_silences_neither_the_site_nor_its_probes() {
+    let site = Site::open().await;
+    let stop = CancellationToken::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(site.serve(listener, stop.clone()));
+    let mut crowd = Vec::new();
+    for number in 0..100 {
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        if number % 2 == 0 {
+            idle.write_all(b"GET /beans HTTP/1.1\r\nHost: loc")
+                .await
+                .unwrap();
+        }
+        crowd.push(idle);
+    }
+
+    for path in ["/healthz", "/readyz", "/beans.json"] {
+        let mut visitor = TcpStream::connect(address).await.unwrap();
+        assert_eq!(ask(&mut visitor, path).await, "HTTP/1.1 200 OK", "{path}");
+    }
+
+    stop.cancel();
+    drop(crowd);
+    serving.await.unwrap();
+}
+
+/// Load balancers keep connections for a minute and use them again.
+#[tokio::test]
+async fn a_connection_that_rests_between_requests_outlives_one_that_sends_half_a_request() {
+    let site = Site::open().await;
+    let stop = CancellationToken::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(site.serve(listener, stop.clone()));
+    let mut resting = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut resting, "/healthz").await, "HTTP/1.1 200 OK");
+    let mut half = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut half, "/healthz").await, "HTTP/1.1 200 OK");
+    half.write_all(b"GET /beans HTTP/1.1\r\n").await.unwrap();
+
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(30), half.read_to_end(&mut rest));
+    let _reset_is_closed_too = closed.await.expect("it is still open");
+
+    assert_eq!(ask(&mut resting, "/healthz").await, "HTTP/1.1 200 OK");
+    stop.cancel();
+    drop(resting);
+    serving.await.unwrap();
+}
