@@ -293,15 +293,17 @@ async fn readiness_is_lost_while_the_queue_is_away() {
     let port = free_port().to_string();
     let broker_port = free_port().to_string();
     let folder = tempfile::tempdir().unwrap();
-    let broker = || {
+    let broker = async || {
         let settings = BTreeMap::from([
             ("LOCAL_AWS_PORT", broker_port.clone()),
             ("BEANSTOCK_DATA", folder.path().display().to_string()),
             ("PROVISION", "true".to_owned()),
         ]);
-        Program::start(&["local-aws"], &settings)
+        let mut broker = Program::start(&["local-aws"], &settings);
+        broker.logs("SNS and SQS are at").await;
+        broker
     };
-    let first = broker();
+    let first = broker().await;
     let mut settings = settings_for(&app);
     let url = format!("http://127.0.0.1:{broker_port}");
     settings.insert(
@@ -321,7 +323,7 @@ async fn readiness_is_lost_while_the_queue_is_away() {
 
     first.kill().await;
     until("it says so", || answers("not ready: queue")).await;
-    let second = broker();
+    let second = broker().await;
     until("it is ready again", || answers("ready")).await;
 
     server.kill().await;
