@@ -146,11 +146,12 @@ impl App {
                 .await?;
         }
         if parts.contains(&Part::Poller) {
-            self.start_pollers(settings, queue, redrive, settings.pollers);
+            let poller = self.poller(settings, queue, redrive, settings.pollers);
+            Arc::new(poller.reporting_to(self.readiness.clone())).start();
             if let Some(url) = settings.undelivered_queue() {
                 let queue = SqsQueue::new(sqs, url.to_owned(), settings.visibility());
                 let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
-                self.start_pollers(settings, queue, redrive, 1);
+                Arc::new(self.poller(settings, queue, redrive, 1)).start();
             }
         }
         self.readiness.is_up(QUEUE);
@@ -221,14 +222,14 @@ impl App {
         Ok(())
     }
 
-    fn start_pollers(
+    fn poller(
         &self,
         settings: &MessagingSettings,
         queue: SqsQueue,
         redrive: Option<Redrive>,
         pollers: u16,
-    ) {
-        let poller = Poller::new(
+    ) -> Poller<SqsQueue> {
+        Poller::new(
             queue,
             self.pool.clone(),
             Decoder::new(&settings.topics()),
@@ -239,8 +240,7 @@ impl App {
                 max_receive_count: redrive.map_or(0, |redrive| redrive.max_receive_count),
             },
             self.shutdown.clone(),
-        );
-        Arc::new(poller.reporting_to(self.readiness.clone())).start();
+        )
     }
 }
 

@@ -12,10 +12,10 @@ use sqlx::MySqlConnection;
 use self::plan::Plan;
 use self::report::Outcome;
 pub use self::report::Report;
-use crate::clock::Clock;
 use crate::db::adoptions::{self, Adoption};
 use crate::db::lab::{self, LabTable, Layout, Place};
 use crate::db::movements::{Movement, insert_movements};
+use crate::db::server;
 use crate::db::{DbError, DbResult, MigrateError, MigrationLock, Pool, Transaction, Trouble};
 use crate::domain::{BeanId, MovementKind, SupplierId};
 
@@ -120,7 +120,7 @@ pub async fn preview(pool: &Pool) -> Result<Report, AdoptError> {
 }
 
 /// Takes the database over, or finishes what was interrupted.
-pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError> {
+pub async fn adopt(pool: &Pool) -> Result<Report, AdoptError> {
     let mut lock = MigrationLock::take(pool).await?;
     let places = match survey(&mut lock).await? {
         Stage::Finished(adoption) => return Ok(Report(Outcome::Finished(adoption))),
@@ -137,7 +137,7 @@ pub async fn adopt(pool: &Pool, clock: &dyn Clock) -> Result<Report, AdoptError>
         tx.rollback().await?;
         return Err(AdoptError::Changed);
     }
-    let kept = store(&mut tx, &plan, clock).await?;
+    let kept = store(&mut tx, &plan).await?;
     tx.commit().await?;
     Ok(Report(Outcome::Done { plan, kept }))
 }
@@ -268,8 +268,8 @@ async fn read_plan(conn: &mut MySqlConnection, places: [Place; 2]) -> DbResult<P
 const MOVEMENTS_AT_ONCE: usize = 1_000;
 
 /// Copies the rows, and tells how many of the decisions are kept.
-async fn store(tx: &mut Transaction, plan: &Plan, clock: &dyn Clock) -> DbResult<usize> {
-    let now = clock.now();
+async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
+    let now = server::tell_time(tx).await?;
     for supplier in &plan.suppliers {
         adoptions::insert_adopted_supplier(tx, supplier.id(), supplier.texts(), now).await?;
     }

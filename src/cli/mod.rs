@@ -242,7 +242,7 @@ async fn take_over(settings: &Database, dry_run: bool) -> Result<ExitCode> {
     let report = if dry_run {
         adopt::preview(&pool).await?
     } else {
-        adopt::adopt(&pool, &SystemClock).await?
+        adopt::adopt(&pool).await?
     };
     print(&report.to_string())
 }

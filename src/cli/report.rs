@@ -147,7 +147,9 @@ pub(super) async fn audit_books(settings: &Database, json: bool) -> Result<ExitC
 
 fn unmigrated(error: DbError) -> anyhow::Error {
     if error.is_missing_table() {
-        anyhow::anyhow!("the database has no tables yet; run `beanstock migrate` first")
+        anyhow::anyhow!(
+            "the database's schema is not there yet, or is of an older version; run `beanstock migrate` first"
+        )
     } else {
         error.into()
     }

@@ -261,7 +261,7 @@ pub fn is_local(options: &MySqlConnectOptions) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{CommandFactory as _, FromArgMatches as _};
 
     use super::*;
 
@@ -271,8 +271,11 @@ mod tests {
         database: DatabaseSettings,
     }
 
+    /// Whatever the environment of the tests names.
     fn parse(args: &[&str]) -> DatabaseSettings {
-        Settings::parse_from([&["test"], args].concat()).database
+        let command = Settings::command().mut_args(|arg| arg.env(None));
+        let matches = command.get_matches_from([&["test"], args].concat());
+        Settings::from_arg_matches(&matches).unwrap().database
     }
 
     fn mode(args: &[&str]) -> MySqlSslMode {

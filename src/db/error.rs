@@ -102,9 +102,10 @@ impl DbError {
         }
     }
 
-    /// Whether a table is missing: nobody has migrated this database yet.
+    /// Whether a table or column is missing: nobody has migrated this database yet, or not with this
+    /// version.
     pub fn is_missing_table(&self) -> bool {
-        self.number() == Some(1146)
+        matches!(self.number(), Some(1054 | 1146))
     }
 
     /// The server's error number, if it was the server that refused.

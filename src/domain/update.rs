@@ -341,7 +341,7 @@ impl UpdateState {
             Self::Applied => "Applied",
             Self::Superseded => "Superseded",
             Self::DeadLettered => "Needs attention",
-            Self::Fixed => "Replaced",
+            Self::Fixed => "Corrected",
             Self::Resent => "Sent again",
             Self::Discarded => "Closed",
         }

@@ -39,8 +39,8 @@ pub(super) fn step(state: UpdateState) -> &'static str {
         UpdateState::Applied => "It is in the stock.",
         UpdateState::Superseded => "Something newer already said otherwise; nothing changed.",
         UpdateState::DeadLettered => "The queue gave it up; somebody has to look at it.",
-        UpdateState::Fixed => "A corrected update took its place.",
-        UpdateState::Resent => "It was sent once more.",
+        UpdateState::Fixed => "It came again with a correction, which took its place.",
+        UpdateState::Resent => "It came again unchanged and was taken up once more.",
         UpdateState::Discarded => "It was closed by hand.",
     }
 }

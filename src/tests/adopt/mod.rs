@@ -262,7 +262,7 @@ async fn another_program_gets_the_report_as_text() {
     let pool = Found::with(LAB).await.pool();
 
     let preview = adopt::preview(&pool).await.unwrap().to_string();
-    let done = adopt::adopt(&pool, &SystemClock).await.unwrap().to_string();
+    let done = adopt::adopt(&pool).await.unwrap().to_string();
 
     assert!(preview.contains("8 suppliers, 14 beans and 8450 bags"));
     assert!(done.contains("8 suppliers, 14 beans and 8450 bags"));

@@ -126,6 +126,6 @@ async fn updates_can_be_narrowed_to_a_state() {
         applied.attributes(".made a", "href"),
         ["/updates?state=applied"]
     );
-    assert_eq!(none.text_of(".filters a[aria-current]"), "Replaced 0");
+    assert_eq!(none.text_of(".filters a[aria-current]"), "Corrected 0");
     assert!(none.all("td").is_empty());
 }
