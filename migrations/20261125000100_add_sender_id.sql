@@ -4,4 +4,5 @@
 ALTER TABLE inventory_updates
     ADD COLUMN sender_id BINARY(16) NULL DEFAULT (id) COMMENT 'the sender''s id, or the broker''s' AFTER id,
     ADD COLUMN sent_at DATETIME(6) NULL COMMENT 'when it was sent; stands in where occurred_at is not given' AFTER occurred_at,
-    ADD UNIQUE KEY uq_inventory_updates_supplier_id_sender_id (supplier_id, sender_id);
+    ADD UNIQUE KEY uq_inventory_updates_supplier_id_sender_id (supplier_id, sender_id),
+    ADD KEY idx_inventory_updates_sender_id (sender_id);

@@ -5,7 +5,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::db::beans::{Bean, BeanTexts, LockedBean};
@@ -63,7 +62,7 @@ impl Submission {
     }
 }
 
-/// What a supplier or bean said when a form was filled in from it: 32 hexadecimal digits.
+/// What a supplier or bean said when a form was filled in from it: 16 hexadecimal digits for each text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(String);
 
@@ -98,16 +97,28 @@ impl Version {
     }
 
     fn of(texts: &[&str]) -> Self {
-        let digest = digest(texts);
-        let mut half = [0; 16];
-        half.copy_from_slice(&digest[..16]);
-        Self(Uuid::from_bytes(half).simple().to_string())
+        let digests: Vec<String> = texts.iter().map(|text| short_digest(text)).collect();
+        Self(digests.join("-"))
+    }
+
+    /// Whether the text at this place, counted from 0, said this. The texts are the supplier's name,
+    /// address, city, state, e-mail address and phone number, or the bean's supplier, type, product
+    /// name, price without zeros at its end, and description.
+    pub fn said(&self, place: usize, text: &str) -> bool {
+        self.0.split('-').nth(place) == Some(short_digest(text).as_str())
     }
 
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn short_digest(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 fn digest(texts: &[&str]) -> [u8; 32] {
@@ -164,10 +175,7 @@ async fn claim(
     let Some(submission) = submission else {
         return Ok(None);
     };
-    match db::submissions::insert_submission(tx, &submission.id, now).await {
-        Err(error) if error.trouble() == Trouble::Duplicate => {}
-        claimed => return claimed.map(|()| None),
-    }
+    db::submissions::claim_submission(tx, &submission.id, now).await?;
     let earlier = db::submissions::find_submission(tx, &submission.id).await?;
     let counts = |at: DateTime<Utc>| submission.has_key || now - at < SAME_CONTENT_FOR;
     let earlier = earlier.filter(|earlier| counts(earlier.created_at));

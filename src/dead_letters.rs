@@ -142,8 +142,7 @@ async fn store(pool: &Pool, collector: &Rules, letter: &Delivery) -> DbResult<()
     let messages = std::slice::from_ref(&message);
     let ids = find_ids(&mut tx, messages).await?;
     let updates = lock(&mut tx, messages, ids).await?;
-    let (key, before, is_correction) = match updates.identify(message.key(), message.fingerprint())
-    {
+    let (key, before, is_correction) = match updates.identify(&message) {
         Identity::New(key) => (key, None, false),
         Identity::Same(known) => (message.key(), Some(known), false),
         Identity::Correction(known) => (message.key(), Some(known), true),

@@ -5,9 +5,9 @@ use rust_decimal::Decimal;
 
 use crate::catalogue;
 use crate::clock::Clock;
-use crate::db::Pool;
 use crate::db::beans::BeanTexts;
 use crate::db::suppliers::{self, SupplierTexts};
+use crate::db::{MigrationLock, Pool};
 use crate::domain::{BeanType, SupplierId};
 
 /// Name, street, city, state and the last digits of the phone number. The lab has eight suppliers;
@@ -63,6 +63,8 @@ const BEANS: [(usize, &str, i64, i64); 14] = [
 
 /// Fills an empty database; says whether it was empty.
 pub async fn fill_if_empty(pool: &Pool, clock: &dyn Clock) -> Result<bool> {
+    // Of several copies that start at once, one fills it.
+    let _lock = MigrationLock::take(pool).await?;
     let known = suppliers::list_suppliers(&mut *pool.acquire().await?).await?;
     if !known.is_empty() {
         return Ok(false);

@@ -279,8 +279,8 @@ async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
     if let Some(next) = plan.next_supplier {
         adoptions::use_up_supplier_id(tx, SupplierId(next - 1), now).await?;
     }
-    if let (Some(next), Some(supplier)) = (plan.next_bean, plan.suppliers.first()) {
-        adoptions::use_up_bean_id(tx, BeanId(next - 1), supplier.id(), now).await?;
+    if let Some(next) = plan.next_bean {
+        adoptions::use_up_bean_id(tx, BeanId(next - 1), now).await?;
     }
     let movements: Vec<Movement> = plan
         .beans

@@ -177,28 +177,35 @@ pub async fn use_up_supplier_id(
     id: SupplierId,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    let nobody = SupplierTexts {
-        name: "",
-        address: "",
-        city: "",
-        state: "",
-        email: "",
-        phone: "",
-    };
-    insert_adopted_supplier(conn, id, nobody, now).await?;
+    insert_adopted_supplier(conn, id, NOBODY, now).await?;
+    delete_supplier(conn, id).await
+}
+
+const NOBODY: SupplierTexts<'_> = SupplierTexts {
+    name: "",
+    address: "",
+    city: "",
+    state: "",
+    email: "",
+    phone: "",
+};
+
+async fn delete_supplier(conn: &mut MySqlConnection, id: SupplierId) -> DbResult<()> {
     sqlx::query!("DELETE FROM suppliers WHERE id = ?", id.0)
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Has the server number beans after this one. The supplier is any that is there.
+/// Has the server number beans after this one. It needs a supplier meanwhile, and there may be none.
 pub async fn use_up_bean_id(
     conn: &mut MySqlConnection,
     id: BeanId,
-    supplier: SupplierId,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
+    // No row has a number below 1, and one that is given leaves the numbering alone.
+    let supplier = SupplierId(-1);
+    insert_adopted_supplier(conn, supplier, NOBODY, now).await?;
     sqlx::query!(
         r#"
         INSERT INTO beans (
@@ -214,9 +221,9 @@ pub async fn use_up_bean_id(
     .execute(&mut *conn)
     .await?;
     sqlx::query!("DELETE FROM beans WHERE id = ?", id.0)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    delete_supplier(conn, supplier).await
 }
 
 #[cfg(test)]

@@ -14,15 +14,19 @@ pub struct Earlier {
     pub created_at: DateTime<Utc>,
 }
 
-/// Claims a form's id for this transaction, and waits for another one that has it. A unique
-/// violation means that the form was saved before.
-pub async fn insert_submission(
+/// Claims a form's id for this transaction, and waits for another one that has it. Either way its row
+/// is locked for writing afterwards, so that no two wait for each other.
+pub async fn claim_submission(
     conn: &mut MySqlConnection,
     id: &[u8; 32],
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query!(
-        "INSERT INTO submissions (id, result_id, created_at) VALUES (?, 0, ?)",
+        r#"
+        INSERT INTO submissions (id, result_id, created_at)
+        VALUES (?, 0, ?)
+        ON DUPLICATE KEY UPDATE created_at = created_at
+        "#,
         id.as_slice(),
         now
     )
@@ -41,7 +45,8 @@ pub async fn find_submission(
         r#"
         SELECT result_id AS result, created_at AS "created_at: DateTime<Utc>"
         FROM submissions
-        WHERE id = ?
+        WHERE id = ? AND result_id <> 0
+        FOR UPDATE
         "#,
         id.as_slice()
     )

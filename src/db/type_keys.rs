@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::MySqlConnection;
 
-use super::DbResult;
+use super::{DbResult, Trouble};
 use crate::domain::BeanType;
 
 struct KeyedBean {
@@ -19,7 +19,21 @@ struct KeyedBean {
 
 /// Gives every bean on the list the key of its type. Of beans whose types mean the same, one gets it
 /// and the others keep keys of their own, so that no stock is lost or merged.
+///
+/// Copies of the program that run meanwhile may change beans: a bean that is no longer as it was read
+/// is left to them, and a key that they took first is looked at again.
 pub(super) async fn refresh(conn: &mut MySqlConnection) -> DbResult<()> {
+    const MAX_TRIES: u32 = 5;
+    for _ in 1..MAX_TRIES {
+        match refresh_once(conn).await {
+            Err(error) if error.trouble() == Trouble::Duplicate => {}
+            refreshed => return refreshed,
+        }
+    }
+    refresh_once(conn).await
+}
+
+async fn refresh_once(conn: &mut MySqlConnection) -> DbResult<()> {
     let beans = sqlx::query_as!(
         KeyedBean,
         r#"
@@ -31,15 +45,25 @@ pub(super) async fn refresh(conn: &mut MySqlConnection) -> DbResult<()> {
     )
     .fetch_all(&mut *conn)
     .await?;
-    for (id, key) in outdated(&beans) {
-        sqlx::query!("UPDATE beans SET type_key = ? WHERE id = ?", key, id)
-            .execute(&mut *conn)
-            .await?;
+    for (bean, key) in outdated(&beans) {
+        sqlx::query!(
+            r#"
+            UPDATE beans
+            SET type_key = ?
+            WHERE id = ? AND removed_at IS NULL AND type_key <=> ? AND BINARY type = BINARY ?
+            "#,
+            key,
+            bean.id,
+            bean.type_key,
+            bean.bean_type
+        )
+        .execute(&mut *conn)
+        .await?;
     }
     Ok(())
 }
 
-fn outdated(beans: &[KeyedBean]) -> Vec<(i64, String)> {
+fn outdated(beans: &[KeyedBean]) -> Vec<(&KeyedBean, String)> {
     let mut alike: BTreeMap<(i64, String), Vec<&KeyedBean>> = BTreeMap::new();
     for bean in beans {
         let key = BeanType::stored(bean.bean_type.clone()).key();
@@ -48,7 +72,7 @@ fn outdated(beans: &[KeyedBean]) -> Vec<(i64, String)> {
     let unkeyed = alike.into_iter().filter_map(|((_, key), beans)| {
         let has_it = |bean: &&KeyedBean| bean.type_key.as_deref() == Some(&key);
         let is_done = beans.iter().any(has_it);
-        (!is_done).then(|| (beans[0].id, key))
+        (!is_done).then(|| (beans[0], key))
     });
     unkeyed.collect()
 }
@@ -76,8 +100,11 @@ mod tests {
             bean(5, 2, "Excelsa\u{200b}"),
         ];
 
+        let outdated = outdated(&beans).into_iter();
         assert_eq!(
-            outdated(&beans),
+            outdated
+                .map(|(bean, key)| (bean.id, key))
+                .collect::<Vec<_>>(),
             [(3, "café".to_owned()), (4, "excelsa".to_owned())]
         );
     }

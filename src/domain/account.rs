@@ -51,7 +51,8 @@ impl EmailAddress {
 pub struct PhoneNumber(String);
 
 /// What people put between an extension and the number before it.
-const EXTENSION_MARKS: [&str; 5] = ["extension", "ext", "x", "#", ";"];
+/// (`;ext=` is RFC 3966's).
+const EXTENSION_MARKS: [&str; 6] = [";ext=", "extension", "ext", "x", "#", ";"];
 
 impl PhoneNumber {
     /// Trims and checks what was typed.
@@ -117,6 +118,7 @@ mod tests {
             "(555) 555.0100",
             "+44 (0)20 7946 0000",
             "555 555 0100 x12",
+            "555-555-0100;ext=12",
             "555-555-0100 ext. 12",
             "+1\u{a0}555\u{2011}555\u{2011}0100",
         ] {

@@ -20,8 +20,8 @@ pub(crate) enum Identity {
     Earlier(Known),
     /// The update was refused, and this says something else under its id.
     Correction(Known),
-    /// Another update of the same supplier has this id. It gets a key of its own, under which it may
-    /// have been seen before.
+    /// Another update of the same supplier has this id, or this cannot be read and so corrects
+    /// nothing. It gets a key of its own, under which it may have been seen before.
     Conflict(UpdateKey, Option<Known>),
 }
 
@@ -34,7 +34,8 @@ pub(crate) struct Updates {
 
 impl Updates {
     /// Finds out which update a message is.
-    pub(crate) fn identify(&self, key: UpdateKey, fingerprint: Fingerprint) -> Identity {
+    pub(crate) fn identify(&self, message: &Incoming) -> Identity {
+        let (key, fingerprint) = (message.key(), message.fingerprint());
         let Some(known) = self.by_key.get(&key).copied() else {
             return Identity::New(key);
         };
@@ -42,7 +43,7 @@ impl Updates {
             Identity::Same(known)
         } else if self.earlier.contains(&(known.id, fingerprint)) {
             Identity::Earlier(known)
-        } else if known.state.is_open_to_correction() {
+        } else if known.state.is_open_to_correction() && message.content.is_ok() {
             Identity::Correction(known)
         } else {
             let key = conflict_key(key, &fingerprint);

@@ -169,7 +169,7 @@ impl<'a> Planner<'a> {
 
     fn decide(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
         let key = message.key();
-        let identity = self.locked.updates.identify(key, message.fingerprint());
+        let identity = self.locked.updates.identify(message);
         let (key, before) = match identity {
             Identity::New(key) => (key, None),
             Identity::Same(known) | Identity::Correction(known) => (key, Some(known)),

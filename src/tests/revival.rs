@@ -116,6 +116,33 @@ async fn a_refused_update_is_corrected_under_its_own_id_and_its_older_content_st
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_does_not_replace_what_can() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let update = of(3, "Geisha", UpdateId::generate(), 12);
+    send(&app, &update).await;
+    app.drain().await;
+    let unreadable = wire::encode(&update).replace("\"quantity\":12", "\"quantity\":9.5");
+    assert!(unreadable.contains("9.5"));
+    for group in ["a", "b"] {
+        app.send_raw(&unreadable, group).await;
+        app.drain().await;
+    }
+    let geisha = app.add_bean(3, "Geisha").await;
+
+    send(&app, &update).await;
+    app.drain().await;
+
+    assert_eq!(app.stock_of(geisha.0).await, 12, "it was never replaced");
+    let letters = letters(&app).await;
+    assert_eq!(
+        letters,
+        [("open".to_owned(), 2), ("resent".to_owned(), 1)],
+        "the other waits on a letter of its own"
+    );
+    app.assert_audit_is_clean().await;
+}
+
+#[tokio::test]
 async fn a_message_that_could_not_be_read_is_corrected_under_its_own_id_too() {
     let app = TestApp::start(Kind::Fifo).await;
     let id = UpdateId::generate();
@@ -216,7 +243,7 @@ async fn what_was_sent_before_a_count_is_taken_to_be_in_it_and_listed_for_a_pers
         "only what was sent after the count"
     );
     let page = Site::of(&app).get("/dead-letters").await;
-    assert!(page.all("h2")[0].starts_with("Taken to be in a count"));
+    assert!(page.all("h2")[0].starts_with("Already included in a count"));
     assert!(
         page.body.contains("correct the stock by hand"),
         "{}",

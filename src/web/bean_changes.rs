@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 
 use super::bean_form::{BeanForm, BeanFormPage};
 use super::error::{Missing, WebError};
-use super::form::{Form, Mistakes};
+use super::form::{Form, MAX_MERGES, Mistakes};
 use super::page::{Notice, Page};
 use super::paths::{self, Id, InPath as _};
 use super::state::AppState;
@@ -61,15 +61,44 @@ async fn change_bean(
     Form(mut form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
     let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
-    let shown = find(&state, id).await?;
-    // Whoever does not say what they saw is taken to mean the stock as it is now.
-    let from = form.seen_quantity().unwrap_or(shown.quantity);
-    form.quantity_was = from.to_string();
-    match save(&state, id, &form, &shown, from).await? {
-        Ok(()) => Ok(changed()),
-        Err(Refused::Mistakes(mistakes)) => refuse(&state, Some(id), &form, mistakes).await,
-        Err(Refused::ChangedMeanwhile) => show_both(&state, id, form).await,
+    for _ in 0..MAX_MERGES {
+        let shown = find(&state, id).await?;
+        // Whoever does not say what they saw is taken to mean the stock as it is now.
+        let from = form.seen_quantity().unwrap_or(shown.quantity);
+        form.quantity_was = from.to_string();
+        match save(&state, id, &form, &shown, from).await? {
+            Ok(()) => return Ok(changed()),
+            Err(Refused::Mistakes(mistakes)) => {
+                return refuse(&state, Some(id), &form, mistakes).await;
+            }
+            Err(Refused::ChangedMeanwhile) => {}
+        }
+        let differences = merge(&mut form, &find(&state, id).await?);
+        if !differences.is_empty() {
+            return show_form(&state, Some(id), &form, differences, StatusCode::CONFLICT).await;
+        }
     }
+    Err(WebError::refused(
+        CatalogueError::ChangedMeanwhile,
+        Missing::Bean,
+    ))
+}
+
+/// Brings the form up to what somebody else saved meanwhile, and tells where that matters. Nothing
+/// does after a double click, or if only what the form leaves alone has changed.
+fn merge(form: &mut BeanForm, saved: &Bean) -> Mistakes {
+    let mut differences = form.merge(&BeanForm::from(saved), &saved.supplier_name);
+    let moved = form.seen_quantity() != Some(saved.quantity);
+    if moved && !form.wants_stock(saved.quantity) {
+        let sentence = format!(
+            "Stock changed to {} while you were editing. Check the number, and save again",
+            bags(saved.quantity)
+        );
+        differences.add("quantity", sentence);
+    }
+    form.quantity_was = saved.quantity.to_string();
+    Version::of_bean(saved).as_str().clone_into(&mut form.seen);
+    differences
 }
 
 fn changed() -> Response {
@@ -108,27 +137,6 @@ async fn save(
         }
         Err(error) => Ok(Err(Refused::Mistakes(mistake(error)?))),
     }
-}
-
-/// Shows what was typed beside what somebody else saved meanwhile. If that is the same, as after a
-/// double click, it is done.
-async fn show_both(state: &AppState, id: BeanId, mut form: BeanForm) -> Result<Response, WebError> {
-    let saved = find(state, id).await?;
-    let mut mistakes = form.saved_meanwhile(&BeanForm::from(&saved), &saved.supplier_name);
-    let moved = form.seen_quantity() != Some(saved.quantity);
-    if moved && !form.wants_stock(saved.quantity) {
-        let sentence = format!(
-            "Stock changed to {} while you were editing. Check the number, and save again",
-            bags(saved.quantity)
-        );
-        mistakes.add("quantity", sentence);
-    }
-    if mistakes.is_empty() {
-        return Ok(changed());
-    }
-    form.quantity_was = saved.quantity.to_string();
-    Version::of_bean(&saved).as_str().clone_into(&mut form.seen);
-    show_form(state, Some(id), &form, mistakes, StatusCode::CONFLICT).await
 }
 
 /// Finds the field that a refusal is about; other refusals have no place in the form.

@@ -4,7 +4,9 @@ use askama::Template;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::form::{Mistakes, TextField, is_untouched, new_key, saved_meanwhile, text_sentence};
+use super::form::{
+    MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,
+};
 use crate::catalogue::{Submission, Version};
 use crate::db::beans::{Bean, BeanTexts};
 use crate::db::suppliers::Supplier;
@@ -203,38 +205,47 @@ impl BeanForm {
 }
 
 impl BeanForm {
-    /// The fields in which somebody else saved another value than is typed here.
-    pub(super) fn saved_meanwhile(&self, saved: &Self, supplier_name: &str) -> Mistakes {
-        let mut mistakes = Mistakes::default();
-        let fields: [(&'static str, &str, &str, &str); 4] = [
-            ("type", "Type", &self.bean_type, &saved.bean_type),
-            (
+    /// Takes over what somebody else changed meanwhile, and tells where.
+    pub(super) fn merge(&mut self, saved: &Self, supplier_name: &str) -> Mistakes {
+        let seen = Version::seen(&self.seen);
+        let field = |name, label, typed, saved| MergedField {
+            name,
+            label,
+            typed,
+            saved,
+            shown: saved,
+            canonical: as_typed,
+        };
+        let fields = vec![
+            MergedField {
+                shown: supplier_name,
+                canonical: |text| text.trim().to_owned(),
+                ..field(
+                    "supplier_id",
+                    "Supplier",
+                    &mut self.supplier_id,
+                    &saved.supplier_id,
+                )
+            },
+            field("type", "Type", &mut self.bean_type, &saved.bean_type),
+            field(
                 "product_name",
                 "Product name",
-                &self.product_name,
+                &mut self.product_name,
                 &saved.product_name,
             ),
-            ("price", "Price", &self.price, &saved.price),
-            (
+            MergedField {
+                canonical: canonical_price,
+                ..field("price", "Price", &mut self.price, &saved.price)
+            },
+            field(
                 "description",
                 "Description",
-                &self.description,
+                &mut self.description,
                 &saved.description,
             ),
         ];
-        if self.supplier_id.trim() != saved.supplier_id {
-            mistakes.add("supplier_id", saved_meanwhile("Supplier", supplier_name));
-        }
-        for (field, label, typed, saved) in fields {
-            let same_price = || {
-                let prices = (Price::parse(typed), Price::parse(saved));
-                field == "price" && matches!(prices, (Ok(typed), Ok(saved)) if typed == saved)
-            };
-            if !is_untouched(typed.trim(), saved.trim()) && !same_price() {
-                mistakes.add(field, saved_meanwhile(label, saved));
-            }
-        }
-        mistakes
+        merge(seen.as_ref(), fields)
     }
 
     /// Whether the number of bags that was typed is the one that is stored.
@@ -249,8 +260,16 @@ fn parse_type(typed: &str) -> Result<BeanType, String> {
     if bean_type.fits_a_line() {
         Ok(bean_type)
     } else {
-        Err("Type must not have a colon, which separates the parts of suppliers’ lines".to_owned())
+        Err("Type can’t contain a colon; suppliers’ lines use it as a separator".to_owned())
     }
+}
+
+/// A price as a [`Version`] has it, however it is typed.
+fn canonical_price(typed: &str) -> String {
+    Price::parse(typed).map_or_else(
+        |_| typed.to_owned(),
+        |price| price.amount().normalize().to_string(),
+    )
 }
 
 fn parse_price(typed: &str) -> Result<Decimal, String> {

@@ -16,7 +16,7 @@ use crate::db::movements::MovementLine;
 use crate::domain::{BeanId, BeanType};
 
 /// As many movements as a page can draw and list.
-const MOVEMENTS: i64 = 200;
+const MOVEMENTS: i64 = 50;
 /// The newest updates; the rest are on their own page.
 const UPDATES: i64 = 10;
 

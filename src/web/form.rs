@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::WebError;
+use crate::catalogue::Version;
 use crate::domain::InvalidText;
 
 /// The most bytes a form may have; the longest honest one has about 10,000.
@@ -58,17 +59,62 @@ pub(super) fn is_untouched(typed: &str, shown: &str) -> bool {
     typed == shown || typed.replace("\r\n", "\n") == shown.replace("\r\n", "\n")
 }
 
-/// Tells that somebody else saved another value while a form was being filled in.
-pub(super) fn saved_meanwhile(label: &str, saved: &str) -> String {
+/// How often a change is merged with what others save meanwhile before somebody is asked to look.
+pub(super) const MAX_MERGES: u32 = 3;
+
+/// A field of a form that was being filled in when somebody else saved the same thing.
+pub(super) struct MergedField<'a> {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// What is typed in it.
+    pub(super) typed: &'a mut String,
+    /// What was saved meanwhile, as the form writes it.
+    pub(super) saved: &'a str,
+    /// The same as people read it.
+    pub(super) shown: &'a str,
+    /// How the text is compared: two ways to write the same are equal.
+    pub(super) canonical: fn(&str) -> String,
+}
+
+/// Puts together what was typed and what somebody else saved meanwhile, field by field in the order of
+/// the [`Version`] the form was filled in from: what only they changed is taken over, what only we
+/// changed stays. Both that and where both changed it is told.
+pub(super) fn merge(seen: Option<&Version>, fields: Vec<MergedField<'_>>) -> Mistakes {
+    let mut mistakes = Mistakes::default();
+    for (place, field) in fields.into_iter().enumerate() {
+        let (typed, saved) = (
+            (field.canonical)(field.typed),
+            (field.canonical)(field.saved),
+        );
+        let said = |text: &str| seen.is_some_and(|seen| seen.said(place, text));
+        if typed == saved || said(&saved) {
+            continue;
+        }
+        let (label, shown) = (field.label, shortened(field.shown));
+        let advice = if said(&typed) {
+            field.saved.clone_into(field.typed);
+            "Your form shows that now; save again to keep both changes"
+        } else {
+            "Keep yours or copy theirs, then save again"
+        };
+        let sentence = format!("{label} was changed to “{shown}” while you were editing. {advice}");
+        mistakes.add(field.name, sentence);
+    }
+    mistakes
+}
+
+/// A text without what browsers do to its line breaks.
+pub(super) fn as_typed(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}
+
+fn shortened(text: &str) -> String {
     const MAX: usize = 100;
-    let mut shown: String = saved.chars().take(MAX).collect();
-    if saved.chars().nth(MAX).is_some() {
+    let mut shown: String = text.chars().take(MAX).collect();
+    if text.chars().nth(MAX).is_some() {
         shown.push('…');
     }
-    format!(
-        "{label} was changed to “{shown}” while you were editing. Keep yours or take that, and save \
-         again"
-    )
+    shown
 }
 
 /// A mistake in a form: the field's name, and the sentence shown at the field and in the summary.

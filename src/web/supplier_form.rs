@@ -3,7 +3,9 @@
 use askama::Template;
 use serde::Deserialize;
 
-use super::form::{Mistakes, TextField, is_untouched, new_key, saved_meanwhile, text_sentence};
+use super::form::{
+    MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,
+};
 use crate::catalogue::{Submission, Version};
 use crate::db::suppliers::{Supplier, SupplierTexts};
 use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierId};
@@ -77,33 +79,38 @@ impl SupplierForm {
 
     /// The form as something that has one effect.
     pub(super) fn submission(&self) -> Submission {
-        let mut content = vec!["supplier"];
-        content.extend(self.fields().map(|(_, _, typed)| typed));
+        let content = [
+            "supplier",
+            &self.name,
+            &self.address,
+            &self.city,
+            &self.state,
+            &self.email,
+            &self.phone,
+        ];
         Submission::new(&self.form_key, &content)
     }
 
-    /// The fields in which somebody else saved another value than is typed here.
-    pub(super) fn saved_meanwhile(&self, saved: &Self) -> Mistakes {
-        let mut mistakes = Mistakes::default();
-        for ((field, label, typed), (_, _, saved)) in self.fields().into_iter().zip(saved.fields())
-        {
-            if typed.trim() != saved.trim() {
-                mistakes.add(field, saved_meanwhile(label, saved));
-            }
-        }
-        mistakes
-    }
-
-    /// Name, label and content of each field.
-    fn fields(&self) -> [(&'static str, &'static str, &str); 6] {
-        [
-            ("name", "Name", &self.name),
-            ("address", "Address", &self.address),
-            ("city", "City", &self.city),
-            ("state", "State", &self.state),
-            ("email", "Email address", &self.email),
-            ("phone", "Phone number", &self.phone),
-        ]
+    /// Takes over what somebody else changed meanwhile, and tells where.
+    pub(super) fn merge(&mut self, saved: &Self) -> Mistakes {
+        let seen = Version::seen(&self.seen);
+        let field = |name, label, typed, saved| MergedField {
+            name,
+            label,
+            typed,
+            saved,
+            shown: saved,
+            canonical: as_typed,
+        };
+        let fields = vec![
+            field("name", "Name", &mut self.name, &saved.name),
+            field("address", "Address", &mut self.address, &saved.address),
+            field("city", "City", &mut self.city, &saved.city),
+            field("state", "State", &mut self.state, &saved.state),
+            field("email", "Email address", &mut self.email, &saved.email),
+            field("phone", "Phone number", &mut self.phone, &saved.phone),
+        ];
+        merge(seen.as_ref(), fields)
     }
 
     /// Reads the fields. Those that hold what was `shown` are taken as they are.

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 
 use super::error::{Missing, WebError};
-use super::form::{Form, Mistakes};
+use super::form::{Form, MAX_MERGES, Mistakes};
 use super::page::{Notice, Page, filters};
 use super::paths::{self, Id, InPath as _};
 use super::state::AppState;
@@ -85,41 +85,37 @@ async fn edit_supplier(
 
 async fn change_supplier(
     State(state): State<AppState>,
-    Form(form): Form<SupplierForm>,
+    Form(mut form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
     let id = SupplierId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Supplier))?;
-    let shown = find(&state, id).await?.into();
-    let typed = match form.parse(Some(&shown)) {
-        Ok(typed) => typed,
-        Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
-    };
-    let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
-    match catalogue::change_supplier(pool, clock, id, typed.texts(), seen.as_ref()).await {
-        Ok(()) => Ok(changed()),
-        Err(CatalogueError::ChangedMeanwhile) => show_both(&state, id, form).await,
-        Err(error) => Err(refused(error)),
+    for _ in 0..MAX_MERGES {
+        let shown = find(&state, id).await?.into();
+        let typed = match form.parse(Some(&shown)) {
+            Ok(typed) => typed,
+            Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
+        };
+        let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
+        match catalogue::change_supplier(pool, clock, id, typed.texts(), seen.as_ref()).await {
+            Ok(()) => return Ok(changed()),
+            Err(CatalogueError::ChangedMeanwhile) => {}
+            Err(error) => return Err(refused(error)),
+        }
+        let saved: SupplierForm = find(&state, id).await?.into();
+        let differences = form.merge(&saved);
+        form.seen = saved.seen;
+        if !differences.is_empty() {
+            let page = SupplierFormPage::new(Some(id), &form, differences);
+            return Ok(Page(StatusCode::CONFLICT, page).into_response());
+        }
     }
+    Err(WebError::refused(
+        CatalogueError::ChangedMeanwhile,
+        Missing::Supplier,
+    ))
 }
 
 fn changed() -> Response {
     Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response()
-}
-
-/// Shows what was typed beside what somebody else saved meanwhile. If that is the same, as after a
-/// double click, it is done.
-async fn show_both(
-    state: &AppState,
-    id: SupplierId,
-    mut form: SupplierForm,
-) -> Result<Response, WebError> {
-    let saved: SupplierForm = find(state, id).await?.into();
-    let mistakes = form.saved_meanwhile(&saved);
-    if mistakes.is_empty() {
-        return Ok(changed());
-    }
-    form.seen = saved.seen;
-    let page = SupplierFormPage::new(Some(id), &form, mistakes);
-    Ok(Page(StatusCode::CONFLICT, page).into_response())
 }
 
 fn refuse(id: Option<SupplierId>, form: &SupplierForm, mistakes: Mistakes) -> Response {

@@ -49,7 +49,7 @@ impl UpdateRow {
 
     /// The bean it names, as typed.
     pub(super) fn bean_type(&self) -> &str {
-        self.line.bean_type.as_deref().unwrap_or("–")
+        self.line.bean_type.as_deref().unwrap_or("Unknown bean")
     }
 
     /// Why it was refused or overtaken; empty if it was not.

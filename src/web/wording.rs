@@ -33,14 +33,14 @@ pub(super) fn tag(state: UpdateState) -> Tag {
 /// What a step of a timeline means, in a sentence.
 pub(super) fn step(state: UpdateState) -> &'static str {
     match state {
-        UpdateState::Accepted => "We took it in and will send it on.",
-        UpdateState::Published => "It is in the queue and waits for its turn.",
+        UpdateState::Accepted => "Received; waiting to be sent.",
+        UpdateState::Published => "It is in the queue, waiting for its turn.",
         UpdateState::Refused => "It could not be applied.",
-        UpdateState::Applied => "It is in the stock.",
+        UpdateState::Applied => "It was applied.",
         UpdateState::Superseded => "Something newer already said otherwise; nothing changed.",
-        UpdateState::DeadLettered => "The queue gave it up; somebody has to look at it.",
-        UpdateState::Fixed => "It came again with a correction, which took its place.",
-        UpdateState::Resent => "It came again unchanged and was taken up once more.",
+        UpdateState::DeadLettered => "We stopped trying; it needs your attention.",
+        UpdateState::Fixed => "A corrected version arrived and replaced it.",
+        UpdateState::Resent => "It arrived again, unchanged, and was taken up once more.",
         UpdateState::Discarded => "It was closed by hand.",
     }
 }

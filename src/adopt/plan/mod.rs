@@ -145,8 +145,16 @@ impl Plan {
             LabTable::Suppliers => self.suppliers.last().map(|row| row.id().0),
             LabTable::Beans => self.beans.last().map(|row| row.id().0),
         };
-        let next = next.filter(|next| (last.unwrap_or(0) + 2..=clean::MAX_ID).contains(next));
+        let next = next.filter(|next| *next >= last.unwrap_or(0) + 2);
         let Some(next) = next else { return };
+        if next > clean::MAX_ID {
+            self.decisions.push(format!(
+                "the next number of {} was {next}, beyond the largest that is taken: new ones are numbered \
+                 after the last row",
+                table.name()
+            ));
+            return;
+        }
         self.decisions.push(format!(
             "new {} get numbers from {next} on: those before were given to rows that are gone",
             table.name()

@@ -202,12 +202,16 @@ pub async fn find_next_id(
     // What servers tell of it in information_schema may be a day old.
     let row = sqlx::raw_sql(sql).fetch_one(conn).await?;
     let statement = text(&row, "Create Table")?.unwrap_or_default();
-    let options = statement
-        .rsplit_once(')')
-        .map_or("", |(_, options)| options);
-    let number = options.split_once(" AUTO_INCREMENT=");
-    let digits = number.and_then(|(_, rest)| rest.split_whitespace().next());
-    Ok(digits.and_then(|digits| digits.parse().ok()))
+    Ok(next_id_in(&statement))
+}
+
+/// The option stands behind the columns, whose list ends in a line that begins with a parenthesis; a
+/// column's comment cannot, because servers write its line breaks as `\n`.
+fn next_id_in(create_table: &str) -> Option<i64> {
+    let (_, options) = create_table.split_once("\n) ")?;
+    // A comment of the table comes last, so that the first one is the option.
+    let (_, rest) = options.split_once(" AUTO_INCREMENT=")?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 /// Moves tables of the lab's out of the way of ours, all or none, on a connection that is used for
@@ -270,4 +274,24 @@ pub async fn list_others(conn: &mut MySqlConnection) -> DbResult<Vec<String>> {
         }
     }
     Ok(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_number_is_read_whatever_comments_and_partitions_say() {
+        let column = "CREATE TABLE `beans` (\n  `id` int COMMENT ') AUTO_INCREMENT=3',\n";
+        let end = ") ENGINE=InnoDB AUTO_INCREMENT=70 DEFAULT CHARSET=utf8mb4";
+        for statement in [
+            format!("{column}{end}"),
+            format!("{column}{end} COMMENT='Beans (old) AUTO_INCREMENT=9'"),
+            format!("{column}{end}\n PARTITION BY HASH (`id`)\nPARTITIONS 4"),
+        ] {
+            assert_eq!(next_id_in(&statement), Some(70), "{statement}");
+        }
+        let without = format!("{column}) ENGINE=InnoDB COMMENT='AUTO_INCREMENT=9'");
+        assert_eq!(next_id_in(&without), None);
+    }
 }

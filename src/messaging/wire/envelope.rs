@@ -58,7 +58,7 @@ pub(super) fn open(body: &str, opened: &mut Opened) -> Result<Content, Refusal> 
 
 /// Some programs put an invisible byte order mark in front.
 fn without_mark(text: &str) -> &str {
-    text.trim_start_matches('\u{feff}')
+    text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace())
 }
 
 fn is_envelope(object: &Map<String, Value>) -> bool {

@@ -13,7 +13,8 @@ pub(super) fn read(
     claim: &mut Claim,
 ) -> Result<InventoryUpdate, Refusal> {
     let line = line.trim();
-    if line.lines().filter(|line| !line.trim().is_empty()).count() > 1 {
+    let lines = line.split(['\n', '\r']);
+    if lines.filter(|line| !line.trim().is_empty()).count() > 1 {
         return Err(malformed(
             "It has more than one line. Send each update in a message of its own.",
         ));

@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(field) = fields.next_key::<String>()? {
             if object.contains_key(&field) {
                 self.0.replace(Some(field));
-                return Err(A::Error::custom("a field stands twice"));
+                return Err(A::Error::custom("a field appears twice"));
             }
             object.insert(field, fields.next_value_seed(self)?);
         }

@@ -49,7 +49,7 @@ async fn no_group_vanishes_and_every_count_is_the_whole() {
         11,
         "ten of the first, and the other"
     );
-    assert!(page.all(".lead")[0].contains(&format!("gave up on {all} messages")));
+    assert!(page.all(".lead")[0].contains(&format!("{all} messages could not be applied")));
     let links = page.attributes(".more a", "href");
     assert_eq!(links, ["/dead-letters?reason=malformed"]);
 }

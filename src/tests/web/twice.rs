@@ -65,7 +65,7 @@ async fn a_supplier_that_was_removed_can_be_added_again() {
 }
 
 #[tokio::test]
-async fn the_second_of_two_tabs_sees_both_and_can_save_then() {
+async fn the_second_of_two_tabs_sees_both_and_keeps_what_the_first_changed() {
     let site = Site::open().await;
     let first = site.get("/bean-update/5").await.form();
     let second = first.clone();
@@ -75,7 +75,7 @@ async fn the_second_of_two_tabs_sees_both_and_can_save_then() {
         303
     );
 
-    let theirs = with(&second, &[("price", "21.00")]);
+    let theirs = with(&second, &[("price", "21.00"), ("description", "Second")]);
     let conflict = site.post("/bean-update", &borrowed(&theirs)).await;
 
     assert_eq!(conflict.status(), 409);
@@ -86,11 +86,14 @@ async fn the_second_of_two_tabs_sees_both_and_can_save_then() {
     assert_eq!(conflict.value_of("price"), "21.00", "what was typed stays");
     let again = site.post("/bean-update", &borrowed(&conflict.form())).await;
     assert_eq!(again.status(), 303, "having seen both");
-    assert_eq!(site.get("/bean-update/5").await.value_of("price"), "21.00");
+    let saved = site.get("/bean-update/5").await;
+    assert_eq!(saved.value_of("price"), "21.00");
+    assert_eq!(saved.value_of("product_name"), "First");
+    assert_eq!(saved.value_of("description"), "Second");
 }
 
 #[tokio::test]
-async fn the_second_of_two_tabs_on_a_supplier_sees_both() {
+async fn the_second_of_two_tabs_on_a_supplier_sees_both_and_keeps_both() {
     let site = Site::open().await;
     let form = site.get("/supplier-update/3").await.form();
     let mine = with(&form, &[("city", "Tampa")]);
@@ -101,6 +104,33 @@ async fn the_second_of_two_tabs_on_a_supplier_sees_both() {
 
     assert_eq!(conflict.status(), 409);
     assert!(conflict.mistakes()[0].1.contains("Tampa"));
+    let again = site
+        .post("/supplier-update", &borrowed(&conflict.form()))
+        .await;
+    assert_eq!(again.status(), 303);
+    let saved = site.get("/supplier-update/3").await;
+    assert_eq!(saved.value_of("city"), "Tampa");
+    assert_eq!(saved.value_of("phone"), "555-555-0199");
+}
+
+#[tokio::test]
+async fn a_correction_of_the_stock_is_not_lost_when_the_texts_were_saved_meanwhile() {
+    let site = Site::open().await;
+    let form = site.get("/bean-update/5").await.form();
+    let mine = with(&form, &[("price", "19.00")]);
+    site.post("/bean-update", &borrowed(&mine)).await;
+
+    let counted = [
+        ("price", "19.00"),
+        ("quantity", "190"),
+        ("quantity_reason", "Counted"),
+    ];
+    let saved = site
+        .post("/bean-update", &borrowed(&with(&form, &counted)))
+        .await;
+
+    assert_eq!(saved.status(), 303);
+    assert_eq!(site.movements_of(5).await[0].quantity_after, 190);
 }
 
 #[tokio::test]
