@@ -50,6 +50,8 @@ pub struct Known {
     pub fingerprint: Fingerprint,
     /// Where it stands.
     pub state: UpdateState,
+    /// When it was first sent, as far as that is known.
+    pub sent_at: Option<DateTime<Utc>>,
 }
 
 /// An update to be added.
@@ -415,7 +417,8 @@ pub async fn lock_updates(
         SELECT
             u.id AS "id!: Uuid",
             u.payload_hash AS "payload_hash!: Vec<u8>",
-            u.state AS "state!"
+            u.state AS "state!",
+            u.sent_at AS "sent_at: DateTime<Utc>"
         FROM (
             SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS listed
         ) AS wanted
@@ -436,6 +439,7 @@ pub async fn lock_updates(
                     table: "inventory_updates",
                     column: "state",
                 })?,
+                sent_at: row.sent_at,
             };
             Ok((id, known))
         })
@@ -469,7 +473,8 @@ pub async fn find_earlier_contents(
         .collect()
 }
 
-/// Stores an update that was just accepted. A unique violation means the id was used before.
+/// Stores an update that was just accepted, which counts as its time of sending: it may wait long to be
+/// published. A unique violation means the id was used before.
 pub async fn insert_accepted(
     conn: &mut MySqlConnection,
     update: &InventoryUpdate,
@@ -497,7 +502,7 @@ pub async fn insert_accepted(
         claim.reference,
         claim.note,
         claim.occurred_at,
-        update.sent_at,
+        update.sent_at.unwrap_or(now),
         UpdateState::Accepted.code(),
         now
     )

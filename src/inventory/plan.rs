@@ -154,6 +154,18 @@ struct Subject<'a> {
     is_correction: bool,
 }
 
+impl Subject<'_> {
+    /// The update with the time at which it was accepted here, if it was: until its message was
+    /// published, and once more if that was done twice, any time may have passed.
+    fn as_first_sent(&self, update: &InventoryUpdate) -> InventoryUpdate {
+        let accepted = self.before.filter(|known| known.state.is_in_outbox());
+        InventoryUpdate {
+            sent_at: accepted.and_then(|known| known.sent_at).or(update.sent_at),
+            ..update.clone()
+        }
+    }
+}
+
 impl<'a> Planner<'a> {
     fn take(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
         let group = message.group.as_deref();
@@ -218,7 +230,11 @@ impl<'a> Planner<'a> {
         };
         let mut after = before;
         let mut superseded = None;
-        match decide(&before.stock, update, self.locked.now)? {
+        match decide(
+            &before.stock,
+            &subject.as_first_sent(update),
+            self.locked.now,
+        )? {
             Decision::Move {
                 kind,
                 change_by,
@@ -335,6 +351,7 @@ impl<'a> Planner<'a> {
             id: subject.id,
             fingerprint: subject.message.fingerprint(),
             state: standing.state,
+            sent_at: subject.message.sent_at(),
         };
         self.locked.updates.note(subject.key, known);
         self.write(subject, standing);

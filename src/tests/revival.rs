@@ -252,6 +252,26 @@ async fn what_was_sent_before_a_count_is_taken_to_be_in_it_and_listed_for_a_pers
     app.assert_audit_is_clean().await;
 }
 
+/// The broker was away in between.
+#[tokio::test]
+async fn what_was_accepted_before_a_count_and_published_after_it_is_taken_to_be_in_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let update = delivery(UpdateId::generate(), 9);
+    app.accept(&update).await;
+    app.execute(
+        "UPDATE beans SET quantity = 19, counted_at = NOW(6), moved_at = NOW(6) WHERE id = 5",
+    )
+    .await;
+    app.execute("UPDATE stock_movements SET change_by = 19, quantity_after = 19 WHERE bean_id = 5")
+        .await;
+
+    app.drain().await;
+
+    assert_eq!(app.standing_of(update.id).await, UpdateState::Superseded);
+    assert_eq!(app.stock_of(5).await, 19);
+    app.assert_audit_is_clean().await;
+}
+
 #[tokio::test]
 async fn a_message_from_a_foreign_topic_changes_nothing_and_says_why() {
     let app = TestApp::start(Kind::Fifo).await;

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
@@ -83,12 +83,16 @@ impl Guest {
         self.busy.load(Ordering::Acquire)
     }
 
+    /// Since when it rests, if it may be asked to leave: a probe has just been let in to ask.
     fn rests_since(&self) -> Option<Instant> {
+        const TIME_TO_ASK: Duration = Duration::from_secs(2);
         let since = *self
             .resting_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        (!self.is_busy()).then_some(since)
+        let about_to_ask =
+            self.probes_only && self.requests() == 0 && since.elapsed() < TIME_TO_ASK;
+        (!self.is_busy() && !about_to_ask).then_some(since)
     }
 }
 
@@ -308,6 +312,8 @@ mod tests {
         let probe = guests.admit(address(9), false).unwrap();
 
         assert!(probe.probes_only);
+        assert!(guests.admit(address(9), false).is_none());
+        assert!(!probe.leave.is_cancelled(), "it has not asked yet");
         let asking = Visit::begin(&probe);
         assert!(guests.admit(address(9), false).is_none());
         drop(asking);
