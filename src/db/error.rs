@@ -54,9 +54,24 @@ impl DbError {
         match self.number() {
             Some(1213 | 1205 | 1020 | 3572) => Trouble::Conflict,
             Some(1062) => Trouble::Duplicate,
-            Some(1264 | 1366 | 1406 | 1048 | 1452 | 1690 | 3156 | 3819 | 4025) => Trouble::BadData,
+            Some(
+                1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1411 | 1452 | 1690 | 3156 | 3819
+                | 4025,
+            ) => Trouble::BadData,
+            _ if self.is_data_exception() => Trouble::BadData,
             _ => Trouble::Unavailable,
         }
+    }
+
+    /// Whether the server says so itself: class 22 of `SQLSTATE`, whatever the number.
+    fn is_data_exception(&self) -> bool {
+        let Self::Query(error) = self else {
+            return false;
+        };
+        let state = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        state.is_some_and(|state| state.starts_with("22"))
     }
 
     /// Whether the server answered, and would refuse again: the user, the password or the database
@@ -73,6 +88,11 @@ impl DbError {
     /// Whether the user lacks a right on a table.
     pub fn is_forbidden(&self) -> bool {
         matches!(self.number(), Some(1142 | 1143 | 1227))
+    }
+
+    /// Whether the server was there and refused, other than because somebody else held the rows.
+    pub fn is_answer(&self) -> bool {
+        self.number().is_some() && self.trouble() == Trouble::Unavailable
     }
 
     /// Whether there was no answer at all, so that another try may get one.

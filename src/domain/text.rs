@@ -47,7 +47,10 @@ impl fmt::Display for NamedCharacter {
             '\u{2068}' => "first strong isolate",
             '\u{2069}' => "pop directional isolate",
             '\u{fffd}' => "what is left of text in another encoding",
+            '\u{2800}' => "a blank of Braille",
+            '\u{fff9}'..='\u{fffc}' => "a mark of an annotation",
             c if is_private(c) => "a private-use character",
+            c if category(c) == GeneralCategory::Unassigned => "no character of Unicode",
             _ => "a control character",
         };
         write!(f, "U+{:04X} ({name})", u32::from(self.0))
@@ -90,10 +93,17 @@ fn is_forbidden(c: char) -> bool {
         category(c),
         GeneralCategory::Control
             | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
             | GeneralCategory::LineSeparator
             | GeneralCategory::ParagraphSeparator
     );
-    unprintable || is_bidi_formatting(c) || is_noncharacter || c == '\u{fffd}'
+    unprintable || is_bidi_formatting(c) || is_noncharacter || looks_like_nothing(c)
+}
+
+/// The blank of Braille, the marks of annotations, and what stands for what is not there: no font
+/// draws them, and Unicode does not list them as invisible.
+fn looks_like_nothing(c: char) -> bool {
+    matches!(c, '\u{2800}' | '\u{fff9}'..='\u{fffd}')
 }
 
 /// Finds the first character that must not stand in a text of several lines.
@@ -217,7 +227,13 @@ mod tests {
             ("a\u{e000}b", "contains U+E000 (a private-use character)"),
             ("a\u{2028}b", "contains U+2028 (a line break)"),
             ("a\u{fffd}b", "contains U+FFFD (what is left of text"),
-            ("a\u{10ffff}b", "contains U+10FFFF (a control character)"),
+            (
+                "a\u{10ffff}b",
+                "contains U+10FFFF (no character of Unicode)",
+            ),
+            ("a\u{378}b", "contains U+0378 (no character yet)"),
+            ("a\u{2800}b", "contains U+2800 (a blank of Braille)"),
+            ("a\u{fff9}b", "contains U+FFF9 (a mark of an annotation)"),
         ] {
             let error = ShortText::<9>::parse(text).unwrap_err().to_string();
             assert!(error.starts_with(sentence), "{error}");

@@ -77,7 +77,7 @@ impl Incoming {
         }
     }
 
-    fn sent_at(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn sent_at(&self) -> Option<DateTime<Utc>> {
         self.content.as_ref().ok()?.sent_at
     }
 

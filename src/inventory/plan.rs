@@ -155,14 +155,19 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// The update with the time at which it was accepted here, if it was: until its message was
-    /// published, and once more if that was done twice, any time may have passed.
+    /// The update with the time at which it was first sent: a retry is the same update, and what was
+    /// accepted here may wait long to be published. A correction says something new.
     fn as_first_sent(&self, update: &InventoryUpdate) -> InventoryUpdate {
-        let accepted = self.before.filter(|known| known.state.is_in_outbox());
         InventoryUpdate {
-            sent_at: accepted.and_then(|known| known.sent_at).or(update.sent_at),
+            sent_at: self.first_sent_at(),
             ..update.clone()
         }
+    }
+
+    fn first_sent_at(&self) -> Option<DateTime<Utc>> {
+        let same = self.before.filter(|_| !self.is_correction);
+        let first = same.and_then(|known| known.sent_at);
+        [first, self.message.sent_at()].into_iter().flatten().min()
     }
 }
 
@@ -351,7 +356,7 @@ impl<'a> Planner<'a> {
             id: subject.id,
             fingerprint: subject.message.fingerprint(),
             state: standing.state,
-            sent_at: subject.message.sent_at(),
+            sent_at: subject.first_sent_at(),
         };
         self.locked.updates.note(subject.key, known);
         self.write(subject, standing);

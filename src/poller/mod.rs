@@ -190,6 +190,7 @@ impl<Q: UpdateQueue> Poller<Q> {
             &self.shutdown.hard
         };
         let since = Instant::now();
+        let mut refused = 0;
         loop {
             let error = match apply_batch(&self.pool, &incoming).await {
                 Ok(outcomes) => {
@@ -202,7 +203,16 @@ impl<Q: UpdateQueue> Poller<Q> {
                 ApplyError::Unavailable(_) => self.breaker.open(&error),
                 ApplyError::Timeout => tracing::warn!(%error, "a batch was not applied"),
             }
-            let patient = !can_afford_another || since.elapsed() < self.settings.visibility;
+            if let ApplyError::Unavailable(error) = &error
+                && error.is_answer()
+            {
+                refused += 1;
+            }
+            // The breaker closes only when the database takes writes. If it goes on refusing this
+            // batch, the batch is at fault, and others have waited for it long enough.
+            let at_fault = refused >= MAX_REFUSALS;
+            let patient =
+                !(can_afford_another || at_fault) || since.elapsed() < self.settings.visibility;
             if !patient || !self.breaker.closed(stop).await {
                 return None;
             }
@@ -232,6 +242,10 @@ impl<Q: UpdateQueue> Poller<Q> {
         }
     }
 }
+
+/// How often a database that takes writes may refuse a batch before the batch is given back, although it
+/// may be its last receive: more than a failover or a locked row accounts for.
+const MAX_REFUSALS: u32 = 20;
 
 /// A receive that does not wait finds nothing at once, and each costs money.
 pub(crate) async fn rest_after(

@@ -252,6 +252,58 @@ async fn what_was_sent_before_a_count_is_taken_to_be_in_it_and_listed_for_a_pers
     app.assert_audit_is_clean().await;
 }
 
+#[tokio::test]
+async fn a_time_of_sending_that_is_none_stops_nobody() {
+    let app = TestApp::start(Kind::Fifo).await;
+    for (number, timestamp) in [
+        "2026-06-30T23:59:60Z",
+        "0000-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:60.9999999Z",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let envelope = json!({
+            "Type": "Notification", "MessageId": format!("m-{number}"), "Message": "3:Excelsa:1",
+            "Timestamp": timestamp,
+        });
+        app.send_raw(&envelope.to_string(), timestamp).await;
+    }
+
+    app.drain().await;
+
+    assert_eq!(app.stock_of(5).await, 203);
+    app.assert_audit_is_clean().await;
+}
+
+/// A retry is the same update, whenever it is sent again.
+#[tokio::test]
+async fn a_retry_that_is_sent_after_a_count_is_still_from_before_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let id = UpdateId::generate();
+    let message = json!({
+        "version": 1, "update_id": id.to_string(), "supplier_id": 3, "bean_type": "Excelsa",
+        "kind": "return", "quantity": 260,
+    });
+    app.send_raw(&message.to_string(), "a").await;
+    app.drain().await;
+    app.execute(
+        "UPDATE beans SET quantity = 300, counted_at = NOW(6), moved_at = NOW(6) WHERE id = 5",
+    )
+    .await;
+    app.execute(
+        "UPDATE stock_movements SET change_by = 300, quantity_after = 300 WHERE bean_id = 5",
+    )
+    .await;
+
+    app.send_raw(&message.to_string(), "b").await;
+    app.drain().await;
+
+    assert_eq!(app.stock_of(5).await, 300);
+    assert_eq!(app.standing_of(id).await, UpdateState::Superseded);
+    app.assert_audit_is_clean().await;
+}
+
 /// The broker was away in between.
 #[tokio::test]
 async fn what_was_accepted_before_a_count_and_published_after_it_is_taken_to_be_in_it() {

@@ -63,8 +63,11 @@ async fn change_bean(
     let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
     for _ in 0..MAX_MERGES {
         let shown = find(&state, id).await?;
-        // Whoever does not say what they saw is taken to mean the stock as it is now.
-        let from = form.seen_quantity().unwrap_or(shown.quantity);
+        // Whoever does not say what they saw is taken to mean the stock as it is now; what cannot be
+        // read was never the stock.
+        let says_nothing = form.quantity_was.trim().is_empty();
+        let otherwise = if says_nothing { shown.quantity } else { -1 };
+        let from = form.seen_quantity().unwrap_or(otherwise);
         form.quantity_was = from.to_string();
         match save(&state, id, &form, &shown, from).await? {
             Ok(()) => return Ok(changed()),

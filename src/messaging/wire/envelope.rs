@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{malformed, parse_object};
+use super::{malformed, parse_moment, parse_object};
 use crate::domain::{Refusal, UpdateId};
 
 /// Envelopes within envelopes, as topics make them that pass messages on. More is no accident.
@@ -37,7 +37,7 @@ pub(super) enum Content {
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
 pub(super) fn open(body: &str, opened: &mut Opened) -> Result<Content, Refusal> {
     let mut message = without_mark(body).to_owned();
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..=MAX_DEPTH {
         let Some(object) = parse_object(&message)? else {
             return Ok(Content::Text(message));
         };
@@ -79,8 +79,7 @@ fn open_one(envelope: &Map<String, Value>, opened: &mut Opened) -> Result<String
     if let Some(message_id) = text("MessageId") {
         opened.id = Some(UpdateId::derive("sns", message_id));
     }
-    let sent_at = text("Timestamp").and_then(|at| DateTime::parse_from_rfc3339(at).ok());
-    opened.sent_at = sent_at.map(Into::into).or(opened.sent_at);
+    opened.sent_at = text("Timestamp").and_then(parse_moment).or(opened.sent_at);
     let message = text("Message").map(str::to_owned);
     message.ok_or_else(|| malformed("The SNS envelope has no message in it."))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{VERSION, check_bags, claim_bean_type, malformed};
+use super::{VERSION, check_bags, claim_bean_type, malformed, parse_moment};
 use crate::domain::{
     Bags, Claim, InventoryUpdate, Reason, Refusal, ShortText, StockChange, SupplierId, UpdateId,
     UpdateKind, find_forbidden_in_lines, quote,
@@ -169,17 +169,13 @@ fn moment(object: &Map<String, Value>) -> Result<Option<DateTime<Utc>>, Refusal>
         return Ok(None);
     }
     let typed = text(object, "occurred_at")?;
-    match DateTime::parse_from_rfc3339(typed) {
-        // What DATETIME can hold and a café can mean.
-        Ok(at) if (2000..2200).contains(&chrono::Datelike::year(&at)) => {
-            let micros = at.timestamp_micros();
-            Ok(DateTime::from_timestamp_micros(micros))
-        }
-        _ => Err(malformed(format!(
-            "{} is not a moment like 2026-05-12T10:42:07Z.",
+    let moment = parse_moment(typed).ok_or_else(|| {
+        malformed(format!(
+            "{} is not a date and time like 2026-05-12T10:42:07Z.",
             quote(typed)
-        ))),
-    }
+        ))
+    })?;
+    Ok(Some(moment))
 }
 
 fn short_text<const MAX: usize>(

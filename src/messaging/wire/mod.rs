@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -78,7 +78,7 @@ impl Decoder {
         // Whatever else is wrong with it: what comes from elsewhere touches nobody's update.
         let read = self.check_topic(&reading.opened).and(read);
         let update = read.map(|update| InventoryUpdate {
-            sent_at: reading.opened.sent_at.or(queued_at),
+            sent_at: reading.opened.sent_at.or(queued_at.and_then(storable)),
             ..update
         });
         update.map_err(|refusal| Box::new(reading.unreadable(brokers_id, body, refusal)))
@@ -186,6 +186,17 @@ fn parse_object(text: &str) -> Result<Option<Map<String, Value>>, Refusal> {
 fn is_several(text: &str) -> bool {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
     matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_))))
+}
+
+fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
+    storable(DateTime::parse_from_rfc3339(text).ok()?.into())
+}
+
+/// A time that DATETIME can hold and a café can mean, to the microsecond. A leap second is the first of
+/// the next minute.
+fn storable(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let at = DateTime::from_timestamp_micros(at.timestamp_micros())?;
+    (2000..2200).contains(&at.year()).then_some(at)
 }
 
 /// Names JSON that is no object; the lab's line never begins like it.
@@ -499,7 +510,7 @@ mod tests {
                 "occurred_at",
                 json!("yesterday"),
                 Reason::Malformed,
-                "is not a moment",
+                "is not a date and time",
             ),
             (
                 "reference",
@@ -649,6 +660,18 @@ mod tests {
         let wrapped = decoder.decode("m", &enveloped("3:Excelsa:9"), queued_at);
 
         assert_eq!(raw.sent_at, queued_at);
+        for (timestamp, expected) in [
+            ("2026-06-30T23:59:60Z", Some("2026-07-01T00:00:00+00:00")),
+            ("0000-01-01T00:00:00+23:59", None),
+            ("9999-12-31T23:59:59.9999999Z", None),
+            ("soon", None),
+        ] {
+            let envelope = enveloped("3:Excelsa:9").replace("2026-05-12T10:42:07.000Z", timestamp);
+            assert!(envelope.contains(timestamp), "{envelope}");
+            let update = decoder.decode("m", &envelope, queued_at).unwrap();
+            let expected = expected.map(|at| at.parse().unwrap()).or(queued_at);
+            assert_eq!(update.sent_at, expected, "{timestamp}");
+        }
         let sent_at = wrapped.unwrap().sent_at.unwrap();
         assert_eq!(sent_at.to_rfc3339(), "2026-05-12T10:42:07+00:00");
     }
