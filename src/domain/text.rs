@@ -231,7 +231,7 @@ mod tests {
                 "a\u{10ffff}b",
                 "contains U+10FFFF (no character of Unicode)",
             ),
-            ("a\u{378}b", "contains U+0378 (no character yet)"),
+            ("a\u{378}b", "contains U+0378 (no character of Unicode)"),
             ("a\u{2800}b", "contains U+2800 (a blank of Braille)"),
             ("a\u{fff9}b", "contains U+FFF9 (a mark of an annotation)"),
         ] {
