@@ -11,11 +11,11 @@ use crate::domain::{Fingerprint, UpdateId, UpdateState};
 /// An end to be recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct End {
-    /// Whose.
+    /// The update that has ended.
     pub id: UpdateId,
     /// What the update meant.
     pub fingerprint: Fingerprint,
-    /// Which end.
+    /// How it ended.
     pub state: UpdateState,
 }
 

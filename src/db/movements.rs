@@ -16,7 +16,7 @@ pub struct Movement {
     pub bean: BeanId,
     /// Its place in the bean's ledger: 1, 2, 3 …
     pub sequence: i64,
-    /// Why.
+    /// What kind of change it is.
     pub kind: MovementKind,
     /// By how many bags.
     pub change_by: i64,
@@ -43,7 +43,7 @@ pub struct MovementLine {
     pub update: Option<UpdateId>,
     /// Why, in somebody's words.
     pub reason: Option<String>,
-    /// When.
+    /// When it was booked, by the database’s clock.
     pub created_at: DateTime<Utc>,
 }
 

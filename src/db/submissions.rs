@@ -10,7 +10,7 @@ use super::DbResult;
 pub struct Earlier {
     /// The supplier or bean that was added.
     pub result: i64,
-    /// When.
+    /// When it was saved.
     pub created_at: DateTime<Utc>,
 }
 

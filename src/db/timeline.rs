@@ -11,7 +11,7 @@ use crate::domain::{Fingerprint, Refusal, UpdateId, UpdateState};
 /// A step on an update's timeline.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Whose timeline.
+    /// The update it belongs to.
     pub id: UpdateId,
     /// What happened: the state the update came to.
     pub state: UpdateState,
@@ -118,7 +118,7 @@ pub async fn find_last_receive(
 /// A step of a timeline, as the update's page lists it.
 #[derive(Debug, Clone)]
 pub struct EventLine {
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
     /// The state the update came to.
     pub state: UpdateState,

@@ -102,7 +102,7 @@ pub enum Outcome {
     Superseded,
     /// It can never be applied as it is; the reason is recorded.
     Refused {
-        /// Why.
+        /// Why it was refused.
         refusal: Refusal,
         /// Whether its update was refused before.
         again: bool,

@@ -245,7 +245,7 @@ impl<Q: UpdateQueue> Poller<Q> {
 
 /// How often a database that takes writes may refuse a batch before the batch is given back, although it
 /// may be its last receive: more than a failover or a locked row accounts for.
-const MAX_REFUSALS: u32 = 20;
+const MAX_REFUSALS: u32 = 10;
 
 /// A receive that does not wait finds nothing at once, and each costs money.
 pub(crate) async fn rest_after(

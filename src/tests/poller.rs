@@ -254,6 +254,30 @@ async fn messages_are_kept_invisible_while_a_batch_waits_for_a_lock() {
     assert!(matches!(last, Some(Call::Delete(_))), "{last:?}");
 }
 
+/// The database takes writes and goes on refusing this one, as it would for a fault nobody foresaw.
+#[tokio::test]
+async fn a_batch_that_is_refused_for_ever_is_given_back_even_at_its_last_receive() {
+    let queue = FakeQueue::new(5);
+    let app = TestApp::start(Kind::Fifo).await;
+    app.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON beans FOR EACH ROW \
+         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not today'",
+    )
+    .await;
+    let settings = PollerSettings {
+        visibility: Duration::from_millis(100),
+        ..SETTINGS
+    };
+    let (pool, decoder) = (app.pool.clone(), Decoder::default());
+    let poller = Poller::new(queue.clone(), pool, decoder, settings, Shutdown::default());
+    queue.push("a", "3:Excelsa:1");
+    queue.received_before(4);
+
+    let tally = poller.poll_once().await.unwrap();
+
+    assert_eq!((tally.released, app.stock_of(5).await), (1, 200));
+}
+
 /// Without a redrive policy, releasing a bad message at once would go on for ever.
 #[tokio::test]
 async fn a_queue_that_never_gives_up_gets_a_bad_message_back_with_a_delay() {

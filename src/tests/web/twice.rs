@@ -154,6 +154,25 @@ async fn a_double_click_on_save_is_no_conflict() {
     assert_eq!(site.movements_of(5).await.len(), 2, "corrected once");
 }
 
+#[tokio::test]
+async fn stock_is_not_overwritten_by_a_form_that_saw_no_number() {
+    let site = Site::open().await;
+    let form = site.get("/bean-update/5").await.form();
+    for seen in ["abc", "-1", "1e3", "99999999999999999999"] {
+        let typed = [
+            ("quantity_was", seen),
+            ("quantity", "190"),
+            ("quantity_reason", "Counted"),
+        ];
+        let answer = site
+            .post("/bean-update", &borrowed(&with(&form, &typed)))
+            .await;
+
+        assert_eq!(answer.status(), 409, "{seen}");
+    }
+    assert_eq!(site.movements_of(5).await.len(), 1);
+}
+
 /// A row that was taken over with an empty description.
 #[tokio::test]
 async fn what_nobody_touched_is_saved_as_it_is() {
