@@ -1,27 +1,25 @@
 //! The composition root: builds the parts from the settings and runs them until the end.
-//!
-//! The only place, beside provisioning, that names AWS clients.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
+use crate::aws::{Aws, sns_client, sqs_client};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AwsSettings, MessagingSettings};
+use crate::config::{MessagingSettings, WebSettings};
+use crate::consumer::{Consumer, ConsumerSettings, Gate, Handler};
+use crate::db::outbox::Destination;
 use crate::db::{self, Pool};
-use crate::dead_letters::{Collector, Rules};
-use crate::messaging::ServiceError;
+use crate::dead_letters::{Collect, Rules};
+use crate::inventory::Apply;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::wire::Decoder;
+use crate::messaging::{DEAD_LETTERS, ServiceError, UNDELIVERED, UPDATES};
 use crate::outbox::Relay;
-use crate::poller::{Poller, PollerSettings};
+use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
 use crate::web;
@@ -53,10 +51,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// How and when to stop.
     pub shutdown: Shutdown,
-    /// Told when this process accepts an update, so that its relay need not wait.
-    pub accepted: Arc<Notify>,
     /// What `/readyz` waits for.
     pub readiness: Readiness,
+    /// Before every receive of this process.
+    pub gate: Gate,
 }
 
 /// How often the database is asked whether it takes writes. Failing for a minute is told, so a few
@@ -67,10 +65,10 @@ impl App {
     /// Uses a database and the machine's clock.
     pub fn new(pool: Pool, shutdown: Shutdown) -> Self {
         Self {
+            gate: Gate::new(pool.clone()),
             pool,
             clock: Arc::new(SystemClock),
             shutdown,
-            accepted: Arc::default(),
             readiness: Readiness::default(),
         }
     }
@@ -92,17 +90,21 @@ impl App {
     }
 
     /// Starts the website on the shutdown's tasks.
-    pub fn start_web(&self, listener: TcpListener, front: web::Front) {
+    pub fn start_web(&self, listener: TcpListener, settings: &WebSettings) {
+        let ingress = web::Ingress {
+            public_url: settings.public_url().cloned(),
+            trusted_proxies: settings.trusted_proxies().into(),
+        };
         let state = web::AppState::new(
             self.pool.clone(),
             Arc::clone(&self.clock),
             self.readiness.clone(),
             self.shutdown.tasks.clone(),
         )
-        .behind(front);
+        .behind(ingress);
         self.watch_database();
         let stop = self.shutdown.soft.clone().cancelled_owned();
-        let serving = web::serve(listener, state, web::Patience::default(), stop);
+        let serving = web::serve(listener, state, web::ServerLimits::default(), stop);
         self.shutdown.tasks.spawn(serving);
     }
 
@@ -133,25 +135,26 @@ impl App {
         if parts.contains(&Part::Relay) {
             self.start_relay(settings, aws);
         }
-        let Some(url) = settings.queue() else {
-            tracing::warn!("neither QUEUE_URL nor SQS_ENDPOINT is set, so nothing is polled");
+        let Some(url) = settings.queue(UPDATES) else {
+            tracing::warn!("{}", UPDATES.when_unset);
             self.readiness.is_up(QUEUE);
             return Ok(());
         };
-        let sqs = sqs_client(&aws.sqs, settings.wait());
-        let queue = SqsQueue::new(sqs.clone(), url.to_owned(), settings.visibility());
-        let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
+        let queues = Queues {
+            app: self,
+            sqs: sqs_client(&aws.sqs, settings.wait()),
+            settings,
+        };
+        let redrive = queues.redrive(url).await?;
         if parts.contains(&Part::Collector) && settings.collect_dead_letters {
-            self.start_collector(settings, sqs.clone(), redrive.as_ref())
-                .await?;
+            queues.collect_dead_letters(redrive.as_ref()).await?;
         }
         if parts.contains(&Part::Poller) {
-            let poller = self.poller(settings, queue, redrive, settings.pollers);
-            Arc::new(poller.reporting_to(self.readiness.clone())).start();
-            if let Some(url) = settings.undelivered_queue() {
-                let queue = SqsQueue::new(sqs, url.to_owned(), settings.visibility());
-                let redrive = ask_until_answered(&self.shutdown, || queue.redrive()).await?;
-                Arc::new(self.poller(settings, queue, redrive, 1)).start();
+            let updates = queues.updates(url, redrive, settings.pollers);
+            updates.reporting_to(self.readiness.clone()).start();
+            if let Some(url) = settings.queue(UNDELIVERED) {
+                let redrive = queues.redrive(url).await?;
+                queues.updates(url, redrive, 1).start();
             }
         }
         self.readiness.is_up(QUEUE);
@@ -165,10 +168,10 @@ impl App {
         };
         let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
         let relay = Relay::new(
+            Destination::Updates,
             publisher,
             self.pool.clone(),
             Arc::clone(&self.clock),
-            Arc::clone(&self.accepted),
             self.shutdown.clone(),
         );
         let relay = Arc::new(relay);
@@ -177,71 +180,99 @@ impl App {
             async move { relay.run().await }
         });
     }
+}
 
-    async fn start_collector(
+/// Makes the consumers of the queues, each with the handler of its role.
+struct Queues<'a> {
+    app: &'a App,
+    sqs: aws_sdk_sqs::Client,
+    settings: &'a MessagingSettings,
+}
+
+impl Queues<'_> {
+    fn at(&self, url: &str) -> SqsQueue {
+        SqsQueue::new(self.sqs.clone(), url.to_owned(), self.settings.visibility())
+    }
+
+    async fn redrive(&self, url: &str) -> Result<Option<Redrive>> {
+        let queue = self.at(url);
+        ask_until_answered(&self.app.shutdown, || queue.redrive()).await
+    }
+
+    /// Updates, from the queue of updates or from what the topic could not deliver to it.
+    fn updates(
         &self,
-        settings: &MessagingSettings,
-        sqs: aws_sdk_sqs::Client,
-        redrive: Option<&Redrive>,
-    ) -> Result<()> {
+        url: &str,
+        redrive: Option<Redrive>,
+        receivers: u16,
+    ) -> Consumer<SqsQueue, Apply> {
+        let max_receive_count = redrive.map_or(0, |redrive| redrive.max_receive_count);
+        let decoder = Decoder::new(&self.settings.topics());
+        let handler = Apply::new(self.app.pool.clone(), decoder, max_receive_count);
+        let consuming = ConsumerSettings {
+            name: "poller",
+            receivers: receivers.into(),
+            max_receive_count,
+            ..self.consuming()
+        };
+        self.consumer(url, handler, consuming)
+    }
+
+    async fn collect_dead_letters(&self, redrive: Option<&Redrive>) -> Result<()> {
         let arn = redrive.map(|redrive| redrive.dead_letter_queue_arn.as_str());
-        let url = match (settings.dead_letter_queue(), arn) {
+        let url = match (self.settings.queue(DEAD_LETTERS), arn) {
             (Some(url), _) => url.to_owned(),
             (None, Some(arn)) => {
-                ask_until_answered(&self.shutdown, || sqs::find_url(&sqs, arn)).await?
+                ask_until_answered(&self.app.shutdown, || sqs::find_url(&self.sqs, arn)).await?
             }
             (None, None) => {
                 tracing::warn!("the queue has no dead-letter queue, so nothing is collected");
                 return Ok(());
             }
         };
-        if settings
-            .undelivered_queue()
-            .is_some_and(|other| sqs::is_same(other, &url))
-        {
+        let undelivered = self.settings.queue(UNDELIVERED);
+        if undelivered.is_some_and(|other| sqs::is_same(other, &url)) {
             anyhow::bail!(
                 "UNDELIVERED_QUEUE_URL names the queue's dead-letter queue, but they have different \
                  jobs; `beanstock provision` prints which is which"
             );
         }
-        let collector = Collector::new(
-            SqsQueue::new(sqs, url, settings.visibility()),
-            self.pool.clone(),
-            Rules {
-                decoder: Decoder::new(&settings.topics()),
-                max_receive_count: redrive.map(|redrive| redrive.max_receive_count),
-            },
-            settings.wait(),
-            self.shutdown.clone(),
-        );
-        let collector = Arc::new(collector);
-        self.shutdown.supervise("collector", move || {
-            let collector = Arc::clone(&collector);
-            async move { collector.run().await }
-        });
+        let rules = Rules {
+            decoder: Decoder::new(&self.settings.topics()),
+            max_receive_count: redrive.map(|redrive| redrive.max_receive_count),
+        };
+        let handler = Collect::new(self.app.pool.clone(), rules);
+        self.consumer(&url, handler, self.consuming()).start();
         Ok(())
     }
 
-    fn poller(
-        &self,
-        settings: &MessagingSettings,
-        queue: SqsQueue,
-        redrive: Option<Redrive>,
-        pollers: u16,
-    ) -> Poller<SqsQueue> {
-        Poller::new(
-            queue,
-            self.pool.clone(),
-            Decoder::new(&settings.topics()),
-            PollerSettings {
-                pollers: pollers.into(),
-                wait: settings.wait(),
-                visibility: settings.visibility(),
-                max_receive_count: redrive.map_or(0, |redrive| redrive.max_receive_count),
-            },
-            self.shutdown.clone(),
-        )
+    fn consuming(&self) -> ConsumerSettings {
+        ConsumerSettings {
+            name: "collector",
+            receivers: 1,
+            wait: self.settings.wait(),
+            visibility: self.settings.visibility(),
+            max_receive_count: 0,
+        }
     }
+
+    fn consumer<H: Handler>(
+        &self,
+        url: &str,
+        handler: H,
+        settings: ConsumerSettings,
+    ) -> Consumer<SqsQueue, H> {
+        let (gate, shutdown) = (self.app.gate.clone(), self.app.shutdown.clone());
+        Consumer::new(self.at(url), handler, gate, settings, shutdown)
+    }
+}
+
+/// Points the settings at what was provisioned.
+pub fn use_provisioned(settings: &mut MessagingSettings, provisioned: &Provisioned) {
+    for (role, url) in &provisioned.queues {
+        settings.set_queue(*role, url);
+    }
+    settings.set_topic(provisioned.topic_arn());
 }
 
 /// Asks again while the service does not answer: starting must not depend on who starts first.
@@ -282,111 +313,4 @@ pub async fn wait_for_answer(
         }
     })
     .await
-}
-
-/// What the AWS clients are made from: region, credentials and endpoints.
-#[derive(Debug, Clone)]
-pub struct Aws {
-    /// For Secrets Manager and tokens.
-    pub sign_in: SdkConfig,
-    /// For SQS.
-    pub sqs: SdkConfig,
-    /// For SNS.
-    pub sns: SdkConfig,
-}
-
-impl From<SdkConfig> for Aws {
-    fn from(all: SdkConfig) -> Self {
-        Self {
-            sqs: all.clone(),
-            sns: all.clone(),
-            sign_in: all,
-        }
-    }
-}
-
-impl Aws {
-    /// For a program that has nothing to ask AWS for, and so need not look for credentials either.
-    pub fn unused() -> Self {
-        let builder = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
-        builder.build().into()
-    }
-}
-
-/// Reads credentials and region the way every AWS client does: from the SDK's provider chain.
-async fn load_sdk(settings: &AwsSettings) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(region) = settings.region() {
-        loader = loader.region(Region::new(region.to_owned()));
-    }
-    if let Some(url) = settings.endpoint() {
-        loader = loader.endpoint_url(url);
-    }
-    loader.load().await
-}
-
-fn at(sdk: &SdkConfig, endpoint: Option<&str>, region: Option<&str>) -> SdkConfig {
-    let mut builder = sdk.clone().into_builder();
-    if let Some(url) = endpoint {
-        builder = builder.endpoint_url(url);
-    }
-    if let Some(region) = region {
-        builder = builder.region(Region::new(region.to_owned()));
-    }
-    builder.build()
-}
-
-/// The same, with the endpoint of Secrets Manager.
-pub async fn load_sign_in(settings: &AwsSettings) -> SdkConfig {
-    let sdk = load_sdk(settings).await;
-    at(&sdk, settings.secrets_manager_endpoint(), None)
-}
-
-/// The same for all services.
-pub async fn load_aws(settings: &MessagingSettings) -> Aws {
-    let sdk = load_sdk(&settings.aws).await;
-    let region = settings.aws.messaging_region();
-    Aws {
-        sqs: at(&sdk, settings.sqs_endpoint(), region),
-        sns: at(&sdk, settings.sns_endpoint(), region),
-        sign_in: at(&sdk, settings.aws.secrets_manager_endpoint(), None),
-    }
-}
-
-/// How long a call may take beyond what it is asked to wait. The SDK for Rust has no limit of its
-/// own but for connecting, so a long poll on a dead connection would hang for ever.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-
-fn timeouts(wait: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .operation_attempt_timeout(wait + ATTEMPT_TIMEOUT)
-        .build()
-}
-
-/// An SQS client whose receives wait up to `wait`.
-pub fn sqs_client(aws: &SdkConfig, wait: Duration) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::config::Builder::from(aws)
-        .timeout_config(timeouts(wait))
-        .retry_config(RetryConfig::standard())
-        .build();
-    aws_sdk_sqs::Client::from_conf(config)
-}
-
-/// An SNS client.
-pub fn sns_client(aws: &SdkConfig) -> aws_sdk_sns::Client {
-    let config = aws_sdk_sns::config::Builder::from(aws)
-        .timeout_config(timeouts(Duration::ZERO))
-        .retry_config(RetryConfig::standard())
-        .build();
-    aws_sdk_sns::Client::from_conf(config)
-}
-
-/// A Secrets Manager client.
-pub fn secrets_manager_client(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
-    let config = aws_sdk_secretsmanager::config::Builder::from(aws)
-        .timeout_config(timeouts(Duration::ZERO))
-        .retry_config(RetryConfig::standard())
-        .build();
-    aws_sdk_secretsmanager::Client::from_conf(config)
 }

@@ -7,17 +7,17 @@ mod clean;
 mod plan;
 mod report;
 
-use sqlx::MySqlConnection;
-
 use self::plan::Plan;
 use self::report::Outcome;
 pub use self::report::Report;
 use crate::db::adoptions::{self, Adoption};
-use crate::db::lab::{self, LabTable, Layout, Place};
-use crate::db::movements::{Movement, insert_movements};
-use crate::db::server;
-use crate::db::{DbError, DbResult, MigrateError, MigrationLock, Pool, Transaction, Trouble};
-use crate::domain::{BeanId, MovementKind, SupplierId};
+use crate::db::movements::insert_movements;
+use crate::db::schema::lab::{self, LabTable, Layout, Place};
+use crate::db::{
+    self, Connection, DbError, DbResult, MigrateError, MigrationLock, Pool, Transaction, Trouble,
+    WorkError,
+};
+use crate::domain::{BeanId, BeanStock, Cause, Movement, MovementKind, SupplierId};
 
 /// Why a database was not taken over.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,15 @@ pub enum AdoptError {
     Db(#[from] DbError),
 }
 
+impl WorkError for AdoptError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// Tells what [`adopt`] would do, and changes nothing.
 pub async fn preview(pool: &Pool) -> Result<Report, AdoptError> {
     let mut lock = MigrationLock::take(pool).await?;
@@ -130,16 +139,17 @@ pub async fn adopt(pool: &Pool) -> Result<Report, AdoptError> {
     let found = read_plan(lock.connection(), places).await?;
     move_aside(&mut lock, places).await?;
     lock.migrate().await?;
-    let mut tx = Transaction::begin(pool).await?;
-    refuse_rows(&mut tx).await?;
-    let plan = read_plan(&mut tx, [Place::Moved; 2]).await?;
-    if plan != found {
-        tx.rollback().await?;
+    let kept = db::in_transaction(pool, async |tx| copy(tx, &found).await).await?;
+    Ok(Report(Outcome::Done { plan: found, kept }))
+}
+
+/// Copies what was found, if it still is what is there, and tells how many of the decisions are kept.
+async fn copy(tx: &mut Transaction, found: &Plan) -> Result<usize, AdoptError> {
+    refuse_rows(tx).await?;
+    if read_plan(tx, [Place::Moved; 2]).await? != *found {
         return Err(AdoptError::Changed);
     }
-    let kept = store(&mut tx, &plan).await?;
-    tx.commit().await?;
-    Ok(Report(Outcome::Done { plan, kept }))
+    Ok(store(tx, found).await?)
 }
 
 /// How far the adoption of a database is.
@@ -241,14 +251,14 @@ async fn warn_of_others(lock: &mut MigrationLock) -> DbResult<()> {
     Ok(())
 }
 
-async fn refuse_rows(conn: &mut MySqlConnection) -> Result<(), AdoptError> {
+async fn refuse_rows(conn: &mut Connection) -> Result<(), AdoptError> {
     if adoptions::find_any_row(conn).await? {
         return Err(AdoptError::NotEmpty);
     }
     Ok(())
 }
 
-async fn read_plan(conn: &mut MySqlConnection, places: [Place; 2]) -> DbResult<Plan> {
+async fn read_plan(conn: &mut Connection, places: [Place; 2]) -> DbResult<Plan> {
     let [suppliers_at, beans_at] = places;
     let suppliers = lab::list_lab_suppliers(conn, suppliers_at).await?;
     let beans = lab::list_lab_beans(conn, beans_at).await?;
@@ -269,12 +279,12 @@ const MOVEMENTS_AT_ONCE: usize = 1_000;
 
 /// Copies the rows, and tells how many of the decisions are kept.
 async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
-    let now = server::tell_time(tx).await?;
+    let now = db::server::tell_time(tx).await?;
     for supplier in &plan.suppliers {
-        adoptions::insert_adopted_supplier(tx, supplier.id(), supplier.texts(), now).await?;
+        adoptions::insert_adopted_supplier(tx, supplier.id(), &supplier.details(), now).await?;
     }
     for bean in &plan.beans {
-        adoptions::insert_adopted_bean(tx, bean.id(), bean.texts(), bean.quantity, now).await?;
+        adoptions::insert_adopted_bean(tx, bean.id(), &bean.details(), bean.quantity, now).await?;
     }
     if let Some(next) = plan.next_supplier {
         adoptions::use_up_supplier_id(tx, SupplierId(next - 1), now).await?;
@@ -285,14 +295,9 @@ async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
     let movements: Vec<Movement> = plan
         .beans
         .iter()
-        .map(|bean| Movement {
-            bean: bean.id(),
-            sequence: 1,
-            kind: MovementKind::Opening,
-            change_by: bean.quantity,
-            quantity_after: bean.quantity,
-            update: None,
-            reason: None,
+        .map(|bean| {
+            let mut stock = BeanStock::empty(bean.id());
+            stock.set_quantity(MovementKind::Opening, bean.quantity, now, Cause::Itself)
         })
         .collect();
     for some in movements.chunks(MOVEMENTS_AT_ONCE) {

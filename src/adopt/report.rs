@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::plan::Plan;
 use crate::db::adoptions::Adoption;
-use crate::db::lab::{LabTable, Place};
+use crate::db::schema::lab::{LabTable, Place};
 
 /// What was found or done. Its text is for whoever runs the command.
 #[derive(Debug)]

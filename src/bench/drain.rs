@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use beanstock::messaging::UPDATES;
 use beanstock::messaging::sqs::SqsQueue;
 use chrono::{DateTime, Utc};
 
-use crate::UPDATES;
+use crate::QUEUED;
 use crate::setup::Setup;
 
 pub(crate) struct Drained {
@@ -19,13 +20,13 @@ pub(crate) async fn drain(setup: &Setup) -> Drained {
         .execute(&mut *setup.pool.acquire().await.unwrap())
         .await
         .unwrap();
-    setup.fill(UPDATES).await;
+    setup.fill(QUEUED).await;
     let calls_before = setup.sqs_calls().await;
     let server = setup.serve().await;
-    let sqs = beanstock::app::sqs_client(&setup.sdk, Duration::ZERO);
+    let sqs = beanstock::aws::sqs_client(&setup.sdk, Duration::ZERO);
     let queue = SqsQueue::new(
         sqs,
-        setup.resources.queue_url.clone(),
+        setup.resources.queue_url(UPDATES).to_owned(),
         Duration::from_secs(30),
     );
     let mut asked = 0.0;
@@ -45,13 +46,13 @@ pub(crate) async fn drain(setup: &Setup) -> Drained {
             .unwrap();
     assert_eq!(
         usize::try_from(number).unwrap(),
-        UPDATES,
+        QUEUED,
         "all of it was applied"
     );
     let seconds = (last - first).as_seconds_f64();
     let drained = Drained {
-        updates_per_second: UPDATES as f64 / seconds,
-        calls_per_update: (calls as f64 - asked) / UPDATES as f64,
+        updates_per_second: QUEUED as f64 / seconds,
+        calls_per_update: (calls as f64 - asked) / QUEUED as f64,
         peak_megabytes: server.peak_megabytes(),
     };
     server.stop().await;

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use beanstock::inventory::{Incoming, apply_batch};
-use beanstock::messaging::UpdateQueue as _;
+use beanstock::messaging::Queue as _;
+use beanstock::messaging::UPDATES;
 use beanstock::messaging::sqs::SqsQueue;
 
-use crate::UPDATES;
+use crate::QUEUED;
 use crate::setup::{Setup, delivery};
 
 /// As many as `serve` runs.
@@ -16,14 +17,14 @@ const POLLERS: usize = 4;
 
 /// Receives and deletes every message, and does nothing else.
 pub(crate) async fn drain_without_database(setup: &Setup) -> f64 {
-    setup.fill(UPDATES).await;
-    let left = Arc::new(AtomicUsize::new(UPDATES));
+    setup.fill(QUEUED).await;
+    let left = Arc::new(AtomicUsize::new(QUEUED));
     let since = Instant::now();
     let pollers: Vec<_> = (0..POLLERS)
         .map(|_| {
             let left = Arc::clone(&left);
-            let sqs = beanstock::app::sqs_client(&setup.sdk, Duration::ZERO);
-            let url = setup.resources.queue_url.clone();
+            let sqs = beanstock::aws::sqs_client(&setup.sdk, Duration::ZERO);
+            let url = setup.resources.queue_url(UPDATES).to_owned();
             let queue = SqsQueue::new(sqs, url, Duration::from_secs(30));
             tokio::spawn(receive_and_delete(queue, left))
         })
@@ -31,7 +32,7 @@ pub(crate) async fn drain_without_database(setup: &Setup) -> f64 {
     for poller in pollers {
         poller.await.unwrap();
     }
-    UPDATES as f64 / since.elapsed().as_secs_f64()
+    QUEUED as f64 / since.elapsed().as_secs_f64()
 }
 
 async fn receive_and_delete(queue: SqsQueue, left: Arc<AtomicUsize>) {
@@ -54,7 +55,7 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
         group: None,
         last_attempt: false,
     };
-    let all: Vec<Incoming> = (0..UPDATES).map(incoming).collect();
+    let all: Vec<Incoming> = (0..QUEUED).map(incoming).collect();
     let batches: Arc<Vec<Vec<Incoming>>> = Arc::new(all.chunks(10).map(<[_]>::to_vec).collect());
     let next = Arc::new(AtomicUsize::new(0));
     let since = Instant::now();
@@ -72,5 +73,5 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
     for poller in pollers {
         poller.await.unwrap();
     }
-    UPDATES as f64 / since.elapsed().as_secs_f64()
+    QUEUED as f64 / since.elapsed().as_secs_f64()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use beanstock::messaging::{UpdatePublisher as _, wire};
+use beanstock::messaging::{Publisher as _, wire};
 use uuid::Uuid;
 
 use crate::setup::{Setup, delivery};
@@ -69,7 +69,8 @@ async fn watch(setup: &Setup) -> HashMap<Uuid, Instant> {
         ticks.tick().await;
         // Numbers are given before the commit, so a lower one may appear after a higher one.
         let rows: Vec<(i64, Uuid)> = sqlx::query_as(
-            "SELECT id, update_id FROM update_events WHERE id > ? AND event = 'applied'",
+            "SELECT e.id, u.sender_id FROM update_events AS e \
+             JOIN inventory_updates AS u ON u.id = e.update_id WHERE e.id > ? AND e.event = 'applied'",
         )
         .bind(newest - 100)
         .fetch_all(&mut *setup.pool.acquire().await.unwrap())

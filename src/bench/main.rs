@@ -25,7 +25,7 @@ mod website;
 use setup::{Groups, Setup};
 
 /// Updates that are queued before anything drains them.
-const UPDATES: usize = 20_000;
+const QUEUED: usize = 20_000;
 
 /// Aim: at least this share of the slower of the two floors.
 const AIM_RATIO: f64 = 0.8;
@@ -37,7 +37,7 @@ async fn main() {
     let mut peak_memory = 0.0_f64;
     for groups in [Groups::Fourteen, Groups::TwoHundred, Groups::Standard] {
         let setup = Setup::start(groups).await;
-        println!("{UPDATES} queued updates of 14 beans, {groups}");
+        println!("{QUEUED} queued updates of 14 beans, {groups}");
         let without_database = floors::drain_without_database(&setup).await;
         let without_queue = floors::apply_without_queue(&setup).await;
         let drained = drain::drain(&setup).await;

@@ -5,14 +5,16 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use beanstock::catalogue::demo;
 use beanstock::clock::SystemClock;
 use beanstock::db::{self, Pool, PoolSettings};
 use beanstock::domain::{Bags, BeanType, InventoryUpdate, StockChange, SupplierId, UpdateId};
+use beanstock::local;
 use beanstock::local::database::{Durability, PrivateDatabase};
+use beanstock::messaging::UPDATES;
 use beanstock::messaging::sns::SnsPublisher;
-use beanstock::messaging::{Publication, UpdatePublisher as _, wire};
+use beanstock::messaging::{Publication, Publisher as _, wire};
 use beanstock::provision::{Provisioned, ResourceSettings};
-use beanstock::{demo, local};
 use sqlx::ConnectOptions as _;
 use tokio::process::{Child, Command};
 
@@ -141,8 +143,8 @@ impl Setup {
     }
 
     pub(crate) fn publisher(&self) -> SnsPublisher {
-        let sns = beanstock::app::sns_client(&self.sdk);
-        SnsPublisher::new(sns, self.resources.topic_arn.clone())
+        let sns = beanstock::aws::sns_client(&self.sdk);
+        SnsPublisher::new(sns, self.resources.topic_arn().to_owned())
     }
 
     fn publication(&self, n: usize) -> Publication {
@@ -178,8 +180,8 @@ impl Setup {
                 ("AWS_ACCESS_KEY_ID", "test"),
                 ("AWS_SECRET_ACCESS_KEY", "test"),
             ])
-            .env("QUEUE_URL", &self.resources.queue_url)
-            .env("TOPIC_ARN", &self.resources.topic_arn)
+            .env("QUEUE_URL", self.resources.queue_url(UPDATES))
+            .env("TOPIC_ARN", self.resources.topic_arn())
             .env("PORT", port.to_string())
             .spawn()
             .unwrap();

@@ -17,12 +17,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::adopt;
-use crate::app;
+use crate::aws;
+use crate::aws::database_login;
+use crate::catalogue::demo;
 use crate::clock::SystemClock;
 use crate::config::{AwsSettings, Credentials, DatabaseSettings, LogSettings, MessagingSettings};
-use crate::credentials;
 use crate::db::{self, Pool, PoolSettings};
-use crate::demo;
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
@@ -46,10 +46,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs everything on this machine: database, SNS, SQS, website and all parts.
-    #[cfg(feature = "local")]
     Local(Box<crate::local::LocalSettings>),
     /// Runs the embedded SNS and SQS alone, for tests and benchmarks.
-    #[cfg(feature = "local")]
     LocalAws(crate::local::LocalAwsSettings),
     /// Runs the website, the poller, the relay and the collector against your database and AWS.
     Serve(Box<serve::Serve>),
@@ -168,12 +166,10 @@ fn environment_variable(name: &std::ffi::OsStr) -> Option<std::ffi::OsString> {
 /// back as errors.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        #[cfg(feature = "local")]
         Command::Local(settings) => {
             crate::local::run(*settings).await?;
             Ok(ExitCode::SUCCESS)
         }
-        #[cfg(feature = "local")]
         Command::LocalAws(settings) => {
             crate::local::run_aws(settings).await?;
             Ok(ExitCode::SUCCESS)
@@ -215,8 +211,8 @@ async fn signed_in(database: &DatabaseSettings, aws: &AwsSettings) -> Result<Poo
     let mut settings = database.pool()?;
     let access = database.credentials()?;
     if access != Credentials::Fixed {
-        let sdk = app::load_sign_in(aws).await;
-        if let Some(found) = credentials::sign_in(&settings, &access, &sdk).await? {
+        let sdk = aws::load_sign_in(aws).await;
+        if let Some(found) = database_login::sign_in(&settings, &access, &sdk).await? {
             found.put_into(&mut settings);
         }
     }

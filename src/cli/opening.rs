@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 
 use super::unreachable_at;
+use crate::aws::database_login::{self, SignInError};
 use crate::backoff;
 use crate::config::Credentials;
-use crate::credentials::{self, SignInError};
 use crate::db::{self, DbError, MigrateError, Pool, PoolSettings};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
@@ -78,7 +78,7 @@ impl Opening {
 
     async fn try_once(&mut self, signed_in: &mut bool) -> Result<(), Closed> {
         if !*signed_in {
-            let found = credentials::sign_in(&self.settings, &self.access, &self.aws).await?;
+            let found = database_login::sign_in(&self.settings, &self.access, &self.aws).await?;
             if let Some(found) = found {
                 found.put_into(&mut self.settings);
                 self.pool.sign_in_as(&found.user, &found.password);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::print;
-use crate::app;
+use crate::aws;
 use crate::config::MessagingSettings;
-use crate::provision::{self, Account, Mode, ResourceSettings, cloudformation, iam};
+use crate::provision::{self, AwsAccount, Mode, ResourceSettings, Topology, cloudformation, iam};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Provision {
@@ -35,10 +35,11 @@ enum Print {
 
 pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
     settings.resources.check()?;
+    let topology = Topology::new(&settings.resources);
     if let Some(what) = settings.print {
         let document = match what {
-            Print::Iam => iam::policies(&settings.resources, &account(&settings.messaging)),
-            Print::Cloudformation => cloudformation::template(&settings.resources),
+            Print::Iam => iam::policies(&topology, &account(&settings.messaging)),
+            Print::Cloudformation => cloudformation::template(&topology),
         };
         return print(&serde_json::to_string_pretty(&document)?);
     }
@@ -47,10 +48,10 @@ pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
     } else {
         (Mode::Apply, "done")
     };
-    let aws = app::load_aws(&settings.messaging).await;
-    let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
-    let sns = app::sns_client(&aws.sns);
-    let provisioned = provision::provision(&sqs, &sns, &settings.resources, mode).await?;
+    let aws = aws::load_aws(&settings.messaging).await;
+    let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
+    let sns = aws::sns_client(&aws.sns);
+    let provisioned = provision::provision(&sqs, &sns, &topology, mode).await?;
     for change in &provisioned.changes {
         print(&format!("{word}: {change}"))?;
     }
@@ -60,20 +61,21 @@ pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
     if mode == Mode::Plan {
         return print("Nothing was changed.");
     }
-    print(&format!(
-        "\nQUEUE_URL={}\nDEAD_LETTER_QUEUE_URL={}\nUNDELIVERED_QUEUE_URL={}\nTOPIC_ARN={}",
-        provisioned.queue_url,
-        provisioned.dead_letter_queue_url,
-        provisioned.undelivered_queue_url,
-        provisioned.topic_arn
-    ))
+    print("")?;
+    for (setting, value) in provisioned.settings() {
+        print(&format!("{setting}={value}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The account to put into policies: that of the topic if it is set, else words to be replaced.
-fn account(messaging: &MessagingSettings) -> Account {
-    messaging.topic().and_then(Account::of).unwrap_or(Account {
-        partition: "aws".to_owned(),
-        region: messaging.aws.region().unwrap_or("REGION").to_owned(),
-        id: "ACCOUNT".to_owned(),
-    })
+fn account(messaging: &MessagingSettings) -> AwsAccount {
+    messaging
+        .topic()
+        .and_then(AwsAccount::of)
+        .unwrap_or(AwsAccount {
+            partition: "aws".to_owned(),
+            region: messaging.aws.region().unwrap_or("REGION").to_owned(),
+            id: "ACCOUNT".to_owned(),
+        })
 }

@@ -1,20 +1,16 @@
 //! The commands that only look: status, check and audit.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 
 use super::{Database, System, connect, print, signed_in};
-use crate::app::{self, Aws};
-use crate::audit::audit;
-use crate::check::{Line, Verdict, check_database, check_messaging};
+use crate::aws::{self, Aws};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::MessagingSettings;
 use crate::db::{self, DbError};
-use crate::messaging::ServiceError;
-use crate::messaging::sqs::{SqsQueue, find_url};
-use crate::status::{QueueStatus, Status, read_status};
+use crate::operations::audit::audit;
+use crate::operations::check::{Line, Verdict, check_database, check_messaging};
+use crate::operations::status::{QueueStatus, Status, read_status};
 
 /// `beanstock status`.
 pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
@@ -24,10 +20,11 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
     let status = read_status(&pool, SystemClock.now()).await;
     let mut status = status.map_err(unmigrated)?;
     if messaging.names_resources() {
-        let aws = app::load_aws(messaging).await;
-        let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
-        match depths(messaging, &sqs).await {
-            Ok(depths) => (status.queue, status.dead_letter_queue) = depths,
+        match status
+            .read_depths(messaging, &aws::load_aws(messaging).await)
+            .await
+        {
+            Ok(()) => {}
             // What the database says is worth knowing all the same.
             Err(error) => tracing::warn!(%error, "the queues do not say how deep they are"),
         }
@@ -36,30 +33,6 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
         return print(&serde_json::to_string(&status)?);
     }
     print(&describe(&status))
-}
-
-/// How deep the queue is, and its dead-letter queue, which is found as `serve` finds it.
-async fn depths(
-    messaging: &MessagingSettings,
-    sqs: &aws_sdk_sqs::Client,
-) -> Result<(Option<QueueStatus>, Option<QueueStatus>), ServiceError> {
-    let at = |url: &str| SqsQueue::new(sqs.clone(), url.to_owned(), messaging.visibility());
-    let mut dead_letters = messaging.dead_letter_queue().map(str::to_owned);
-    let mut queue_status = None;
-    if let Some(url) = messaging.queue() {
-        let queue = at(url);
-        queue_status = Some(queue.depth().await?.into());
-        if dead_letters.is_none()
-            && let Some(redrive) = queue.redrive().await?
-        {
-            dead_letters = Some(find_url(sqs, &redrive.dead_letter_queue_arn).await?);
-        }
-    }
-    let dead_letter_status = match dead_letters {
-        Some(url) => Some(at(&url).depth().await?.into()),
-        None => None,
-    };
-    Ok((queue_status, dead_letter_status))
 }
 
 fn describe(status: &Status) -> String {
@@ -102,7 +75,7 @@ pub(super) async fn check(system: &System) -> Result<ExitCode> {
         }],
     };
     let aws = if messaging.names_resources() {
-        app::load_aws(messaging).await
+        aws::load_aws(messaging).await
     } else {
         Aws::unused()
     };

@@ -7,15 +7,18 @@ use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpListener;
 
 use super::opening::Opening;
-use crate::app::{self, App, Aws, Part};
+use crate::app::{self, App, Part};
+use crate::aws;
+use crate::aws::Aws;
+use crate::aws::database_login;
+use crate::catalogue::demo;
 use crate::config::{
     Credentials, DatabaseSettings, ListenSettings, MessagingSettings, WebSettings, cannot_listen,
     reference,
 };
-use crate::credentials;
 use crate::db::{self, PoolSettings};
-use crate::demo;
-use crate::provision::{self, Mode, ResourceSettings};
+use crate::messaging::UPDATES;
+use crate::provision::{self, Mode, ResourceSettings, Topology};
 use crate::shutdown::{Shutdown, Stopping};
 
 /// How long the parts may take to finish; container engines kill after ten seconds. A long poll
@@ -62,7 +65,7 @@ impl Serve {
         for part in &self.only {
             let (variable, found) = match part {
                 Part::Web => continue,
-                Part::Poller | Part::Collector => ("QUEUE_URL", self.messaging.queue()),
+                Part::Poller | Part::Collector => ("QUEUE_URL", self.messaging.queue(UPDATES)),
                 Part::Relay => ("TOPIC_ARN", self.messaging.topic()),
             };
             if found.is_none() && !self.provision {
@@ -93,7 +96,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
             .await
             .with_context(|| cannot_listen(address, "PORT"))?;
         tracing::info!("the website is at http://{}", listener.local_addr()?);
-        app.start_web(listener, settings.web.front());
+        app.start_web(listener, &settings.web);
     }
     let opening = Opening {
         pool,
@@ -140,7 +143,7 @@ async fn load_aws(settings: &Serve, access: &Credentials) -> Aws {
     let needs_aws =
         *access != Credentials::Fixed || settings.provision || settings.messaging.names_resources();
     if needs_aws {
-        app::load_aws(&settings.messaging).await
+        aws::load_aws(&settings.messaging).await
     } else {
         Aws::unused()
     }
@@ -149,7 +152,7 @@ async fn load_aws(settings: &Serve, access: &Credentials) -> Aws {
 fn keep_signed_in(app: &App, database: PoolSettings, access: Credentials, aws: &Aws) {
     if access != Credentials::Fixed {
         let (pool, stop) = (app.pool.clone(), app.shutdown.clone());
-        let fresh = credentials::keep_fresh(pool, database, access, aws.sign_in.clone(), stop);
+        let fresh = database_login::keep_fresh(pool, database, access, aws.sign_in.clone(), stop);
         app.shutdown.tasks.spawn(fresh);
     }
 }
@@ -161,13 +164,15 @@ async fn set_up(
     aws: &Aws,
     shutdown: &Shutdown,
 ) -> Result<()> {
-    let sqs = app::sqs_client(&aws.sqs, Duration::ZERO);
-    let sns = app::sns_client(&aws.sns);
+    let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
+    let sns = aws::sns_client(&aws.sns);
     app::wait_for_answer(shutdown, &sqs, &resources.queue_name).await?;
-    let provisioned = provision::provision(&sqs, &sns, resources, Mode::Apply).await?;
+    resources.check()?;
+    let topology = Topology::new(resources);
+    let provisioned = provision::provision(&sqs, &sns, &topology, Mode::Apply).await?;
     for change in &provisioned.changes {
         tracing::info!("provisioned: {change}");
     }
-    messaging.set_resources(&provisioned);
+    app::use_provisioned(messaging, &provisioned);
     Ok(())
 }

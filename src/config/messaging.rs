@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::{AwsSettings, parse};
 use crate::messaging::sqs::is_same;
+use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
 
 /// Where the queue and the topic are.
 #[derive(Debug, Clone, clap::Args)]
@@ -61,14 +62,10 @@ impl MessagingSettings {
     /// # Errors
     /// Two settings name the same queue.
     pub fn check(&self) -> Result<()> {
-        let named: Vec<(&str, &str)> = [
-            ("QUEUE_URL", self.queue()),
-            ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue()),
-            ("UNDELIVERED_QUEUE_URL", self.undelivered_queue()),
-        ]
-        .into_iter()
-        .filter_map(|(variable, url)| Some((variable, url?)))
-        .collect();
+        let named: Vec<(&str, &str)> = self
+            .queues()
+            .filter_map(|(role, url)| Some((role.setting, url?)))
+            .collect();
         for (position, (variable, url)) in named.iter().enumerate() {
             let mut before = named[..position].iter();
             if let Some((other, _)) = before.find(|(_, other)| is_same(other, url)) {
@@ -83,10 +80,7 @@ impl MessagingSettings {
 
     /// Whether there is anything to ask AWS for.
     pub fn names_resources(&self) -> bool {
-        self.queue().is_some()
-            || self.topic().is_some()
-            || self.dead_letter_queue().is_some()
-            || self.undelivered_queue().is_some()
+        self.topic().is_some() || self.queues().any(|(_, url)| url.is_some())
     }
 
     /// The endpoint of SQS, if it is not AWS's public one.
@@ -99,19 +93,22 @@ impl MessagingSettings {
         self.aws_endpoint_url_sns.as_deref().or(self.aws.endpoint())
     }
 
-    /// The queue's URL, under either name.
-    pub fn queue(&self) -> Option<&str> {
-        self.queue_url.as_deref().or(self.sqs_endpoint.as_deref())
+    /// Every queue with its URL, if that is set.
+    pub fn queues(&self) -> impl Iterator<Item = (QueueRole, Option<&str>)> {
+        let updates = self.queue_url.as_ref().or(self.sqs_endpoint.as_ref());
+        [
+            (UPDATES, updates),
+            (DEAD_LETTERS, self.dead_letter_queue_url.as_ref()),
+            (UNDELIVERED, self.undelivered_queue_url.as_ref()),
+        ]
+        .into_iter()
+        .map(|(role, url)| (role, url.map(String::as_str)))
     }
 
-    /// The dead-letter queue's URL.
-    pub fn dead_letter_queue(&self) -> Option<&str> {
-        self.dead_letter_queue_url.as_deref()
-    }
-
-    /// The URL of the queue that takes what the topic could not deliver.
-    pub fn undelivered_queue(&self) -> Option<&str> {
-        self.undelivered_queue_url.as_deref()
+    /// The URL of the queue with a role.
+    pub fn queue(&self, role: QueueRole) -> Option<&str> {
+        self.queues()
+            .find_map(|(other, url)| url.filter(|_| other == role))
     }
 
     /// The ARN of the topic to publish to.
@@ -134,13 +131,22 @@ impl MessagingSettings {
         Duration::from_secs(self.long_poll_wait_in_sec)
     }
 
-    /// Points at what was provisioned.
-    pub fn set_resources(&mut self, found: &crate::provision::Provisioned) {
-        self.queue_url = Some(found.queue_url.clone());
-        self.dead_letter_queue_url = Some(found.dead_letter_queue_url.clone());
-        self.undelivered_queue_url = Some(found.undelivered_queue_url.clone());
-        self.topic_arn.retain(|topic| *topic != found.topic_arn);
-        self.topic_arn.insert(0, found.topic_arn.clone());
+    /// Points at a queue that was provisioned.
+    pub fn set_queue(&mut self, role: QueueRole, url: &str) {
+        let setting = [
+            (UPDATES, &mut self.queue_url),
+            (DEAD_LETTERS, &mut self.dead_letter_queue_url),
+            (UNDELIVERED, &mut self.undelivered_queue_url),
+        ];
+        for (_, setting) in setting.into_iter().filter(|(other, _)| *other == role) {
+            *setting = Some(url.to_owned());
+        }
+    }
+
+    /// Points at the topic that was provisioned.
+    pub fn set_topic(&mut self, arn: &str) {
+        self.topic_arn.retain(|topic| topic != arn);
+        self.topic_arn.insert(0, arn.to_owned());
     }
 }
 
@@ -165,7 +171,7 @@ mod tests {
         let url = "http://127.0.0.1:4566/000000000000/updated_beans.fifo";
         let settings = parse(&["--sqs-endpoint", url, "--sqs-region", "eu-west-1"]);
 
-        assert_eq!(settings.queue(), Some(url));
+        assert_eq!(settings.queue(UPDATES), Some(url));
         assert_eq!(settings.aws.region(), Some("eu-west-1"));
     }
 

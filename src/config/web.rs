@@ -8,7 +8,6 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{parse, reference};
-use crate::web::Front;
 
 /// Where a server listens. Beyond this machine only if somebody says so, until there are accounts.
 #[derive(Debug, Clone, clap::Args)]
@@ -83,12 +82,14 @@ impl WebSettings {
         Duration::from_secs(self.unready_after_in_sec)
     }
 
-    /// What stands in front of the site.
-    pub fn front(&self) -> Front {
-        Front {
-            public_url: self.public_url.clone(),
-            trusted_proxies: self.trusted_proxies.as_slice().into(),
-        }
+    /// The address people type, if it is not this machine's.
+    pub fn public_url(&self) -> Option<&Url> {
+        self.public_url.as_ref()
+    }
+
+    /// Proxies whose headers are believed.
+    pub fn trusted_proxies(&self) -> &[IpNet] {
+        &self.trusted_proxies
     }
 }
 

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use super::beans::BeanTexts;
 use super::rows::json;
-use super::suppliers::SupplierTexts;
-use crate::domain::{BeanId, SupplierId};
+use crate::domain::{
+    BeanDetails, BeanId, EmailAddress, PhoneNumber, ShortText, SupplierDetails, SupplierId,
+};
 
 /// That the tables of the lab's app were taken over.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +113,7 @@ pub async fn find_any_row(conn: &mut MySqlConnection) -> DbResult<bool> {
 pub async fn insert_adopted_supplier(
     conn: &mut MySqlConnection,
     id: SupplierId,
-    texts: SupplierTexts<'_>,
+    details: &SupplierDetails,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query!(
@@ -124,12 +124,12 @@ pub async fn insert_adopted_supplier(
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         "#,
         id.0,
-        texts.name,
-        texts.address,
-        texts.city,
-        texts.state,
-        texts.email,
-        texts.phone,
+        details.name.as_str(),
+        details.address.as_str(),
+        details.city.as_str(),
+        details.state.as_str(),
+        details.email.as_str(),
+        details.phone.as_str(),
         now,
         now
     )
@@ -142,7 +142,7 @@ pub async fn insert_adopted_supplier(
 pub async fn insert_adopted_bean(
     conn: &mut MySqlConnection,
     id: BeanId,
-    texts: BeanTexts<'_>,
+    details: &BeanDetails,
     quantity: i64,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
@@ -155,12 +155,12 @@ pub async fn insert_adopted_bean(
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)
         "#,
         id.0,
-        texts.supplier.0,
-        texts.bean_type.as_str(),
-        texts.bean_type.key(),
-        texts.product_name,
-        texts.price,
-        texts.description,
+        details.supplier.0,
+        details.bean_type.as_str(),
+        details.bean_type.key(),
+        details.product_name.as_str(),
+        details.price.amount(),
+        details.description.as_str(),
         quantity,
         now,
         now,
@@ -177,18 +177,21 @@ pub async fn use_up_supplier_id(
     id: SupplierId,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    insert_adopted_supplier(conn, id, NOBODY, now).await?;
+    insert_adopted_supplier(conn, id, &nobody(), now).await?;
     delete_supplier(conn, id).await
 }
 
-const NOBODY: SupplierTexts<'_> = SupplierTexts {
-    name: "",
-    address: "",
-    city: "",
-    state: "",
-    email: "",
-    phone: "",
-};
+fn nobody() -> SupplierDetails {
+    let empty = || ShortText::stored(String::new());
+    SupplierDetails {
+        name: empty(),
+        address: empty(),
+        city: empty(),
+        state: empty(),
+        email: EmailAddress::stored(String::new()),
+        phone: PhoneNumber::stored(String::new()),
+    }
+}
 
 async fn delete_supplier(conn: &mut MySqlConnection, id: SupplierId) -> DbResult<()> {
     sqlx::query!("DELETE FROM suppliers WHERE id = ?", id.0)
@@ -205,7 +208,7 @@ pub async fn use_up_bean_id(
 ) -> DbResult<()> {
     // No row has a number below 1, and one that is given leaves the numbering alone.
     let supplier = SupplierId(-1);
-    insert_adopted_supplier(conn, supplier, NOBODY, now).await?;
+    insert_adopted_supplier(conn, supplier, &nobody(), now).await?;
     sqlx::query!(
         r#"
         INSERT INTO beans (

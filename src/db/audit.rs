@@ -193,7 +193,7 @@ pub async fn lost_updates(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, Str
         r#"
         SELECT u.id AS "id: Uuid", u.state
         FROM inventory_updates AS u
-        LEFT JOIN outbox AS o ON o.update_id = u.id
+        LEFT JOIN outbox_messages AS o ON o.update_id = u.id
         WHERE u.state IN ('accepted', 'published') AND o.update_id IS NULL
         LIMIT ?
         "#,

@@ -9,7 +9,7 @@ use sqlx::MySqlConnection;
 
 use super::DbResult;
 use super::rows::{datetime, json};
-use crate::domain::{BeanId, BeanType, Stock, SupplierId};
+use crate::domain::{BeanDetails, BeanId, BeanStock, Stock, SupplierId};
 
 /// A bean as staff see it.
 #[derive(Debug, Clone)]
@@ -32,32 +32,6 @@ pub struct Bean {
     pub quantity: i64,
     /// Since when the supplier has none.
     pub out_of_stock_since: Option<DateTime<Utc>>,
-}
-
-/// The texts and price of a bean; its stock is no part of them.
-#[derive(Debug, Clone, Copy)]
-pub struct BeanTexts<'a> {
-    /// Who delivers it.
-    pub supplier: SupplierId,
-    /// Its type.
-    pub bean_type: &'a BeanType,
-    /// The product's name.
-    pub product_name: &'a str,
-    /// US dollars a bag.
-    pub price: Decimal,
-    /// A sentence or two.
-    pub description: &'a str,
-}
-
-/// A bean held by `FOR UPDATE` until the transaction ends.
-#[derive(Debug, Clone, Copy)]
-pub struct LockedBean {
-    /// Its number.
-    pub id: BeanId,
-    /// Its stock now.
-    pub stock: Stock,
-    /// The sequence of its newest movement.
-    pub last_movement: i64,
 }
 
 /// What a supplier has to offer: enough to look up what an update is about.
@@ -101,6 +75,16 @@ impl From<BeanRow> for Bean {
 
 /// Lists all beans by number.
 pub async fn list_beans(conn: &mut MySqlConnection) -> DbResult<Vec<Bean>> {
+    select_beans(conn, None).await
+}
+
+/// Finds one bean.
+pub async fn find_bean(conn: &mut MySqlConnection, id: BeanId) -> DbResult<Option<Bean>> {
+    Ok(select_beans(conn, Some(id)).await?.pop())
+}
+
+async fn select_beans(conn: &mut MySqlConnection, only: Option<BeanId>) -> DbResult<Vec<Bean>> {
+    let only = only.map(|id| id.0);
     let rows = sqlx::query_as!(
         BeanRow,
         r#"
@@ -116,39 +100,15 @@ pub async fn list_beans(conn: &mut MySqlConnection) -> DbResult<Vec<Bean>> {
             b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
         FROM beans AS b
         JOIN suppliers AS s ON s.id = b.supplier_id
-        WHERE b.removed_at IS NULL
+        WHERE b.removed_at IS NULL AND (? IS NULL OR b.id = ?)
         ORDER BY b.id
-        "#
+        "#,
+        only,
+        only
     )
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(Bean::from).collect())
-}
-
-/// Finds one bean.
-pub async fn find_bean(conn: &mut MySqlConnection, id: BeanId) -> DbResult<Option<Bean>> {
-    let row = sqlx::query_as!(
-        BeanRow,
-        r#"
-        SELECT
-            b.id,
-            b.supplier_id,
-            s.name AS supplier_name,
-            b.type AS bean_type,
-            b.product_name,
-            b.price,
-            b.description,
-            b.quantity,
-            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
-        FROM beans AS b
-        JOIN suppliers AS s ON s.id = b.supplier_id
-        WHERE b.id = ? AND b.removed_at IS NULL
-        "#,
-        id.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(Bean::from))
 }
 
 /// Finds what the given suppliers offer. Suppliers that do not exist are absent from the answer.
@@ -195,7 +155,7 @@ pub async fn find_offers(
 pub async fn lock_beans(
     conn: &mut MySqlConnection,
     ascending: &[BeanId],
-) -> DbResult<Vec<LockedBean>> {
+) -> DbResult<Vec<BeanStock>> {
     debug_assert!(ascending.is_sorted(), "locks are taken in id order");
     let ids: Vec<i64> = ascending.iter().map(|id| id.0).collect();
     // STRAIGHT_JOIN keeps the order of the array; the forced key keeps the locks to these rows. The
@@ -223,8 +183,8 @@ pub async fn lock_beans(
     Ok(rows
         .into_iter()
         .filter(|row| row.removed_at.is_none())
-        .map(|row| LockedBean {
-            id: BeanId(row.id),
+        .map(|row| BeanStock {
+            bean: BeanId(row.id),
             stock: Stock {
                 quantity: row.quantity,
                 moved_at: row.moved_at,
@@ -250,11 +210,11 @@ struct StockRow {
 }
 
 /// Stores the stock of beans that the caller has locked and whose movements it inserts.
-pub async fn set_stock(conn: &mut MySqlConnection, beans: &[LockedBean]) -> DbResult<()> {
+pub async fn set_stock(conn: &mut MySqlConnection, beans: &[BeanStock]) -> DbResult<()> {
     let rows: Vec<StockRow> = beans
         .iter()
         .map(|bean| StockRow {
-            id: bean.id.0,
+            id: bean.bean.0,
             quantity: bean.stock.quantity,
             last_movement: bean.last_movement,
             moved_at: bean.stock.moved_at,
@@ -290,7 +250,7 @@ pub async fn set_stock(conn: &mut MySqlConnection, beans: &[LockedBean]) -> DbRe
 /// Adds a bean without stock; its opening stock is a movement.
 pub async fn insert_bean(
     conn: &mut MySqlConnection,
-    texts: BeanTexts<'_>,
+    details: &BeanDetails,
     now: DateTime<Utc>,
 ) -> DbResult<BeanId> {
     let result = sqlx::query!(
@@ -300,12 +260,12 @@ pub async fn insert_bean(
         )
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         "#,
-        texts.supplier.0,
-        texts.bean_type.as_str(),
-        texts.bean_type.key(),
-        texts.product_name,
-        texts.price,
-        texts.description,
+        details.supplier.0,
+        details.bean_type.as_str(),
+        details.bean_type.key(),
+        details.product_name.as_str(),
+        details.price.amount(),
+        details.description.as_str(),
         now,
         now
     )
@@ -316,12 +276,12 @@ pub async fn insert_bean(
     ))
 }
 
-/// Replaces a bean's texts and price, not its stock. Without a new `key` the bean keeps the one by
+/// Replaces a bean's details, not its stock. Without a new `key` the bean keeps the one by
 /// which its type is compared.
-pub async fn set_bean_texts(
+pub async fn set_bean_details(
     conn: &mut MySqlConnection,
     id: BeanId,
-    texts: BeanTexts<'_>,
+    details: &BeanDetails,
     key: Option<&str>,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
@@ -332,12 +292,12 @@ pub async fn set_bean_texts(
             updated_at = ?
         WHERE id = ? AND removed_at IS NULL
         "#,
-        texts.supplier.0,
-        texts.bean_type.as_str(),
+        details.supplier.0,
+        details.bean_type.as_str(),
         key,
-        texts.product_name,
-        texts.price,
-        texts.description,
+        details.product_name.as_str(),
+        details.price.amount(),
+        details.description.as_str(),
         now,
         id.0
     )

@@ -6,7 +6,7 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
-use super::rows::{hex, json};
+use super::rows::{code, hex, json};
 use crate::domain::{Reason, Refusal, UpdateId, UpdateState};
 
 /// A message the queue gave up on.
@@ -195,8 +195,8 @@ pub struct DeadLetterLine {
     pub receive_count: Option<i32>,
     /// How many copies the queue has given up.
     pub arrivals: i32,
-    /// The code of a [`crate::domain::Reason`].
-    pub reason: String,
+    /// What kind of refusal it was.
+    pub reason: Reason,
     /// Why, in plain words.
     pub explanation: String,
     /// When we collected it.
@@ -212,7 +212,7 @@ pub struct DeadLetterLine {
 /// Lists open dead letters, of one reason or of all, newest first.
 pub async fn list_open(
     conn: &mut MySqlConnection,
-    reason: Option<&str>,
+    reason: Option<Reason>,
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<DeadLetterLine>> {
@@ -239,29 +239,30 @@ pub async fn list_open(
         LIMIT ? OFFSET ?
         "#,
         LISTED_CHARACTERS,
-        reason,
+        reason.map(Reason::code),
         limit,
         offset
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| DeadLetterLine {
-            id: row.id,
-            update: UpdateId(row.update_id),
-            body: row.body,
-            body_length: row.body_length,
-            receive_count: row.receive_count,
-            arrivals: row.arrivals,
-            reason: row.reason,
-            explanation: row.explanation,
-            collected_at: row.collected_at,
-            supplier: row.supplier_id,
-            supplier_name: row.supplier_name,
-            bean_type: row.bean_type,
+    rows.into_iter()
+        .map(|row| {
+            Ok(DeadLetterLine {
+                id: row.id,
+                update: UpdateId(row.update_id),
+                body: row.body,
+                body_length: row.body_length,
+                receive_count: row.receive_count,
+                arrivals: row.arrivals,
+                reason: code("dead_letters", "reason", &row.reason, Reason::from_code)?,
+                explanation: row.explanation,
+                collected_at: row.collected_at,
+                supplier: row.supplier_id,
+                supplier_name: row.supplier_name,
+                bean_type: row.bean_type,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Finds the whole body of a letter.
@@ -271,7 +272,7 @@ pub async fn find_body(conn: &mut MySqlConnection, id: Uuid) -> DbResult<Option<
 }
 
 /// Counts open dead letters by reason; the reason of the newest comes first.
-pub async fn count_open_by_reason(conn: &mut MySqlConnection) -> DbResult<Vec<(String, i64)>> {
+pub async fn count_open_by_reason(conn: &mut MySqlConnection) -> DbResult<Vec<(Reason, i64)>> {
     let rows = sqlx::query!(
         r#"
         SELECT reason, COUNT(*) AS "number!: i64"
@@ -283,10 +284,12 @@ pub async fn count_open_by_reason(conn: &mut MySqlConnection) -> DbResult<Vec<(S
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.reason, row.number))
-        .collect())
+    rows.into_iter()
+        .map(|row| {
+            let reason = code("dead_letters", "reason", &row.reason, Reason::from_code)?;
+            Ok((reason, row.number))
+        })
+        .collect()
 }
 
 /// Counts open dead letters.

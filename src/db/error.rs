@@ -23,6 +23,15 @@ pub enum DbError {
         /// How long one was waited for.
         waited: Duration,
     },
+    /// The server had not finished within the limit of a transaction.
+    #[error("the database took more than {} s", limit.as_secs())]
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The answer to COMMIT was lost, so the change was made or not; doing it again is safe.
+    #[error("the database did not confirm a change")]
+    Unconfirmed(#[source] sqlx::Error),
     /// A row holds something that this program never writes.
     #[error("unexpected value in {table}.{column}")]
     Corrupt {
@@ -99,9 +108,14 @@ impl DbError {
     pub fn is_silence(&self) -> bool {
         match self {
             Self::Query(error) => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
-            Self::Exhausted { .. } => true,
+            Self::Exhausted { .. } | Self::TimedOut { .. } | Self::Unconfirmed(_) => true,
             Self::Corrupt { .. } => false,
         }
+    }
+
+    /// Whether a change may have been made although this error came back.
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::Unconfirmed(_))
     }
 
     /// Whether the server has no database of that name.

@@ -7,27 +7,30 @@
 pub mod adoptions;
 pub mod audit;
 pub mod beans;
+mod connection;
 pub mod dead_letters;
-mod doubt;
 mod error;
-pub mod lab;
-mod migrate;
-mod pool;
-mod rows;
-mod transaction;
-
 pub mod inbox;
 pub mod movements;
 pub mod outbox;
+mod rows;
+pub mod schema;
 pub mod server;
 pub mod submissions;
 pub mod suppliers;
 pub mod timeline;
-mod type_keys;
 pub mod update_lists;
 pub mod updates;
 
-pub use error::{DbError, DbResult, Trouble};
-pub use migrate::{MigrateError, MigrationLock, migrate, refuse_labs_tables};
-pub use pool::{Pool, PoolSettings, connect, ping, reach, takes_writes};
-pub use transaction::{Transaction, probe_writer, within_limit};
+pub use self::connection::{
+    Pool, PoolSettings, Transaction, WorkError, connect, in_transaction, ping, probe_writer, reach,
+    takes_writes,
+};
+pub use sqlx::MySqlConnection as Connection;
+pub use sqlx::mysql::MySqlSslMode as SslMode;
+
+/// A connection borrowed from the pool.
+pub type PooledConnection = sqlx::pool::PoolConnection<sqlx::MySql>;
+
+pub use self::error::{DbError, DbResult, Trouble};
+pub use self::schema::{MigrateError, MigrationLock, migrate, refuse_labs_tables};

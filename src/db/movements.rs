@@ -6,35 +6,16 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
-use super::rows::{hex, json};
-use crate::domain::{BeanId, MovementKind, UpdateId};
-
-/// A change of one bean's quantity.
-#[derive(Debug, Clone)]
-pub struct Movement {
-    /// The bean.
-    pub bean: BeanId,
-    /// Its place in the bean's ledger: 1, 2, 3 …
-    pub sequence: i64,
-    /// What kind of change it is.
-    pub kind: MovementKind,
-    /// By how many bags.
-    pub change_by: i64,
-    /// What that left.
-    pub quantity_after: i64,
-    /// The update that caused it, if one did.
-    pub update: Option<UpdateId>,
-    /// Why, in the words of whoever corrected the stock.
-    pub reason: Option<String>,
-}
+use super::rows::{code, hex, json};
+use crate::domain::{BeanId, Cause, Movement, MovementKind, UpdateId};
 
 /// A movement as the bean's page lists it.
 #[derive(Debug, Clone)]
 pub struct MovementLine {
     /// Its place in the bean's ledger.
     pub sequence: i64,
-    /// The code of a [`MovementKind`].
-    pub kind: String,
+    /// What kind of change it is.
+    pub kind: MovementKind,
     /// By how many bags.
     pub change_by: i64,
     /// What that left.
@@ -77,8 +58,14 @@ pub async fn insert_movements(
             kind: movement.kind.code(),
             change_by: movement.change_by,
             quantity_after: movement.quantity_after,
-            update_id: movement.update.map(|id| hex(id.0)),
-            reason: movement.reason.as_deref(),
+            update_id: match &movement.cause {
+                Cause::Update(id) => Some(hex(id.0)),
+                Cause::Person(_) | Cause::Itself => None,
+            },
+            reason: match &movement.cause {
+                Cause::Person(reason) => Some(reason.as_str()),
+                Cause::Update(_) | Cause::Itself => None,
+            },
         })
         .collect();
     sqlx::query!(
@@ -150,16 +137,22 @@ pub async fn list_movements(
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| MovementLine {
-            sequence: row.sequence,
-            kind: row.kind,
-            change_by: row.change_by,
-            quantity_after: row.quantity_after,
-            update: row.update_id.map(UpdateId),
-            reason: row.reason,
-            created_at: row.created_at,
+    rows.into_iter()
+        .map(|row| {
+            Ok(MovementLine {
+                sequence: row.sequence,
+                kind: code(
+                    "stock_movements",
+                    "kind",
+                    &row.kind,
+                    MovementKind::from_code,
+                )?,
+                change_by: row.change_by,
+                quantity_after: row.quantity_after,
+                update: row.update_id.map(UpdateId),
+                reason: row.reason,
+                created_at: row.created_at,
+            })
         })
-        .collect())
+        .collect()
 }

@@ -1,49 +1,87 @@
-//! SQL for the outbox: updates to be published, and published again until they are seen finished.
+//! SQL for the outbox: what is to be sent to its destination, and sent again until it is done with.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
-use super::rows::{datetime, hex, json};
-use super::{DbError, DbResult};
+use super::connection::Transaction;
+use super::error::DbResult;
+use super::rows::{code, datetime, hex, json};
 use crate::domain::{UpdateId, UpdateKind};
 
-/// A message waiting to be published.
+/// Where a message goes. Each destination has its publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// The topic of updates.
+    Updates,
+}
+
+impl Destination {
+    /// The stored code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Updates => "updates",
+        }
+    }
+}
+
+/// A message waiting to be sent.
 #[derive(Debug, Clone)]
 pub struct OutboxMessage {
-    /// The update, and the deduplication id.
-    pub id: UpdateId,
+    /// The row, and the deduplication id.
+    pub id: Uuid,
+    /// The update it carries, and what that does.
+    pub update: Option<(UpdateId, UpdateKind)>,
     /// The message group.
     pub group: String,
-    /// The encoded update.
+    /// The encoded message.
     pub body: String,
-    /// What it does, for the message's attributes.
-    pub kind: UpdateKind,
-    /// How often it was published or tried before.
+    /// How often it was sent or tried before.
     pub attempts: i32,
 }
 
-/// Adds a message, in the transaction that accepts its update.
+/// Adds a message, due at once, and has the relays of this process woken by the commit.
 pub async fn insert_message(
-    conn: &mut MySqlConnection,
+    tx: &mut Transaction,
+    destination: Destination,
     message: &OutboxMessage,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
+    let (update, kind) = message.update.unzip();
     sqlx::query!(
         r#"
-        INSERT INTO outbox (update_id, message_group, body, kind, next_attempt_at)
-        VALUES (?, ?, ?, ?, ?)
+        INSERT INTO outbox_messages (id, destination, update_id, message_group, body, kind, due_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         "#,
-        message.id.0,
+        message.id,
+        destination.code(),
+        update.map(|id| id.0),
         message.group,
         message.body,
-        message.kind.code(),
+        kind.map(UpdateKind::code),
         now
     )
-    .execute(conn)
+    .execute(&mut **tx)
     .await?;
+    tx.wake_relays();
     Ok(())
+}
+
+/// Whether anything is due. Locks nothing.
+pub async fn is_any_due(
+    conn: &mut MySqlConnection,
+    destination: Destination,
+    now: DateTime<Utc>,
+) -> DbResult<bool> {
+    let any = sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (SELECT 1 FROM outbox_messages WHERE destination = ? AND due_at <= ?) AS "any!: bool"
+        "#,
+        destination.code(),
+        now
+    );
+    Ok(any.fetch_one(conn).await?)
 }
 
 /// Makes other relays wait until this transaction has picked its messages.
@@ -54,49 +92,40 @@ pub async fn lock_claims(conn: &mut MySqlConnection) -> DbResult<()> {
     Ok(())
 }
 
-/// Writes, changes and deletes a row, which is to be rolled back: a server that refuses writes
-/// refuses this, and so does one on which we lack the right to one of them.
-pub async fn try_writing(conn: &mut MySqlConnection) -> DbResult<()> {
-    sqlx::query!("INSERT INTO relay_claims (id) VALUES (0)")
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("UPDATE relay_claims SET id = 0 WHERE id = 0")
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("DELETE FROM relay_claims WHERE id = 0")
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Lists the messages that are due, oldest first. One whose group has an older unpublished message
-/// that is not due (another relay has it, or it waits after a failure) stays behind that one.
+/// Lists the messages that are due at a destination, oldest first. One whose group has an older message
+/// that was never sent and is not due (another relay has it, or it waits after a failure) stays behind
+/// that one.
 pub async fn list_due(
     conn: &mut MySqlConnection,
+    destination: Destination,
     now: DateTime<Utc>,
     limit: i64,
 ) -> DbResult<Vec<OutboxMessage>> {
     let rows = sqlx::query!(
         r#"
         SELECT
+            o.id AS "id: Uuid",
             o.update_id AS "update_id: Uuid",
             o.message_group,
             o.body,
             o.kind,
             o.attempts
-        FROM outbox AS o
-        WHERE o.next_attempt_at <= ?
+        FROM outbox_messages AS o
+        WHERE o.destination = ?
+            AND o.due_at <= ?
             AND NOT EXISTS (
                 SELECT 1
-                FROM outbox AS older
-                WHERE older.message_group = o.message_group
-                    AND older.update_id < o.update_id
+                FROM outbox_messages AS older
+                WHERE older.destination = o.destination
+                    AND older.message_group = o.message_group
+                    AND older.id < o.id
                     AND older.published_at IS NULL
-                    AND older.next_attempt_at > ?
+                    AND older.due_at > ?
             )
-        ORDER BY o.update_id
+        ORDER BY o.id
         LIMIT ?
         "#,
+        destination.code(),
         now,
         now,
         limit
@@ -105,14 +134,14 @@ pub async fn list_due(
     .await?;
     rows.into_iter()
         .map(|row| {
+            let kind = row.kind.as_deref();
+            let kind =
+                kind.map(|kind| code("outbox_messages", "kind", kind, UpdateKind::from_code));
             Ok(OutboxMessage {
-                id: UpdateId(row.update_id),
+                id: row.id,
+                update: row.update_id.map(UpdateId).zip(kind.transpose()?),
                 group: row.message_group,
                 body: row.body,
-                kind: UpdateKind::from_code(&row.kind).ok_or(DbError::Corrupt {
-                    table: "outbox",
-                    column: "kind",
-                })?,
                 attempts: row.attempts,
             })
         })
@@ -126,10 +155,10 @@ pub async fn find_oldest_unpublished(
     let oldest = sqlx::query_scalar!(
         r#"
         SELECT u.accepted_at AS "accepted_at: DateTime<Utc>"
-        FROM outbox AS o
+        FROM outbox_messages AS o
         JOIN inventory_updates AS u ON u.id = o.update_id
         WHERE o.published_at IS NULL
-        ORDER BY o.update_id
+        ORDER BY o.id
         LIMIT 1
         "#
     );
@@ -140,7 +169,7 @@ pub async fn find_oldest_unpublished(
 #[derive(Debug, Clone, Copy)]
 pub struct NextAttempt {
     /// Which message.
-    pub id: UpdateId,
+    pub id: Uuid,
     /// Not before then.
     pub at: DateTime<Utc>,
     /// Set once it is on the topic.
@@ -159,15 +188,18 @@ struct NextAttemptRow {
 /// Keeps messages from other relays until `until`, and counts the attempt.
 pub async fn lease_messages(
     conn: &mut MySqlConnection,
-    ids: &[UpdateId],
+    ids: &[Uuid],
     until: DateTime<Utc>,
 ) -> DbResult<()> {
-    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().map(|id| hex(*id)).collect();
     sqlx::query!(
         r#"
         UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS taken
-        STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) ON o.update_id = UNHEX(taken.id)
-        SET o.next_attempt_at = ?, o.attempts = o.attempts + 1
+        STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (PRIMARY) ON o.id = UNHEX(taken.id)
+        SET o.due_at = ?, o.attempts = o.attempts + 1
         "#,
         json(&ids),
         until
@@ -186,7 +218,7 @@ pub async fn set_next_attempts(
     let rows: Vec<NextAttemptRow> = attempts
         .iter()
         .map(|attempt| NextAttemptRow {
-            id: hex(attempt.id.0),
+            id: hex(attempt.id),
             at: Some(attempt.at),
             published_at: attempt.published_at,
         })
@@ -198,9 +230,9 @@ pub async fn set_next_attempts(
             due DATETIME(6) PATH '$.at',
             sent DATETIME(6) PATH '$.published_at'
         )) AS new
-        STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) ON o.update_id = UNHEX(new.id)
+        STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (PRIMARY) ON o.id = UNHEX(new.id)
         SET
-            o.next_attempt_at = new.due,
+            o.due_at = new.due,
             o.published_at = COALESCE(new.sent, o.published_at)
         "#,
         json(&rows)
@@ -210,7 +242,7 @@ pub async fn set_next_attempts(
     Ok(())
 }
 
-/// Removes messages whose updates are finished, or are in the queue for good with a refusal.
+/// Removes the messages of updates that are finished, or are in the queue for good with a refusal.
 pub async fn delete_messages(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbResult<()> {
     if ids.is_empty() {
         return Ok(());
@@ -220,7 +252,7 @@ pub async fn delete_messages(conn: &mut MySqlConnection, ids: &[UpdateId]) -> Db
         r#"
         DELETE o
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS gone
-        STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) ON o.update_id = UNHEX(gone.id)
+        STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (idx_outbox_messages_update_id) ON o.update_id = UNHEX(gone.id)
         "#,
         json(&ids)
     )

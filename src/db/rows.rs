@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
+use super::{DbError, DbResult};
+
 /// Encodes rows for `JSON_TABLE(?, '$[*]' …)`.
 pub(super) fn json(rows: &impl Serialize) -> String {
     serde_json::to_string(rows).expect("rows are plain values that always encode")
@@ -37,6 +39,16 @@ pub(super) fn datetime<S: Serializer>(
         Some(at) => serializer.collect_str(&at.format("%Y-%m-%d %H:%M:%S%.6f")),
         None => serializer.serialize_none(),
     }
+}
+
+/// Reads a code that a row keeps for one of our values.
+pub(super) fn code<T>(
+    table: &'static str,
+    column: &'static str,
+    code: &str,
+    from_code: impl Fn(&str) -> Option<T>,
+) -> DbResult<T> {
+    from_code(code).ok_or(DbError::Corrupt { table, column })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use crate::domain::SupplierId;
+use crate::domain::{SupplierDetails, SupplierId};
 
 /// A supplier as staff see it.
 #[derive(Debug, Clone)]
@@ -27,23 +27,6 @@ pub struct Supplier {
     pub active: bool,
     /// How many sorts of beans it has on the café's list.
     pub bean_count: i64,
-}
-
-/// The texts of a supplier, before it has a number or to replace those it has.
-#[derive(Debug, Clone, Copy)]
-pub struct SupplierTexts<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Street and number.
-    pub address: &'a str,
-    /// City.
-    pub city: &'a str,
-    /// State or region.
-    pub state: &'a str,
-    /// E-mail address.
-    pub email: &'a str,
-    /// Phone number.
-    pub phone: &'a str,
 }
 
 struct SupplierRow {
@@ -76,6 +59,22 @@ impl From<SupplierRow> for Supplier {
 
 /// Lists all suppliers by name.
 pub async fn list_suppliers(conn: &mut MySqlConnection) -> DbResult<Vec<Supplier>> {
+    select_suppliers(conn, None).await
+}
+
+/// Finds one supplier.
+pub async fn find_supplier(
+    conn: &mut MySqlConnection,
+    id: SupplierId,
+) -> DbResult<Option<Supplier>> {
+    Ok(select_suppliers(conn, Some(id)).await?.pop())
+}
+
+async fn select_suppliers(
+    conn: &mut MySqlConnection,
+    only: Option<SupplierId>,
+) -> DbResult<Vec<Supplier>> {
+    let only = only.map(|id| id.0);
     let rows = sqlx::query_as!(
         SupplierRow,
         r#"
@@ -91,42 +90,15 @@ pub async fn list_suppliers(conn: &mut MySqlConnection) -> DbResult<Vec<Supplier
             (SELECT COUNT(*) FROM beans AS b WHERE b.supplier_id = s.id AND b.removed_at IS NULL)
                 AS "bean_count!: i64"
         FROM suppliers AS s
-        WHERE s.removed_at IS NULL
+        WHERE s.removed_at IS NULL AND (? IS NULL OR s.id = ?)
         ORDER BY s.name, s.id
-        "#
+        "#,
+        only,
+        only
     )
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(Supplier::from).collect())
-}
-
-/// Finds one supplier.
-pub async fn find_supplier(
-    conn: &mut MySqlConnection,
-    id: SupplierId,
-) -> DbResult<Option<Supplier>> {
-    let row = sqlx::query_as!(
-        SupplierRow,
-        r#"
-        SELECT
-            s.id,
-            s.name,
-            s.address,
-            s.city,
-            s.state,
-            s.email,
-            s.phone,
-            s.active AS "active: bool",
-            (SELECT COUNT(*) FROM beans AS b WHERE b.supplier_id = s.id AND b.removed_at IS NULL)
-                AS "bean_count!: i64"
-        FROM suppliers AS s
-        WHERE s.id = ? AND s.removed_at IS NULL
-        "#,
-        id.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(Supplier::from))
 }
 
 /// Locks a supplier against removal and new beans; says whether it is there.
@@ -143,7 +115,7 @@ pub async fn lock_supplier(conn: &mut MySqlConnection, id: SupplierId) -> DbResu
 /// Adds a supplier and gives it its number.
 pub async fn insert_supplier(
     conn: &mut MySqlConnection,
-    texts: SupplierTexts<'_>,
+    details: &SupplierDetails,
     now: DateTime<Utc>,
 ) -> DbResult<SupplierId> {
     let result = sqlx::query!(
@@ -151,12 +123,12 @@ pub async fn insert_supplier(
         INSERT INTO suppliers (name, address, city, state, email, phone, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         "#,
-        texts.name,
-        texts.address,
-        texts.city,
-        texts.state,
-        texts.email,
-        texts.phone,
+        details.name.as_str(),
+        details.address.as_str(),
+        details.city.as_str(),
+        details.state.as_str(),
+        details.email.as_str(),
+        details.phone.as_str(),
         now,
         now
     )
@@ -167,11 +139,11 @@ pub async fn insert_supplier(
     ))
 }
 
-/// Replaces a supplier's texts; says whether the supplier is there.
-pub async fn set_supplier_texts(
+/// Replaces a supplier's details; says whether the supplier is there.
+pub async fn set_supplier_details(
     conn: &mut MySqlConnection,
     id: SupplierId,
-    texts: SupplierTexts<'_>,
+    details: &SupplierDetails,
     now: DateTime<Utc>,
 ) -> DbResult<bool> {
     let result = sqlx::query!(
@@ -180,12 +152,12 @@ pub async fn set_supplier_texts(
         SET name = ?, address = ?, city = ?, state = ?, email = ?, phone = ?, updated_at = ?
         WHERE id = ? AND removed_at IS NULL
         "#,
-        texts.name,
-        texts.address,
-        texts.city,
-        texts.state,
-        texts.email,
-        texts.phone,
+        details.name.as_str(),
+        details.address.as_str(),
+        details.city.as_str(),
+        details.state.as_str(),
+        details.email.as_str(),
+        details.phone.as_str(),
         now,
         id.0
     )
@@ -193,18 +165,6 @@ pub async fn set_supplier_texts(
     .await?;
     // sqlx counts matched rows, not changed ones, so this is true for an edit that changes nothing.
     Ok(result.rows_affected() == 1)
-}
-
-/// Switches a supplier on or off.
-pub async fn set_supplier_active(
-    conn: &mut MySqlConnection,
-    id: SupplierId,
-    active: bool,
-) -> DbResult<()> {
-    sqlx::query!("UPDATE suppliers SET active = ? WHERE id = ?", active, id.0)
-        .execute(conn)
-        .await?;
-    Ok(())
 }
 
 /// Takes a supplier off the list. The caller has made sure that it has no beans.

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
 
-use super::rows::{hex, hex_bytes, json};
-use super::{DbError, DbResult};
+use super::DbResult;
+use super::rows::{code, hex, hex_bytes, json};
 use crate::domain::{Fingerprint, Refusal, UpdateId, UpdateState};
 
 /// A step on an update's timeline.
@@ -160,10 +160,7 @@ pub async fn list_events(
         .map(|row| {
             Ok(EventLine {
                 at: row.at,
-                state: UpdateState::from_code(&row.event).ok_or(DbError::Corrupt {
-                    table: "update_events",
-                    column: "event",
-                })?,
+                state: code("update_events", "event", &row.event, UpdateState::from_code)?,
                 explanation: row.explanation,
             })
         })

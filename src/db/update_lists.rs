@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
+use super::rows::code;
 use super::{DbError, DbResult};
-use crate::domain::{BeanId, UpdateId, UpdateKind, UpdateState};
+use crate::domain::{BeanId, Origin, UpdateId, UpdateKind, UpdateState};
 
 /// An update as lists and its own page show it.
 #[derive(Debug, Clone)]
@@ -14,8 +15,8 @@ pub struct UpdateLine {
     pub id: UpdateId,
     /// What its sender calls it.
     pub sender_id: Option<UpdateId>,
-    /// The code of an [`crate::domain::Origin`].
-    pub origin: String,
+    /// How it reached us.
+    pub origin: Origin,
     /// The supplier it claims to come from.
     pub supplier: Option<i64>,
     /// That supplier's name, if there is one.
@@ -79,29 +80,24 @@ impl TryFrom<UpdateRow> for UpdateLine {
     type Error = DbError;
 
     fn try_from(row: UpdateRow) -> DbResult<Self> {
-        let corrupt = |column| DbError::Corrupt {
-            table: "inventory_updates",
-            column,
-        };
-        let kind = match row.kind {
-            Some(code) => Some(UpdateKind::from_code(&code).ok_or_else(|| corrupt("kind"))?),
-            None => None,
-        };
+        const TABLE: &str = "inventory_updates";
+        let kind = row.kind.as_deref();
+        let kind = kind.map(|kind| code(TABLE, "kind", kind, UpdateKind::from_code));
         Ok(Self {
             id: UpdateId(row.id),
             sender_id: row.sender_id.map(UpdateId),
-            origin: row.origin,
+            origin: code(TABLE, "origin", &row.origin, Origin::from_code)?,
             supplier: row.supplier_id,
             supplier_name: row.supplier_name,
             bean_type: row.bean_type,
             bean: row.bean_id.map(BeanId),
-            kind,
+            kind: kind.transpose()?,
             quantity: row.quantity,
             reference: row.reference,
             note: row.note,
             occurred_at: row.occurred_at,
             sent_at: row.sent_at,
-            state: UpdateState::from_code(&row.state).ok_or_else(|| corrupt("state"))?,
+            state: code(TABLE, "state", &row.state, UpdateState::from_code)?,
             explanation: row.explanation,
             attempts: row.attempts,
             quantity_before: row.quantity_before,

@@ -4,8 +4,12 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
+use super::supplier::SupplierId;
 use super::text::{InvalidText, ShortText, matching_key};
-use super::{MAX_STOCK, UpdateId};
+use super::update_id::UpdateId;
+
+/// More bags than any café can hold; keeps every sum far inside 64 bits.
+pub const MAX_STOCK: i64 = 1_000_000_000;
 
 /// Names one bean of one supplier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,6 +164,11 @@ impl BagsInStock {
         }
     }
 
+    /// Takes a number that is stored already.
+    pub fn stored(bags: i64) -> Self {
+        Self(bags)
+    }
+
     /// The number.
     pub fn get(self) -> i64 {
         self.0
@@ -242,10 +251,30 @@ impl Price {
         Ok(Self(amount))
     }
 
+    /// Takes a price that is stored already.
+    pub fn stored(amount: Decimal) -> Self {
+        Self(amount)
+    }
+
     /// The amount, with two decimals.
     pub fn amount(self) -> Decimal {
         self.0
     }
+}
+
+/// What the café knows about a bean beside its stock, as staff enter it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeanDetails {
+    /// Who delivers it.
+    pub supplier: SupplierId,
+    /// The supplier's word for it, by which updates name it.
+    pub bean_type: BeanType,
+    /// What the café calls it.
+    pub product_name: ShortText<255>,
+    /// US dollars a bag.
+    pub price: Price,
+    /// A sentence or two.
+    pub description: ShortText<1000>,
 }
 
 #[cfg(test)]

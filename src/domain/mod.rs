@@ -4,26 +4,31 @@
 //! arrives from outside becomes one of these types first (parse, don't validate), and the same
 //! types decide for forms, messages and files alike.
 
-mod account;
 mod bean;
+mod contact;
+mod decide;
 mod reason;
 mod stock;
 mod suggest;
+mod supplier;
 mod text;
 mod update;
+mod update_id;
 
-pub use account::{EmailAddress, PhoneNumber, SupplierId};
 pub(crate) use bean::parse_integer;
 pub use bean::{
-    Bags, BagsInStock, BeanId, BeanType, InvalidBags, InvalidBagsInStock, InvalidBeanType,
-    InvalidPrice, Price,
+    Bags, BagsInStock, BeanDetails, BeanId, BeanType, InvalidBags, InvalidBagsInStock,
+    InvalidBeanType, InvalidPrice, MAX_STOCK, Price,
 };
+pub use contact::{EmailAddress, PhoneNumber};
+pub use decide::{Decision, decide};
 pub use reason::{Reason, Refusal};
-pub use stock::{Decision, MAX_STOCK, MovementKind, Stock, decide};
+pub use stock::{BeanStock, Cause, Movement, MovementKind, Stock};
 pub use suggest::did_you_mean;
+pub use supplier::{SupplierDetails, SupplierId};
 pub use text::{InvalidText, NamedCharacter, ShortText};
 pub(crate) use text::{find_forbidden_in_lines, isolate, quote};
 pub use update::{
-    Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateId, UpdateKey, UpdateKind,
-    UpdateState,
+    Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateKind, UpdateState,
 };
+pub use update_id::{UpdateId, UpdateKey};

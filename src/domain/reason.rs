@@ -27,13 +27,11 @@ pub enum Reason {
     NeverTried,
     /// The database did not answer.
     Unavailable,
-    /// It took too long.
-    Timeout,
 }
 
 impl Reason {
     /// Every reason, in the order people read them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Malformed,
         Self::UnknownSupplier,
         Self::UnknownBean,
@@ -45,7 +43,6 @@ impl Reason {
         Self::ForeignTopic,
         Self::NeverTried,
         Self::Unavailable,
-        Self::Timeout,
     ];
 
     /// The stored and published code.
@@ -62,7 +59,6 @@ impl Reason {
             Self::ForeignTopic => "foreign_topic",
             Self::NeverTried => "never_tried",
             Self::Unavailable => "unavailable",
-            Self::Timeout => "timeout",
         }
     }
 
@@ -85,13 +81,12 @@ impl Reason {
             Self::ForeignTopic => "From an unknown topic",
             Self::NeverTried => "Never attempted",
             Self::Unavailable => "Database did not answer",
-            Self::Timeout => "Took too long",
         }
     }
 
     /// Whether sending the very same update again may succeed without anyone changing anything.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unavailable | Self::Timeout | Self::NeverTried)
+        matches!(self, Self::Unavailable | Self::NeverTried)
     }
 }
 

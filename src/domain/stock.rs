@@ -1,14 +1,13 @@
-//! The stock rule: what an update does to a bean, decided without touching anything.
+//! Stock, and the ledger that explains it: every change of a bean's quantity is a movement, made here and nowhere else.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{InventoryUpdate, Reason, Refusal, StockChange};
+use super::bean::BeanId;
+use super::text::ShortText;
+use super::update_id::UpdateId;
 
-/// More bags than any café can hold; keeps every sum far inside 64 bits.
-pub const MAX_STOCK: i64 = 1_000_000_000;
-
-/// What the rule needs to know of a bean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A bean's stock on hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stock {
     /// Bags on the shelf.
     pub quantity: i64,
@@ -38,6 +37,21 @@ pub enum MovementKind {
 }
 
 impl MovementKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Opening,
+        Self::Delivery,
+        Self::Return,
+        Self::Count,
+        Self::Correction,
+        Self::Removal,
+    ];
+
+    /// Finds the kind a code stands for.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
     /// The stored code.
     pub fn code(self) -> &'static str {
         match self {
@@ -51,382 +65,112 @@ impl MovementKind {
     }
 }
 
-/// What a permitted update does.
+/// What a movement comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// The quantity moves (a count may move it by nothing).
-    Move {
-        /// Why.
+pub enum Cause {
+    /// An update.
+    Update(UpdateId),
+    /// A person, who said why.
+    Person(ShortText<500>),
+    /// What was done to the bean as a whole says it all.
+    Itself,
+}
+
+/// A change of one bean's quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// The bean.
+    pub bean: BeanId,
+    /// Its place in the bean's ledger: 1, 2, 3 …
+    pub sequence: i64,
+    /// What kind of change it is.
+    pub kind: MovementKind,
+    /// By how many bags.
+    pub change_by: i64,
+    /// The bags there were afterwards.
+    pub quantity_after: i64,
+    /// What it comes from.
+    pub cause: Cause,
+}
+
+/// A bean's stock together with its place in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeanStock {
+    /// The bean.
+    pub bean: BeanId,
+    /// Its stock now.
+    pub stock: Stock,
+    /// The sequence of its newest movement; 0 if it has none.
+    pub last_movement: i64,
+}
+
+impl BeanStock {
+    /// A bean without bags and movements.
+    pub fn empty(bean: BeanId) -> Self {
+        Self {
+            bean,
+            stock: Stock::default(),
+            last_movement: 0,
+        }
+    }
+
+    /// Replaces the stock and gives the movement that explains the difference.
+    pub fn book(&mut self, kind: MovementKind, after: Stock, cause: Cause) -> Movement {
+        let change_by = after.quantity - self.stock.quantity;
+        self.stock = after;
+        self.last_movement += 1;
+        Movement {
+            bean: self.bean,
+            sequence: self.last_movement,
+            kind,
+            change_by,
+            quantity_after: after.quantity,
+            cause,
+        }
+    }
+
+    /// Sets the quantity at a moment and gives the movement that explains the difference.
+    pub fn set_quantity(
+        &mut self,
         kind: MovementKind,
-        /// By how many bags.
-        change_by: i64,
-        /// The bean afterwards.
-        after: Stock,
-    },
-    /// Only the out-of-stock flag is set.
-    Flag {
-        /// The bean afterwards.
-        after: Stock,
-    },
-    /// Something newer already says otherwise; record it and change nothing.
-    Superseded(Refusal),
-}
-
-/// Decides what `update`, arriving at `now`, does to a bean that stands at `stock`.
-///
-/// # Errors
-/// A permanent [`Refusal`]: [`Reason::BelowZero`] or, past [`MAX_STOCK`], [`Reason::BadQuantity`].
-pub fn decide(
-    stock: &Stock,
-    update: &InventoryUpdate,
-    now: DateTime<Utc>,
-) -> Result<Decision, Refusal> {
-    refuse_the_future(update, now)?;
-    match update.change {
-        // A count from the future is a wrong clock; it would overrule everything until then.
-        StockChange::Count { bags, counted_at } => {
-            Ok(decide_count(stock, bags.get(), counted_at.min(now)))
-        }
-        StockChange::OutOfStock => Ok(decide_out_of_stock(stock, update.moment(now))),
-        StockChange::Delivery(bags) => {
-            decide_movement(stock, MovementKind::Delivery, bags.get(), update, now)
-        }
-        StockChange::Return(bags) => {
-            decide_movement(stock, MovementKind::Return, -bags.get(), update, now)
-        }
-    }
-}
-
-/// Clocks differ by minutes.
-const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
-
-/// Bags that are announced for tomorrow are not on the shelf today.
-fn refuse_the_future(update: &InventoryUpdate, now: DateTime<Utc>) -> Result<(), Refusal> {
-    match update.occurred_at {
-        Some(moment) if moment > now + CLOCK_TOLERANCE => Err(Refusal::new(
-            Reason::Malformed,
-            format!("It is dated {}, which is in the future.", readable(moment)),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn readable(moment: DateTime<Utc>) -> impl std::fmt::Display {
-    moment.format("%Y-%m-%d %H:%M:%S UTC")
-}
-
-fn decide_count(stock: &Stock, bags: i64, counted_at: DateTime<Utc>) -> Decision {
-    if stock.moved_at.is_some_and(|moved_at| moved_at > counted_at) {
-        return Decision::Superseded(Refusal::new(
-            Reason::Superseded,
-            "The stock has changed since these bags were counted, so the count was not used. \
-             Count again if you doubt the number.",
-        ));
-    }
-    Decision::Move {
-        kind: MovementKind::Count,
-        change_by: bags - stock.quantity,
-        after: Stock {
-            quantity: bags,
-            moved_at: Some(counted_at),
-            counted_at: Some(counted_at),
-            ..*stock
-        },
-    }
-}
-
-fn decide_out_of_stock(stock: &Stock, since: DateTime<Utc>) -> Decision {
-    Decision::Flag {
-        after: Stock {
-            out_of_stock_since: Some(stock.out_of_stock_since.unwrap_or(since)),
-            ..*stock
-        },
-    }
-}
-
-/// Tells that a count already includes an update or, where only the time of sending says so, what a
-/// person needs to decide whether it does.
-fn overtaken(
-    update: &InventoryUpdate,
-    moment: DateTime<Utc>,
-    counted_at: DateTime<Utc>,
-) -> Refusal {
-    let counted = readable(counted_at);
-    let explanation = if update.occurred_at.is_some() {
-        format!(
-            "The bags were counted at {counted}, after this is dated, so the count includes it."
-        )
-    } else {
-        format!(
-            "It does not say when the bags moved. It was sent at {}, and the bags were counted at \
-             {counted}, so the count is taken to include it. If they moved after the count, correct \
-             the stock by hand.",
-            readable(moment)
-        )
-    };
-    Refusal::new(Reason::Superseded, explanation)
-}
-
-fn decide_movement(
-    stock: &Stock,
-    kind: MovementKind,
-    change_by: i64,
-    update: &InventoryUpdate,
-    now: DateTime<Utc>,
-) -> Result<Decision, Refusal> {
-    let moment = update.moment(now);
-    if let Some(counted_at) = stock.counted_at.filter(|counted_at| *counted_at > moment) {
-        return Ok(Decision::Superseded(overtaken(update, moment, counted_at)));
-    }
-    let quantity = stock.quantity.saturating_add(change_by);
-    if quantity < 0 {
-        return Err(Refusal::new(
-            Reason::BelowZero,
-            format!(
-                "Taking back {} bags would leave {quantity}: there are only {}.",
-                -change_by, stock.quantity
-            ),
-        ));
-    }
-    if quantity > MAX_STOCK {
-        return Err(Refusal::new(
-            Reason::BadQuantity,
-            format!(
-                "Adding {change_by} bags to {} is more than any café can hold.",
-                stock.quantity
-            ),
-        ));
-    }
-    let arrived = kind == MovementKind::Delivery;
-    Ok(Decision::Move {
-        kind,
-        change_by,
-        after: Stock {
+        quantity: i64,
+        at: DateTime<Utc>,
+        cause: Cause,
+    ) -> Movement {
+        let after = Stock {
             quantity,
-            moved_at: stock.moved_at.max(Some(now)),
-            out_of_stock_since: stock.out_of_stock_since.filter(|_| !arrived),
-            ..*stock
-        },
-    })
+            moved_at: self.stock.moved_at.max(Some(at)),
+            ..self.stock
+        };
+        self.book(kind, after, cause)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::domain::{Bags, BeanType, SupplierId, UpdateId};
 
-    fn noon() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_700_000_000, 0).unwrap()
-    }
+    #[test]
+    fn the_movements_of_a_bean_add_up_to_its_stock() {
+        let noon = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let mut bean = BeanStock::empty(BeanId(1));
 
-    fn at(minutes: i64) -> DateTime<Utc> {
-        noon() + TimeDelta::minutes(minutes)
-    }
+        let movements = [(MovementKind::Opening, 40), (MovementKind::Correction, 12)]
+            .map(|(kind, quantity)| bean.set_quantity(kind, quantity, noon, Cause::Itself));
 
-    fn stock(quantity: i64) -> Stock {
-        Stock {
-            quantity,
-            moved_at: Some(noon()),
-            counted_at: None,
-            out_of_stock_since: None,
-        }
-    }
-
-    fn update(change: StockChange) -> InventoryUpdate {
-        InventoryUpdate {
-            id: UpdateId::generate(),
-            supplier: SupplierId(1),
-            bean_type: BeanType::parse("Arabica").unwrap(),
-            change,
-            occurred_at: None,
-            sent_at: None,
-            reference: None,
-            note: None,
-        }
-    }
-
-    fn bags(n: i64) -> Bags {
-        Bags::counted(n).unwrap()
-    }
-
-    fn quantity_after(decision: &Decision) -> i64 {
-        match decision {
-            Decision::Move { after, .. } | Decision::Flag { after } => after.quantity,
-            Decision::Superseded(_) => panic!("superseded"),
-        }
+        let changes: Vec<i64> = movements
+            .iter()
+            .map(|movement| movement.change_by)
+            .collect();
+        assert_eq!(changes, [40, -28]);
+        assert_eq!((bean.stock.quantity, bean.last_movement), (12, 2));
+        assert_eq!(movements[1].quantity_after, 12);
     }
 
     #[test]
-    fn a_delivery_adds_and_ends_out_of_stock() {
-        let mut empty = stock(200);
-        empty.out_of_stock_since = Some(noon());
-
-        let decision = decide(&empty, &update(StockChange::Delivery(bags(9))), at(1)).unwrap();
-
-        let Decision::Move {
-            after, change_by, ..
-        } = decision
-        else {
-            panic!("{decision:?}")
-        };
-        assert_eq!((change_by, after.quantity), (9, 209));
-        assert_eq!(after.out_of_stock_since, None);
-        assert_eq!(after.moved_at, Some(at(1)));
-    }
-
-    #[test]
-    fn a_return_never_leaves_less_than_nothing() {
-        let all = decide(&stock(5), &update(StockChange::Return(bags(5))), at(1)).unwrap();
-        let refusal = decide(&stock(5), &update(StockChange::Return(bags(6))), at(1)).unwrap_err();
-
-        assert_eq!(quantity_after(&all), 0);
-        assert_eq!(refusal.reason, Reason::BelowZero);
-        assert_eq!(
-            refusal.explanation,
-            "Taking back 6 bags would leave -1: there are only 5."
-        );
-    }
-
-    #[test]
-    fn out_of_stock_changes_no_bags() {
-        let decision = decide(&stock(5), &update(StockChange::OutOfStock), at(1)).unwrap();
-
-        assert_eq!(quantity_after(&decision), 5);
-    }
-
-    #[test]
-    fn a_count_sets_unless_the_stock_moved_later() {
-        let count = |minutes| {
-            update(StockChange::Count {
-                bags: bags(40),
-                counted_at: at(minutes),
-            })
-        };
-
-        let fresh = decide(&stock(5), &count(1), at(2)).unwrap();
-        let stale = decide(&stock(5), &count(-1), at(2)).unwrap();
-
-        assert_eq!(quantity_after(&fresh), 40);
-        assert!(matches!(stale, Decision::Superseded(_)));
-    }
-
-    #[test]
-    fn a_count_from_the_future_is_taken_as_of_now() {
-        let count = update(StockChange::Count {
-            bags: bags(40),
-            counted_at: at(90_000),
-        });
-
-        let Ok(Decision::Move { after, .. }) = decide(&stock(5), &count, at(2)) else {
-            panic!("it is used");
-        };
-
-        assert_eq!((after.quantity, after.counted_at), (40, Some(at(2))));
-    }
-
-    #[test]
-    fn the_time_of_sending_stands_in_for_the_time_it_happened() {
-        let mut counted = stock(40);
-        counted.counted_at = Some(at(10));
-        let sent = |minutes| {
-            let mut update = update(StockChange::Delivery(bags(9)));
-            update.sent_at = Some(at(minutes));
-            decide(&counted, &update, at(12)).unwrap()
-        };
-
-        let Decision::Superseded(refusal) = sent(-50) else {
-            panic!("the count includes it");
-        };
-        assert!(
-            refusal
-                .explanation
-                .contains("If they moved after the count"),
-            "{refusal}"
-        );
-        assert_eq!(quantity_after(&sent(11)), 49);
-        assert_eq!(
-            quantity_after(&sent(9_000)),
-            49,
-            "a wrong clock is no reason to refuse"
-        );
-    }
-
-    #[test]
-    fn no_delivery_may_be_dated_in_the_future() {
-        let mut early = update(StockChange::Delivery(bags(1)));
-        early.occurred_at = Some(at(60));
-
-        let refusal = decide(&stock(5), &early, at(0)).unwrap_err();
-
-        assert_eq!(refusal.reason, Reason::Malformed);
-    }
-
-    #[test]
-    fn a_delivery_dated_before_a_count_is_already_in_it() {
-        let mut counted = stock(40);
-        counted.counted_at = Some(at(10));
-        let mut early = update(StockChange::Delivery(bags(3)));
-        early.occurred_at = Some(at(9));
-        let mut late = early.clone();
-        late.occurred_at = Some(at(11));
-
-        let superseded = decide(&counted, &early, at(12)).unwrap();
-        let added = decide(&counted, &late, at(12)).unwrap();
-
-        assert!(matches!(superseded, Decision::Superseded(_)));
-        assert_eq!(quantity_after(&added), 43);
-    }
-
-    proptest! {
-        #[test]
-        fn stock_is_never_negative_and_always_explained(
-            opening in 0..=MAX_STOCK,
-            steps in prop::collection::vec((0..4u8, 0..=Bags::MAX, -90..90i64), 0..60),
-        ) {
-            let mut current = stock(opening);
-            let mut sum = opening;
-            for (kind, n, minutes) in steps {
-                let change = match kind {
-                    0 => StockChange::Delivery(bags(n)),
-                    1 => StockChange::Return(bags(n)),
-                    2 => StockChange::OutOfStock,
-                    _ => StockChange::Count { bags: bags(n), counted_at: at(minutes) },
-                };
-                match decide(&current, &update(change), at(minutes)) {
-                    Ok(Decision::Move { change_by, after, .. }) => {
-                        sum += change_by;
-                        prop_assert_eq!(after.quantity, sum);
-                        prop_assert!((0..=MAX_STOCK).contains(&after.quantity));
-                        prop_assert!(after.moved_at >= current.moved_at);
-                        current = after;
-                    }
-                    Ok(Decision::Flag { after }) => {
-                        prop_assert_eq!(after.quantity, current.quantity);
-                        current = after;
-                    }
-                    Ok(Decision::Superseded(_)) | Err(_) => {}
-                }
-            }
-        }
-
-        #[test]
-        fn deliveries_give_the_same_sum_in_any_order(
-            mut amounts in prop::collection::vec(1..=Bags::MAX, 1..20),
-            seed in any::<u64>(),
-        ) {
-            let total = |amounts: &[i64]| amounts.iter().fold(stock(0), |current, n| {
-                match decide(&current, &update(StockChange::Delivery(bags(*n))), at(1)) {
-                    Ok(Decision::Move { after, .. }) => after,
-                    other => panic!("{other:?}"),
-                }
-            }).quantity;
-            let before = total(&amounts);
-
-            fastrand::Rng::with_seed(seed).shuffle(&mut amounts);
-
-            prop_assert_eq!(total(&amounts), before);
+    fn every_kind_is_found_again_by_its_code() {
+        for kind in MovementKind::ALL {
+            assert_eq!(MovementKind::from_code(kind.code()), Some(kind));
         }
     }
 }

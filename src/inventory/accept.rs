@@ -1,9 +1,12 @@
 //! Takes an update in: stored together with the outbox row that will get it published.
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
 use crate::clock::Clock;
-use crate::db::outbox::OutboxMessage;
+use crate::db::outbox::{Destination, OutboxMessage};
 use crate::db::timeline::Event;
-use crate::db::{self, DbError, Pool, Transaction, Trouble};
+use crate::db::{self, DbError, Pool, Transaction, Trouble, WorkError};
 use crate::domain::{InventoryUpdate, Origin, Refusal, UpdateState};
 use crate::messaging::wire;
 
@@ -21,8 +24,17 @@ pub enum AcceptError {
     Db(#[from] DbError),
 }
 
+impl WorkError for AcceptError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::AlreadyAccepted | Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// Accepts an update. Once this returns `Ok`, the update is never lost: the relay publishes it,
-/// again and again if need be, until it is seen at its one end.
+/// again and again if need be, until it has a final state.
 pub async fn accept_update(
     pool: &Pool,
     clock: &dyn Clock,
@@ -38,30 +50,46 @@ pub async fn accept_update(
         update.fingerprint(),
         "it reads as it was"
     );
-    let now = clock.now();
-    let mut tx = Transaction::begin(pool).await?;
-    match db::updates::insert_accepted(&mut tx, update, origin, now).await {
-        Err(error) if error.trouble() == Trouble::Duplicate => {
-            tx.rollback().await?;
-            return Err(AcceptError::AlreadyAccepted);
-        }
-        result => result?,
-    }
-    let accepted = Event {
-        id: update.id,
-        state: UpdateState::Accepted,
-        refusal: None,
-        attempt: None,
-    };
-    db::timeline::insert_events(&mut tx, &[accepted], now).await?;
-    let message = OutboxMessage {
-        id: update.id,
-        group: update.message_group(),
+    let accepted = Accepted {
+        update,
+        origin,
         body,
-        kind: update.change.kind(),
-        attempts: 0,
+        now: clock.now(),
     };
-    db::outbox::insert_message(&mut tx, &message, now).await?;
-    tx.commit().await?;
-    Ok(())
+    db::in_transaction(pool, async |tx| accepted.store(tx).await).await
+}
+
+/// An update on its way into the database, with the message that will carry it.
+struct Accepted<'a> {
+    update: &'a InventoryUpdate,
+    origin: Origin,
+    body: String,
+    now: DateTime<Utc>,
+}
+
+impl Accepted<'_> {
+    async fn store(&self, tx: &mut Transaction) -> Result<(), AcceptError> {
+        let (update, now) = (self.update, self.now);
+        match db::updates::insert_accepted(tx, update, self.origin, now).await {
+            Err(error) if error.trouble() == Trouble::Duplicate => {
+                return Err(AcceptError::AlreadyAccepted);
+            }
+            result => result?,
+        }
+        let accepted = Event {
+            id: update.id,
+            state: UpdateState::Accepted,
+            refusal: None,
+            attempt: None,
+        };
+        db::timeline::insert_events(tx, &[accepted], now).await?;
+        let message = OutboxMessage {
+            id: Uuid::now_v7(),
+            update: Some((update.id, update.change.kind())),
+            group: update.message_group(),
+            body: self.body.clone(),
+            attempts: 0,
+        };
+        Ok(db::outbox::insert_message(tx, Destination::Updates, &message, now).await?)
+    }
 }

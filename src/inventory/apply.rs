@@ -1,76 +1,34 @@
 //! Applies a batch in one transaction, and finds the culprit when a batch cannot be stored.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::Duration;
 
 use super::identity;
 use super::plan::{self, Locked, Plan, find_bean};
 use super::{Incoming, Outcome};
 use crate::db::timeline::Event;
 use crate::db::updates::{Content, NewUpdate, Standing};
-use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
+use crate::db::{self, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{BeanId, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateKey, UpdateState};
-
-/// Two transactions that meet are tried again this often; `MySQL`'s own replication tries 10 times.
-const MAX_TRIES: u32 = 8;
-
-/// Far more than ten updates take (milliseconds) and than all tries wait for locks together.
-const BUDGET: Duration = Duration::from_mins(1);
-
-/// Why nothing of a batch is known to be applied. Waiting helps; the messages are not at fault.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// The database did not answer, or refused everybody.
-    #[error("the database is not available")]
-    Unavailable(#[source] DbError),
-    /// The database took too long.
-    #[error("the database took more than {} s", BUDGET.as_secs())]
-    Timeout,
-}
 
 /// Applies messages in the order given and says what became of each.
 ///
 /// All of it commits together, unless one message cannot be stored; then they are applied one by
 /// one. Delivering any of them again is harmless, also after an error whose outcome is unknown.
-pub async fn apply_batch(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outcome>, ApplyError> {
+///
+/// # Errors
+/// The database failed, and waiting helps; the messages are not at fault.
+pub async fn apply_batch(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
     match apply_together(pool, incoming).await {
-        Err(Failure::BadData) => apply_one_by_one(pool, incoming).await,
-        Err(Failure::Apply(error)) => Err(error),
-        Ok(outcomes) => Ok(outcomes),
+        Err(error) if error.trouble() == Trouble::BadData => apply_one_by_one(pool, incoming).await,
+        result => result,
     }
 }
 
-enum Failure {
-    /// Some message's data cannot be stored.
-    BadData,
-    Apply(ApplyError),
+async fn apply_together(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
+    db::in_transaction(pool, async |tx| decide_and_write(tx, incoming).await).await
 }
 
-async fn apply_together(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outcome>, Failure> {
-    let mut tries = 0;
-    loop {
-        // A transaction that is cut short by the timeout closes its connection, and the server
-        // rolls it back; that is the one safe way to cancel a database future.
-        let attempt = tokio::time::timeout(BUDGET, apply_in_transaction(pool, incoming));
-        let error = match attempt.await {
-            Err(_) => return Err(Failure::Apply(ApplyError::Timeout)),
-            Ok(Ok(outcomes)) => return Ok(outcomes),
-            Ok(Err(error)) => error,
-        };
-        tries += 1;
-        match error.trouble() {
-            Trouble::BadData => return Err(Failure::BadData),
-            // Somebody else holds the rows, or was faster with the same id: look again.
-            Trouble::Conflict | Trouble::Duplicate if tries < MAX_TRIES => {
-                let most = Duration::from_millis(10 << tries.min(5));
-                tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
-            }
-            _ => return Err(Failure::Apply(ApplyError::Unavailable(error))),
-        }
-    }
-}
-
-async fn apply_one_by_one(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outcome>, ApplyError> {
+async fn apply_one_by_one(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(incoming.len());
     let mut stopped = HashSet::new();
     for message in incoming {
@@ -82,10 +40,10 @@ async fn apply_one_by_one(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outc
         let alone = std::slice::from_ref(message);
         let outcome = match apply_together(pool, alone).await {
             Ok(mut outcome) => outcome.pop().unwrap_or(Outcome::Unstarted),
-            Err(Failure::BadData) => refuse_unstorable(pool, message)
-                .await
-                .map_err(ApplyError::Unavailable)?,
-            Err(Failure::Apply(error)) => return Err(error),
+            Err(error) if error.trouble() == Trouble::BadData => {
+                db::in_transaction(pool, async |tx| refuse_unstorable(tx, message).await).await?
+            }
+            Err(error) => return Err(error),
         };
         if let (true, Some(group), false) = (outcome.is_refused(), group, message.last_attempt) {
             stopped.insert(group);
@@ -98,22 +56,6 @@ async fn apply_one_by_one(pool: &Pool, incoming: &[Incoming]) -> Result<Vec<Outc
 /// The statement order is fixed, and it decides about deadlocks: beans first, in id order, then
 /// the updates that were seen before, in id order, then the rows that are ours alone. Measured over
 /// 8 threads: 0 deadlocks this way, 235 with the inbox row first.
-async fn apply_in_transaction(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
-    let mut tx = Transaction::begin(pool).await?;
-    match decide_and_write(&mut tx, incoming).await {
-        Ok(outcomes) => {
-            tx.commit().await?;
-            Ok(outcomes)
-        }
-        // The server answered, so its connection is good for another try.
-        Err(error) if error.trouble() != Trouble::Unavailable => {
-            tx.rollback().await?;
-            Err(error)
-        }
-        Err(error) => Err(error),
-    }
-}
-
 async fn decide_and_write(tx: &mut Transaction, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
     let beans = find_beans(tx, incoming).await?;
     let ascending: BTreeSet<BeanId> = beans.iter().flatten().copied().collect();
@@ -126,7 +68,7 @@ async fn decide_and_write(tx: &mut Transaction, incoming: &[Incoming]) -> DbResu
     let locked = Locked {
         beans: beans_locked
             .into_iter()
-            .map(|bean| (bean.id, bean))
+            .map(|bean| (bean.bean, bean))
             .collect(),
         updates,
         now,
@@ -186,7 +128,7 @@ async fn write(
 
 /// Records a message whose content passed every check and still cannot be stored: under an id of
 /// its own, and without its content.
-async fn refuse_unstorable(pool: &Pool, message: &Incoming) -> DbResult<Outcome> {
+async fn refuse_unstorable(tx: &mut Transaction, message: &Incoming) -> DbResult<Outcome> {
     let UpdateKey { supplier, id } = message.key();
     let whose = supplier.map_or_else(String::new, |id| id.to_string());
     let id = UpdateId::derive("unstorable", &format!("{whose}:{id}"));
@@ -194,9 +136,8 @@ async fn refuse_unstorable(pool: &Pool, message: &Incoming) -> DbResult<Outcome>
         Reason::Malformed,
         "The message has something in it that the database cannot store.",
     );
-    let mut tx = Transaction::begin(pool).await?;
-    let now = db::server::tell_time(&mut tx).await?;
-    let again = !db::updates::lock_updates(&mut tx, &[id]).await?.is_empty();
+    let now = db::server::tell_time(tx).await?;
+    let again = !db::updates::lock_updates(tx, &[id]).await?.is_empty();
     let standing = Standing {
         state: UpdateState::Refused,
         bean: None,
@@ -205,7 +146,7 @@ async fn refuse_unstorable(pool: &Pool, message: &Incoming) -> DbResult<Outcome>
         quantities: None,
     };
     if again {
-        db::updates::set_standings(&mut tx, &[(id, standing)], now).await?;
+        db::updates::set_standings(tx, &[(id, standing)], now).await?;
     } else {
         let update = NewUpdate {
             id,
@@ -217,7 +158,7 @@ async fn refuse_unstorable(pool: &Pool, message: &Incoming) -> DbResult<Outcome>
             },
             standing,
         };
-        db::updates::insert_updates(&mut tx, &[update], now).await?;
+        db::updates::insert_updates(tx, &[update], now).await?;
     }
     let event = Event {
         id,
@@ -225,7 +166,6 @@ async fn refuse_unstorable(pool: &Pool, message: &Incoming) -> DbResult<Outcome>
         refusal: Some(refusal.clone()),
         attempt: Some(message.attempt()),
     };
-    db::timeline::insert_events(&mut tx, &[event], now).await?;
-    tx.commit().await?;
+    db::timeline::insert_events(tx, &[event], now).await?;
     Ok(Outcome::Refused { refusal, again })
 }

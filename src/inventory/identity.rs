@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sqlx::MySqlConnection;
-
 use super::Incoming;
 use crate::db::updates::Known;
-use crate::db::{self, DbResult};
+use crate::db::{self, Connection, DbResult};
 use crate::domain::{Fingerprint, UpdateId, UpdateKey};
 
 /// Which update a message is.
@@ -63,7 +61,7 @@ impl Updates {
 
 /// Looks up the ids of the updates that messages may be. Locks nothing.
 pub(crate) async fn find_ids(
-    conn: &mut MySqlConnection,
+    conn: &mut Connection,
     messages: &[Incoming],
 ) -> DbResult<HashMap<UpdateKey, UpdateId>> {
     let keys: Vec<UpdateKey> = messages.iter().map(Incoming::key).collect();
@@ -83,7 +81,7 @@ pub(crate) async fn find_ids(
 /// Locks the updates that messages may be and reads where they stand. One that appears only after
 /// [`find_ids`] is met at its unique key, and then the whole is done again.
 pub(crate) async fn lock(
-    conn: &mut MySqlConnection,
+    conn: &mut Connection,
     messages: &[Incoming],
     ids: HashMap<UpdateKey, UpdateId>,
 ) -> DbResult<Updates> {

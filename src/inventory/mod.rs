@@ -5,11 +5,13 @@
 
 mod accept;
 mod apply;
+mod handler;
 mod identity;
 mod plan;
 
 pub use accept::{AcceptError, accept_update};
-pub use apply::{ApplyError, apply_batch};
+pub use apply::apply_batch;
+pub use handler::Apply;
 pub(crate) use identity::{Identity, find_ids, lock};
 
 use chrono::{DateTime, Utc};

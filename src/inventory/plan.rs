@@ -6,15 +6,14 @@ use chrono::{DateTime, Utc};
 
 use super::identity::{Identity, Updates};
 use super::{Incoming, Outcome};
-use crate::db::beans::{LockedBean, Offer};
+use crate::db::beans::Offer;
 use crate::db::dead_letters::Closing;
 use crate::db::inbox::End;
-use crate::db::movements::Movement;
 use crate::db::timeline::Event;
 use crate::db::updates::{Content, Known, NewUpdate, Standing};
 use crate::domain::{
-    BeanId, BeanType, Decision, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId, UpdateKey,
-    UpdateState, decide, did_you_mean, isolate, quote,
+    BeanId, BeanStock, BeanType, Cause, Decision, InventoryUpdate, Movement, Reason, Refusal,
+    SupplierId, UpdateId, UpdateKey, UpdateState, decide, did_you_mean, isolate, quote,
 };
 
 /// What is to be written for a batch, table by table.
@@ -39,7 +38,7 @@ pub(super) struct Plan {
     /// The steps to add to the timelines.
     pub(super) events: Vec<Event>,
     /// Beans whose stock or flag changed, as they are afterwards.
-    pub(super) changed: BTreeMap<BeanId, LockedBean>,
+    pub(super) changed: BTreeMap<BeanId, BeanStock>,
     /// The movements that explain it.
     pub(super) movements: Vec<Movement>,
 }
@@ -48,7 +47,7 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Locked {
     /// The beans the messages are about.
-    pub(super) beans: BTreeMap<BeanId, LockedBean>,
+    pub(super) beans: BTreeMap<BeanId, BeanStock>,
     /// The updates that the messages may be.
     pub(super) updates: Updates,
     /// The database's time.
@@ -240,22 +239,9 @@ impl<'a> Planner<'a> {
             &subject.as_first_sent(update),
             self.locked.now,
         )? {
-            Decision::Move {
-                kind,
-                change_by,
-                after: stock,
-            } => {
-                after.stock = stock;
-                after.last_movement += 1;
-                self.plan.movements.push(Movement {
-                    bean: id,
-                    sequence: after.last_movement,
-                    kind,
-                    change_by,
-                    quantity_after: stock.quantity,
-                    update: Some(subject.id),
-                    reason: None,
-                });
+            Decision::Move { kind, after: stock } => {
+                let movement = after.book(kind, stock, Cause::Update(subject.id));
+                self.plan.movements.push(movement);
             }
             Decision::Flag { after: stock } => after.stock = stock,
             Decision::Superseded(refusal) => superseded = Some(refusal),
@@ -270,8 +256,8 @@ impl<'a> Planner<'a> {
     fn end(
         &mut self,
         subject: &Subject<'_>,
-        before: &LockedBean,
-        after: &LockedBean,
+        before: &BeanStock,
+        after: &BeanStock,
         superseded: Option<Refusal>,
     ) -> Outcome {
         let (state, outcome) = match superseded {
@@ -287,7 +273,7 @@ impl<'a> Planner<'a> {
         });
         let standing = Standing {
             state,
-            bean: Some(before.id),
+            bean: Some(before.bean),
             refusal: superseded,
             refusals: 0,
             quantities: applied.then_some((before.stock.quantity, after.stock.quantity)),

@@ -4,10 +4,7 @@
 
 pub mod aws;
 pub mod database;
-mod journal;
-mod redrive;
 mod set_up;
-mod strangers;
 
 use std::fs::{File, TryLockError};
 use std::net::Ipv4Addr;
@@ -22,11 +19,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{self, App, Aws, Part};
+use crate::app::{self, App, Part};
+use crate::aws::{Aws, sns_client, sqs_client};
+use crate::catalogue::demo;
 use crate::config::{ListenSettings, MessagingSettings, WebSettings, cannot_listen};
 use crate::db::{self, MigrateError, PoolSettings};
-use crate::demo;
-use crate::provision::{self, Mode, Provisioned, ResourceSettings};
+use crate::messaging::UPDATES;
+use crate::provision::{self, Mode, Provisioned, ResourceSettings, Topology};
 use crate::shutdown::Shutdown;
 use aws::LocalAws;
 use database::{Durability, PrivateDatabase, make_private_folder};
@@ -113,11 +112,11 @@ async fn run_with(
         tracing::info!("filled the empty database with the demonstration data");
     }
     let mut messaging = settings.messaging.clone();
-    messaging.set_resources(&provisioned);
+    app::use_provisioned(&mut messaging, &provisioned);
     app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL)
         .await?;
     let website = format!("http://{}", web.local_addr()?);
-    app.start_web(web, settings.web.front());
+    app.start_web(web, &settings.web);
     announce(
         &website,
         endpoint.url(),
@@ -245,9 +244,11 @@ pub async fn sdk_config(endpoint: &str) -> SdkConfig {
 
 /// Creates queues, topic and subscription at an endpoint.
 pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Result<Provisioned> {
-    let sqs = app::sqs_client(sdk, Duration::ZERO);
-    let sns = app::sns_client(sdk);
-    provision::provision(&sqs, &sns, resources, Mode::Apply).await
+    let sqs = sqs_client(sdk, Duration::ZERO);
+    let sns = sns_client(sdk);
+    resources.check()?;
+    let topology = Topology::new(resources);
+    provision::provision(&sqs, &sns, &topology, Mode::Apply).await
 }
 
 #[expect(
@@ -255,7 +256,7 @@ pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Resu
     reason = "this is what the command is asked to tell"
 )]
 fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &Path) {
-    let topic = &provisioned.topic_arn;
+    let topic = provisioned.topic_arn();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     println!(
         "
@@ -280,7 +281,7 @@ fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &P
   Ctrl-C stops everything.
 ",
         region = aws::REGION,
-        queue = provisioned.queue_url,
+        queue = provisioned.queue_url(UPDATES),
         folder = folder.display(),
     );
 }

@@ -1,5 +1,6 @@
 //! Queues and topics, as the rest of the program sees them. No AWS types in the signatures.
 
+mod role;
 pub mod sns;
 pub mod sqs;
 pub mod wire;
@@ -9,12 +10,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+pub use self::role::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+
 /// The most messages in one receive, delete, visibility change or publish (SQS and SNS quota).
 pub const MAX_BATCH: usize = 10;
 
 /// A message that was received and is invisible to others until its visibility timeout ends.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub struct ReceivedMessage {
     /// What the queue calls the message; stable over redeliveries.
     pub message_id: String,
     /// What to delete or release this delivery with.
@@ -75,14 +78,14 @@ pub enum ServiceError {
 }
 
 /// A queue of updates.
-pub trait UpdateQueue: Send + Sync + 'static {
+pub trait Queue: Send + Sync + 'static {
     /// Receives up to ten messages, waiting up to `wait` for the first.
     ///
     /// Dropping the future may leave messages invisible until their timeout ends.
     fn receive(
         &self,
         wait: Duration,
-    ) -> impl Future<Output = Result<Vec<Delivery>, ServiceError>> + Send;
+    ) -> impl Future<Output = Result<Vec<ReceivedMessage>, ServiceError>> + Send;
 
     /// Deletes up to ten messages; tells those it could not.
     fn delete(
@@ -114,7 +117,7 @@ pub struct Publication {
 }
 
 /// A topic of updates.
-pub trait UpdatePublisher: Send + Sync + 'static {
+pub trait Publisher: Send + Sync + 'static {
     /// Whether messages of one group arrive in the order in which they were published.
     fn keeps_order(&self) -> bool;
 

@@ -1,4 +1,4 @@
-//! SNS as an [`UpdatePublisher`].
+//! SNS as an [`Publisher`].
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
@@ -6,7 +6,7 @@ use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::sqs::{is_fifo, last_part};
 use super::{
-    FailedEntry, MAX_BATCH, Publication, ServiceError, UpdatePublisher, allowed, failed_entries,
+    FailedEntry, MAX_BATCH, Publication, Publisher, ServiceError, allowed, failed_entries,
     service_error,
 };
 
@@ -109,7 +109,7 @@ impl SnsPublisher {
     }
 }
 
-impl UpdatePublisher for SnsPublisher {
+impl Publisher for SnsPublisher {
     fn keeps_order(&self) -> bool {
         is_fifo(&self.topic_arn)
     }

@@ -1,4 +1,4 @@
-//! SQS as an [`UpdateQueue`].
+//! SQS as an [`Queue`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use super::{
-    Delivery, FailedEntry, MAX_BATCH, MessageAttribute, ServiceError, UpdateQueue, allowed,
+    FailedEntry, MAX_BATCH, MessageAttribute, Queue, ReceivedMessage, ServiceError, allowed,
     failed_entries, service_error,
 };
 
@@ -137,8 +137,8 @@ impl SqsQueue {
     }
 }
 
-impl UpdateQueue for SqsQueue {
-    async fn receive(&self, wait: Duration) -> Result<Vec<Delivery>, ServiceError> {
+impl Queue for SqsQueue {
+    async fn receive(&self, wait: Duration) -> Result<Vec<ReceivedMessage>, ServiceError> {
         let mut request = self
             .client
             .receive_message()
@@ -230,7 +230,7 @@ fn faults(failed: &[BatchResultErrorEntry]) -> Vec<(&str, bool)> {
         .collect()
 }
 
-fn delivery(message: Message) -> Delivery {
+fn delivery(message: Message) -> ReceivedMessage {
     let system = message.attributes.unwrap_or_default();
     let system = |name| system.get(&name).cloned();
     let own = message.message_attributes.unwrap_or_default();
@@ -252,7 +252,7 @@ fn delivery(message: Message) -> Delivery {
     }
     let count = system(MessageSystemAttributeName::ApproximateReceiveCount);
     let sent = system(MessageSystemAttributeName::SentTimestamp);
-    Delivery {
+    ReceivedMessage {
         message_id: message.message_id.unwrap_or_default(),
         receipt: message.receipt_handle.unwrap_or_default(),
         body: message.body.unwrap_or_default(),

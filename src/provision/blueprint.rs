@@ -1,192 +1,139 @@
-//! What queues, topic and subscription should be like, as values: compared with what is there, and
-//! printed as a template.
+//! What the topology means in an account: the attributes of queues, topics and subscriptions, as
+//! values. They are compared with what is there, and printed as a template.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
-use super::settings::ResourceSettings;
+use super::account::AwsAccount;
+use super::topology::{QueueEntry, SubscriptionEntry, TopicEntry, Topology};
+use crate::messaging::QueueRole;
 use crate::messaging::sqs::is_fifo;
 
-/// The parts of an ARN that resources of one account and region share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// `aws`, `aws-cn` or `aws-us-gov`.
-    pub partition: String,
-    /// Like `us-east-1`.
-    pub region: String,
-    /// Twelve digits.
-    pub id: String,
-}
+/// What a consumer does with a queue. Batches need no actions of their own.
+pub(super) const CONSUME: [&str; 4] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+];
 
-impl Account {
-    /// Reads them from the ARN of a queue or topic.
-    pub fn of(arn: &str) -> Option<Self> {
-        let parts: Vec<&str> = arn.split(':').collect();
-        let ["arn", partition, _, region, id, _] = parts[..] else {
-            return None;
-        };
-        Some(Self {
-            partition: partition.to_owned(),
-            region: region.to_owned(),
-            id: id.to_owned(),
-        })
-    }
-
-    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
-        let Self {
-            partition,
-            region,
-            id,
-        } = self;
-        format!("arn:{partition}:{service}:{region}:{id}:{resource}")
-    }
-
-    fn root(&self, account: &str) -> String {
-        format!("arn:{}:iam::{account}:root", self.partition)
-    }
-
-    /// Who may publish besides us. An account is named by its root.
-    pub(super) fn publishers(&self, settings: &ResourceSettings) -> Vec<String> {
-        let publishers = settings.topic_publishers.iter();
-        publishers
-            .map(|who| match who.strip_prefix("arn:") {
-                Some(_) => who.clone(),
-                None => self.root(who),
-            })
-            .collect()
-    }
-}
+/// Attributes of SNS, which keeps all of them as texts, JSON among it.
+pub(super) type Attributes = Vec<(&'static str, String)>;
 
 /// One queue.
 #[derive(Debug)]
 pub(super) struct QueueBlueprint {
+    pub(super) role: QueueRole,
+    /// The role of the queue that must be there first.
+    pub(super) after: Option<QueueRole>,
     pub(super) name: String,
     /// What AWS keeps as texts, JSON among it.
     pub(super) attributes: Vec<(QueueAttributeName, String)>,
 }
 
+/// One topic.
+#[derive(Debug)]
+pub(super) struct TopicBlueprint {
+    pub(super) logical_id: &'static str,
+    pub(super) name: String,
+    pub(super) attributes: Attributes,
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub(super) struct SubscriptionBlueprint {
+    pub(super) entry: SubscriptionEntry,
+    pub(super) topic_name: String,
+    pub(super) queue_name: String,
+    pub(super) queue_arn: String,
+    pub(super) attributes: Attributes,
+}
+
 /// Everything.
 #[derive(Debug)]
 pub(super) struct Blueprint {
-    pub(super) dead_letters: QueueBlueprint,
-    pub(super) undelivered: QueueBlueprint,
-    pub(super) queue: QueueBlueprint,
-    pub(super) topic: Vec<(&'static str, String)>,
-    pub(super) subscription: Vec<(&'static str, String)>,
+    pub(super) queues: Vec<QueueBlueprint>,
+    pub(super) topics: Vec<TopicBlueprint>,
+    pub(super) subscriptions: Vec<SubscriptionBlueprint>,
 }
 
-/// The longest retention there is, because the original time of enqueueing may count.
-const FOURTEEN_DAYS: &str = "1209600";
-const FOUR_DAYS: &str = "345600";
-
 impl Blueprint {
-    pub(super) fn new(settings: &ResourceSettings, account: &Account) -> Self {
-        let drawing = Drawing { settings, account };
+    pub(super) fn new(topology: &Topology, account: &AwsAccount) -> Self {
+        let drawing = Drawing { topology, account };
+        let subscriptions = topology.subscriptions.iter();
         Self {
-            dead_letters: drawing.dead_letters(),
-            undelivered: drawing.undelivered(),
-            queue: drawing.queue(),
-            topic: drawing.topic(),
-            subscription: drawing.subscription(),
+            queues: topology
+                .queues
+                .iter()
+                .map(|queue| drawing.queue(queue))
+                .collect(),
+            topics: topology
+                .topics
+                .iter()
+                .map(|topic| drawing.topic(topic))
+                .collect(),
+            subscriptions: subscriptions
+                .map(|entry| drawing.subscription(entry))
+                .collect(),
         }
     }
 }
 
 struct Drawing<'a> {
-    settings: &'a ResourceSettings,
-    account: &'a Account,
+    topology: &'a Topology,
+    account: &'a AwsAccount,
 }
 
 impl Drawing<'_> {
-    fn queue_arn(&self, name: &str) -> String {
-        self.account.arn("sqs", name)
+    fn queue_arn(&self, role: QueueRole) -> String {
+        self.account.arn("sqs", self.topology.queue_name(role))
     }
 
-    fn topic_arn(&self) -> String {
-        self.account.arn("sns", &self.settings.topic_name)
-    }
-
-    /// The lab's figures, but for the retention.
-    fn dead_letters(&self) -> QueueBlueprint {
-        let name = &self.settings.dead_letter_queue_name;
-        let policy = self.queue_policy(name, false).to_string();
-        let mut queue = self.basic_queue(name, "20", "0", FOURTEEN_DAYS, &policy);
-        // Dead letters of other queues would be taken for ours.
-        let sources = [
-            &self.settings.queue_name,
-            &self.settings.undelivered_queue_name,
+    fn queue(&self, queue: &QueueEntry) -> QueueBlueprint {
+        use QueueAttributeName as Name;
+        let mut attributes = vec![
+            (Name::VisibilityTimeout, queue.visibility.to_string()),
+            (Name::ReceiveMessageWaitTimeSeconds, queue.wait.to_string()),
+            (Name::MessageRetentionPeriod, queue.retention.to_string()),
+            match &self.topology.kms_key {
+                Some(key) => (Name::KmsMasterKeyId, key.clone()),
+                None => (Name::SqsManagedSseEnabled, "true".to_owned()),
+            },
+            (Name::Policy, self.queue_policy(queue).to_string()),
         ];
-        let allowed = json!({
-            "redrivePermission": "byQueue",
-            "sourceQueueArns": sources.map(|name| self.queue_arn(name)),
-        });
-        let allowed = (QueueAttributeName::RedriveAllowPolicy, allowed.to_string());
-        queue.attributes.push(allowed);
-        queue
-    }
-
-    fn undelivered(&self) -> QueueBlueprint {
-        let name = &self.settings.undelivered_queue_name;
-        let policy = self.queue_policy(name, true).to_string();
-        let mut queue = self.basic_queue(name, "30", "20", FOURTEEN_DAYS, &policy);
-        queue.attributes.push(self.redrive());
-        queue
-    }
-
-    /// The lab's figures.
-    fn queue(&self) -> QueueBlueprint {
-        let name = &self.settings.queue_name;
-        let policy = self.queue_policy(name, true).to_string();
-        let mut queue = self.basic_queue(name, "30", "20", FOUR_DAYS, &policy);
-        queue.attributes.push(self.redrive());
-        if is_fifo(name) {
-            let own = [
-                (QueueAttributeName::ContentBasedDeduplication, "true"),
-                (QueueAttributeName::DeduplicationScope, "queue"),
-            ];
-            let own = own.map(|(name, value)| (name, value.to_owned()));
-            queue.attributes.extend(own);
+        attributes.extend(self.redrive_allow_policy(queue));
+        if let Some((target, max_receive_count)) = queue.redrive {
+            let policy = json!({
+                "deadLetterTargetArn": self.queue_arn(target),
+                "maxReceiveCount": max_receive_count,
+            });
+            attributes.push((Name::RedrivePolicy, policy.to_string()));
         }
-        queue
-    }
-
-    fn basic_queue(
-        &self,
-        name: &str,
-        visibility: &str,
-        wait: &str,
-        retention: &str,
-        policy: &str,
-    ) -> QueueBlueprint {
-        let encryption = match &self.settings.kms_key {
-            Some(key) => (QueueAttributeName::KmsMasterKeyId, key.as_str()),
-            None => (QueueAttributeName::SqsManagedSseEnabled, "true"),
-        };
-        let attributes = [
-            (QueueAttributeName::VisibilityTimeout, visibility),
-            (QueueAttributeName::ReceiveMessageWaitTimeSeconds, wait),
-            (QueueAttributeName::MessageRetentionPeriod, retention),
-            encryption,
-            (QueueAttributeName::Policy, policy),
-        ];
+        if is_fifo(&queue.name) && queue.deduplicates_by_content {
+            attributes.push((Name::ContentBasedDeduplication, "true".to_owned()));
+            attributes.push((Name::DeduplicationScope, "queue".to_owned()));
+        }
         QueueBlueprint {
-            name: name.to_owned(),
-            attributes: attributes
-                .map(|(name, value)| (name, value.to_owned()))
-                .to_vec(),
+            role: queue.role,
+            after: queue.redrive.map(|(target, _)| target),
+            name: queue.name.clone(),
+            attributes,
         }
     }
 
-    fn redrive(&self) -> (QueueAttributeName, String) {
-        let policy = json!({
-            "deadLetterTargetArn": self.queue_arn(&self.settings.dead_letter_queue_name),
-            "maxReceiveCount": self.settings.max_receive_count,
-        });
-        (QueueAttributeName::RedrivePolicy, policy.to_string())
+    /// Dead letters of other queues would be taken for ours.
+    fn redrive_allow_policy(&self, queue: &QueueEntry) -> Option<(QueueAttributeName, String)> {
+        let sources = self.topology.sources_of(queue.role);
+        let arns: Vec<String> = sources.map(|from| self.queue_arn(from.role)).collect();
+        if arns.is_empty() {
+            return None;
+        }
+        let policy = json!({"redrivePermission": "byQueue", "sourceQueueArns": arns});
+        Some((QueueAttributeName::RedriveAllowPolicy, policy.to_string()))
     }
 
-    fn queue_policy(&self, name: &str, topic_sends: bool) -> Value {
-        let arn = self.queue_arn(name);
+    fn queue_policy(&self, queue: &QueueEntry) -> Value {
+        let arn = self.queue_arn(queue.role);
         let mut statements = vec![json!({
             "Sid": "OwnerManages",
             "Effect": "Allow",
@@ -194,7 +141,11 @@ impl Drawing<'_> {
             "Action": "sqs:*",
             "Resource": arn,
         })];
-        if topic_sends {
+        let senders = self.topology.senders_to(queue.role);
+        let senders: Vec<String> = senders
+            .map(|topic| self.account.arn("sns", &topic.name))
+            .collect();
+        if !senders.is_empty() {
             statements.push(json!({
                 "Sid": "TopicSends",
                 "Effect": "Allow",
@@ -202,17 +153,17 @@ impl Drawing<'_> {
                 "Action": "sqs:SendMessage",
                 "Resource": arn,
                 "Condition": {
-                    "ArnEquals": {"aws:SourceArn": self.topic_arn()},
+                    "ArnEquals": {"aws:SourceArn": one_or_more(senders)},
                     "StringEquals": {"aws:SourceAccount": self.account.id},
                 },
             }));
         }
-        if let Some(role) = &self.settings.application_role {
+        if let Some(role) = &self.topology.application_role {
             statements.push(json!({
                 "Sid": "ApplicationReceives",
                 "Effect": "Allow",
                 "Principal": {"AWS": role},
-                "Action": super::iam::CONSUME,
+                "Action": CONSUME,
                 "Resource": arn,
             }));
         }
@@ -227,22 +178,26 @@ impl Drawing<'_> {
         json!({"Version": "2012-10-17", "Statement": statements})
     }
 
-    fn topic(&self) -> Vec<(&'static str, String)> {
+    fn topic(&self, topic: &TopicEntry) -> TopicBlueprint {
         let mut attributes = vec![
-            ("DisplayName", "Updated beans".to_owned()),
-            ("Policy", self.topic_policy().to_string()),
+            ("DisplayName", topic.display_name.to_owned()),
+            ("Policy", self.topic_policy(topic).to_string()),
         ];
-        if is_fifo(&self.settings.topic_name) {
+        if is_fifo(&topic.name) {
             attributes.push(("ContentBasedDeduplication", "true".to_owned()));
         }
-        if let Some(key) = &self.settings.kms_key {
+        if let Some(key) = &self.topology.kms_key {
             attributes.push(("KmsMasterKeyId", key.clone()));
         }
-        attributes
+        TopicBlueprint {
+            logical_id: topic.logical_id,
+            name: topic.name.clone(),
+            attributes,
+        }
     }
 
-    fn topic_policy(&self) -> Value {
-        let arn = self.topic_arn();
+    fn topic_policy(&self, topic: &TopicEntry) -> Value {
+        let arn = self.account.arn("sns", &topic.name);
         let mut statements = vec![json!({
             "Sid": "OwnerManagesAndPublishes",
             "Effect": "Allow",
@@ -254,11 +209,11 @@ impl Drawing<'_> {
             ],
             "Resource": arn,
         })];
-        if !self.settings.topic_publishers.is_empty() {
+        if !topic.publishers.is_empty() {
             statements.push(json!({
                 "Sid": "SuppliersPublish",
                 "Effect": "Allow",
-                "Principal": {"AWS": self.account.publishers(self.settings)},
+                "Principal": {"AWS": self.account.principals(&topic.publishers)},
                 "Action": "sns:Publish",
                 "Resource": arn,
             }));
@@ -274,13 +229,32 @@ impl Drawing<'_> {
         json!({"Version": "2012-10-17", "Statement": statements})
     }
 
-    fn subscription(&self) -> Vec<(&'static str, String)> {
-        let redrive = json!({
-            "deadLetterTargetArn": self.queue_arn(&self.settings.undelivered_queue_name),
-        });
-        vec![
-            ("RawMessageDelivery", "false".to_owned()),
+    fn subscription(&self, entry: &SubscriptionEntry) -> SubscriptionBlueprint {
+        let redrive = json!({"deadLetterTargetArn": self.queue_arn(entry.undelivered)});
+        let mut attributes = vec![
+            ("RawMessageDelivery", entry.raw.to_string()),
             ("RedrivePolicy", redrive.to_string()),
-        ]
+        ];
+        attributes.extend(
+            entry
+                .filter
+                .iter()
+                .map(|filter| ("FilterPolicy", filter.to_string())),
+        );
+        SubscriptionBlueprint {
+            topic_name: self.topology.topic_name(entry.topic).to_owned(),
+            queue_name: self.topology.queue_name(entry.queue).to_owned(),
+            queue_arn: self.queue_arn(entry.queue),
+            entry: entry.clone(),
+            attributes,
+        }
+    }
+}
+
+/// A list of one as the one, as AWS gives it back.
+pub(super) fn one_or_more(mut texts: Vec<String>) -> Value {
+    match texts.len() {
+        1 => json!(texts.remove(0)),
+        _ => json!(texts),
     }
 }

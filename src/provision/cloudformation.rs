@@ -3,55 +3,55 @@
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Map, Value, json};
 
-use super::blueprint::{Account, Blueprint, QueueBlueprint};
-use super::settings::ResourceSettings;
+use super::account::AwsAccount;
+use super::blueprint::{Blueprint, QueueBlueprint, SubscriptionBlueprint, TopicBlueprint};
+use super::topology::Topology;
+use crate::messaging::QueueRole;
 use crate::messaging::sqs::is_fifo;
 
 /// Writes the template.
-pub fn template(settings: &ResourceSettings) -> Value {
+pub fn template(topology: &Topology) -> Value {
     // CloudFormation puts in its own account when the stack is made.
-    let account = Account {
+    let account = AwsAccount {
         partition: "${AWS::Partition}".to_owned(),
         region: "${AWS::Region}".to_owned(),
         id: "${AWS::AccountId}".to_owned(),
     };
-    let blueprint = Blueprint::new(settings, &account);
-    let tags: Vec<Value> = settings
-        .resource_tags
-        .iter()
+    let blueprint = Blueprint::new(topology, &account);
+    let tags = topology.tags.iter();
+    let tags: Vec<Value> = tags
         .map(|(key, value)| json!({"Key": key, "Value": value}))
         .collect();
     let mut resources = Map::new();
+    let mut outputs = Map::new();
     let mut add = |name: &str, resource: Value| resources.insert(name.to_owned(), resource);
-    for (name, queue, after) in [
-        ("DeadLetterQueue", &blueprint.dead_letters, None),
-        (
-            "UndeliveredQueue",
-            &blueprint.undelivered,
-            Some("DeadLetterQueue"),
-        ),
-        ("Queue", &blueprint.queue, Some("DeadLetterQueue")),
-    ] {
-        add(name, queue_resource(queue, &tags, after));
-        add(&format!("{name}Policy"), queue_policy(name, queue));
+    for queue in &blueprint.queues {
+        let name = queue.role.logical_id;
+        add(name, queue_resource(queue, &tags));
+        add(&format!("{name}Policy"), queue_policy(queue));
+        outputs.insert(format!("{name}Url"), json!({"Value": {"Ref": name}}));
     }
-    add("Topic", topic_resource(settings, &blueprint, &tags));
-    add("TopicPolicy", topic_policy(&blueprint));
-    add("Subscription", subscription(settings, &blueprint, &account));
+    for topic in &blueprint.topics {
+        let name = topic.logical_id;
+        add(name, topic_resource(topic, &tags));
+        add(&format!("{name}Policy"), topic_policy(topic));
+        outputs.insert(format!("{name}Arn"), json!({"Value": {"Ref": name}}));
+    }
+    for subscription in &blueprint.subscriptions {
+        add(
+            subscription.entry.logical_id,
+            subscription_resource(subscription),
+        );
+    }
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Queues, topic and subscription of Beanstock",
         "Resources": substituted(Value::Object(resources)),
-        "Outputs": {
-            "QueueUrl": {"Value": {"Ref": "Queue"}},
-            "DeadLetterQueueUrl": {"Value": {"Ref": "DeadLetterQueue"}},
-            "UndeliveredQueueUrl": {"Value": {"Ref": "UndeliveredQueue"}},
-            "TopicArn": {"Value": {"Ref": "Topic"}},
-        },
+        "Outputs": outputs,
     })
 }
 
-fn queue_resource(queue: &QueueBlueprint, tags: &[Value], after: Option<&str>) -> Value {
+fn queue_resource(queue: &QueueBlueprint, tags: &[Value]) -> Value {
     let mut properties = Map::new();
     properties.insert("QueueName".to_owned(), json!(queue.name));
     if is_fifo(&queue.name) {
@@ -64,13 +64,13 @@ fn queue_resource(queue: &QueueBlueprint, tags: &[Value], after: Option<&str>) -
     }
     properties.insert("Tags".to_owned(), json!(tags));
     let mut resource = json!({"Type": "AWS::SQS::Queue", "Properties": properties});
-    if let Some(after) = after {
-        resource["DependsOn"] = json!(after);
+    if let Some(after) = queue.after {
+        resource["DependsOn"] = json!(after.logical_id);
     }
     resource
 }
 
-fn queue_policy(name: &str, queue: &QueueBlueprint) -> Value {
+fn queue_policy(queue: &QueueBlueprint) -> Value {
     let policy = queue
         .attributes
         .iter()
@@ -78,17 +78,17 @@ fn queue_policy(name: &str, queue: &QueueBlueprint) -> Value {
         .map(|(_, policy)| typed(policy));
     json!({
         "Type": "AWS::SQS::QueuePolicy",
-        "Properties": {"Queues": [{"Ref": name}], "PolicyDocument": policy},
+        "Properties": {"Queues": [{"Ref": queue.role.logical_id}], "PolicyDocument": policy},
     })
 }
 
-fn topic_resource(settings: &ResourceSettings, blueprint: &Blueprint, tags: &[Value]) -> Value {
+fn topic_resource(topic: &TopicBlueprint, tags: &[Value]) -> Value {
     let mut properties = Map::new();
-    properties.insert("TopicName".to_owned(), json!(settings.topic_name));
-    if is_fifo(&settings.topic_name) {
+    properties.insert("TopicName".to_owned(), json!(topic.name));
+    if is_fifo(&topic.name) {
         properties.insert("FifoTopic".to_owned(), json!(true));
     }
-    for (name, value) in &blueprint.topic {
+    for (name, value) in &topic.attributes {
         if *name != "Policy" {
             properties.insert((*name).to_owned(), typed(value));
         }
@@ -97,30 +97,31 @@ fn topic_resource(settings: &ResourceSettings, blueprint: &Blueprint, tags: &[Va
     json!({"Type": "AWS::SNS::Topic", "Properties": properties})
 }
 
-fn topic_policy(blueprint: &Blueprint) -> Value {
-    let policy = blueprint
-        .topic
+fn topic_policy(topic: &TopicBlueprint) -> Value {
+    let policy = topic
+        .attributes
         .iter()
         .find(|(name, _)| *name == "Policy")
         .map(|(_, policy)| typed(policy));
     json!({
         "Type": "AWS::SNS::TopicPolicy",
-        "Properties": {"Topics": [{"Ref": "Topic"}], "PolicyDocument": policy},
+        "Properties": {"Topics": [{"Ref": topic.logical_id}], "PolicyDocument": policy},
     })
 }
 
-fn subscription(settings: &ResourceSettings, blueprint: &Blueprint, account: &Account) -> Value {
+fn subscription_resource(subscription: &SubscriptionBlueprint) -> Value {
+    let entry = &subscription.entry;
     let mut properties = Map::new();
-    properties.insert("TopicArn".to_owned(), json!({"Ref": "Topic"}));
+    properties.insert("TopicArn".to_owned(), json!({"Ref": entry.topic}));
     properties.insert("Protocol".to_owned(), json!("sqs"));
-    let queue = account.arn("sqs", &settings.queue_name);
-    properties.insert("Endpoint".to_owned(), json!(queue));
-    for (name, value) in &blueprint.subscription {
+    properties.insert("Endpoint".to_owned(), json!(subscription.queue_arn));
+    for (name, value) in &subscription.attributes {
         properties.insert((*name).to_owned(), typed(value));
     }
+    let policy_of = |role: QueueRole| format!("{}Policy", role.logical_id);
     json!({
         "Type": "AWS::SNS::Subscription",
-        "DependsOn": ["QueuePolicy", "UndeliveredQueuePolicy"],
+        "DependsOn": [policy_of(entry.queue), policy_of(entry.undelivered)],
         "Properties": properties,
     })
 }

@@ -4,16 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::blueprint::Account;
-use super::settings::ResourceSettings;
-
-/// What the poller and the collector do with a queue. Batches need no actions of their own.
-pub const CONSUME: [&str; 4] = [
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:ChangeMessageVisibility",
-    "sqs:GetQueueAttributes",
-];
+use super::account::AwsAccount;
+use super::blueprint::{CONSUME, one_or_more};
+use super::topology::Topology;
 
 /// What `beanstock check` and `beanstock provision` read.
 const READ_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"];
@@ -23,17 +16,17 @@ const ANY_SUBSCRIPTION: &str = "*";
 
 /// One policy for each who needs one: `application`, `publisher` and `operator`; with a key of our
 /// own also `key`, which belongs into that key's policy.
-pub fn policies(settings: &ResourceSettings, account: &Account) -> Value {
+pub fn policies(topology: &Topology, account: &AwsAccount) -> Value {
     let mut policies = Map::new();
     for (who, statements) in [
-        ("application", application(settings, account)),
-        ("publisher", publisher(settings, account)),
-        ("operator", operator(settings, account)),
+        ("application", application(topology, account)),
+        ("publisher", publisher(topology, account)),
+        ("operator", operator(topology, account)),
     ] {
         policies.insert(who.to_owned(), document(&statements));
     }
-    if settings.kms_key.is_some() {
-        policies.insert("key".to_owned(), document(&key(settings, account)));
+    if topology.kms_key.is_some() {
+        policies.insert("key".to_owned(), document(&key(topology, account)));
     }
     Value::Object(policies)
 }
@@ -43,9 +36,14 @@ fn document(statements: &[Value]) -> Value {
 }
 
 /// IAM policies of another account are not enough for a key; its own policy has to name who uses it.
-fn key(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
-    let mut statements = vec![let_topic_in(settings, account)];
-    let publishers = account.publishers(settings);
+fn key(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
+    let mut statements = vec![let_topic_in(topology, account)];
+    let publishers = topology
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.publishers)
+        .cloned();
+    let publishers = account.principals(&publishers.collect::<Vec<_>>());
     if !publishers.is_empty() {
         statements.push(json!({
             "Sid": "SuppliersEncrypt",
@@ -63,7 +61,7 @@ const ENCRYPT: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
 /// Without this the topic cannot put messages into encrypted queues (SQS Developer Guide, "Enable
 /// compatibility between event sources from AWS services and encrypted queues").
-fn let_topic_in(settings: &ResourceSettings, account: &Account) -> Value {
+fn let_topic_in(topology: &Topology, account: &AwsAccount) -> Value {
     json!({
         "Sid": "TopicEncrypts",
         "Effect": "Allow",
@@ -71,24 +69,33 @@ fn let_topic_in(settings: &ResourceSettings, account: &Account) -> Value {
         "Action": ENCRYPT,
         "Resource": "*",
         "Condition": {
-            "ArnEquals": {"aws:SourceArn": topic(settings, account)},
+            "ArnEquals": {"aws:SourceArn": topics(topology, account)},
             "StringEquals": {"aws:SourceAccount": account.id},
         },
     })
 }
 
-fn queues(settings: &ResourceSettings, account: &Account) -> Vec<String> {
-    [
-        &settings.queue_name,
-        &settings.dead_letter_queue_name,
-        &settings.undelivered_queue_name,
-    ]
-    .map(|name| account.arn("sqs", name))
-    .to_vec()
+fn queues(topology: &Topology, account: &AwsAccount) -> Vec<String> {
+    let names = topology.queues.iter().map(|queue| &queue.name);
+    names.map(|name| account.arn("sqs", name)).collect()
 }
 
-fn topic(settings: &ResourceSettings, account: &Account) -> String {
-    account.arn("sns", &settings.topic_name)
+/// The queues that others name as their dead-letter queue, which are found by that name.
+fn dead_letter_queues(topology: &Topology, account: &AwsAccount) -> Value {
+    let targets = topology.queues.iter().filter(|queue| {
+        let mut sources = topology.sources_of(queue.role);
+        sources.next().is_some()
+    });
+    let arns = targets.map(|queue| account.arn("sqs", &queue.name));
+    one_or_more(arns.collect())
+}
+
+fn topics(topology: &Topology, account: &AwsAccount) -> Value {
+    let arns = topology
+        .topics
+        .iter()
+        .map(|topic| account.arn("sns", &topic.name));
+    one_or_more(arns.collect())
 }
 
 fn allow(sid: &str, actions: &[&str], resource: impl Into<Value>) -> Value {
@@ -97,34 +104,38 @@ fn allow(sid: &str, actions: &[&str], resource: impl Into<Value>) -> Value {
 }
 
 /// Runs `serve` (all parts), `check` and `status`.
-fn application(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
-    let topic = topic(settings, account);
-    let dead_letters = account.arn("sqs", &settings.dead_letter_queue_name);
+fn application(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
+    let topics = topics(topology, account);
+    let dead_letters = dead_letter_queues(topology, account);
     let mut statements = vec![
-        allow("ConsumeQueues", &CONSUME, queues(settings, account)),
+        allow("ConsumeQueues", &CONSUME, queues(topology, account)),
         allow("FindDeadLetterQueue", &["sqs:GetQueueUrl"], dead_letters),
-        allow("Publish", &["sns:Publish"], topic.clone()),
-        allow("CheckTopic", &READ_TOPIC, topic.clone()),
+        allow("Publish", &["sns:Publish"], topics.clone()),
+        allow("CheckTopic", &READ_TOPIC, topics),
         allow(
             "CheckSubscription",
             &["sns:GetSubscriptionAttributes"],
             ANY_SUBSCRIPTION,
         ),
     ];
-    statements.extend(use_key(settings, account));
+    statements.extend(use_key(topology, account));
     statements
 }
 
 /// A supplier's own script, or `beanstock publish`.
-fn publisher(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
-    let mut statements = vec![allow("Publish", &["sns:Publish"], topic(settings, account))];
-    statements.extend(use_key(settings, account));
+fn publisher(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
+    let mut statements = vec![allow(
+        "Publish",
+        &["sns:Publish"],
+        topics(topology, account),
+    )];
+    statements.extend(use_key(topology, account));
     statements
 }
 
 /// Runs `provision`.
-fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
-    let topic = topic(settings, account);
+fn operator(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
+    let topics = topics(topology, account);
     vec![
         allow(
             "ManageQueues",
@@ -136,7 +147,7 @@ fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
                 "sqs:ListQueueTags",
                 "sqs:TagQueue",
             ],
-            queues(settings, account),
+            queues(topology, account),
         ),
         allow(
             "ManageTopic",
@@ -149,7 +160,7 @@ fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
                 "sns:ListSubscriptionsByTopic",
                 "sns:Subscribe",
             ],
-            topic.clone(),
+            topics,
         ),
         allow(
             "ManageSubscription",
@@ -164,8 +175,8 @@ fn operator(settings: &ResourceSettings, account: &Account) -> Vec<Value> {
 
 /// What publishing to and receiving from resources under a key of our own takes (SQS Developer
 /// Guide, "Key management").
-fn use_key(settings: &ResourceSettings, account: &Account) -> Option<Value> {
-    let key = settings.kms_key.as_ref()?;
+fn use_key(topology: &Topology, account: &AwsAccount) -> Option<Value> {
+    let key = topology.kms_key.as_ref()?;
     if let Some((_, alias)) = key.split_once("alias/") {
         // Policies cannot name an alias as a resource, only as a condition.
         let mut statement = allow("UseKey", &ENCRYPT, account.arn("kms", "key/*"));

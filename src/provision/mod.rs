@@ -1,38 +1,58 @@
 //! Creates the queues, the topic and the subscription, and repairs what has drifted.
 //!
 //! Running it again changes nothing that is right, and any number of instances may run it at once.
-//! Nothing is ever deleted. What things should be like stands in `blueprint`; how that is
-//! written as IAM policies and as a `CloudFormation` template, in [`iam`] and [`cloudformation`].
+//! Nothing is ever deleted. What there is to be stands in [`Topology`], how that is written as IAM
+//! policies and as a `CloudFormation` template in [`iam`] and [`cloudformation`].
 
+mod account;
 mod blueprint;
 pub mod cloudformation;
 pub mod iam;
 mod queues;
 mod settings;
 mod topic;
+mod topology;
 
 use anyhow::Result;
 use aws_sdk_sns::Client as SnsClient;
 use aws_sdk_sqs::Client as SqsClient;
 use serde_json::Value;
 
-pub use self::blueprint::Account;
+pub use self::account::AwsAccount;
 use self::blueprint::Blueprint;
 pub use self::settings::ResourceSettings;
+pub use self::topology::{QueueEntry, SubscriptionEntry, TopicEntry, Topology};
+use crate::messaging::QueueRole;
 
 /// Where everything is, and what had to be done for it.
 #[derive(Debug, Clone)]
 pub struct Provisioned {
-    /// The queue's URL.
-    pub queue_url: String,
-    /// The dead-letter queue's URL.
-    pub dead_letter_queue_url: String,
-    /// The URL of the queue that takes what the topic cannot deliver.
-    pub undelivered_queue_url: String,
-    /// The topic's ARN.
-    pub topic_arn: String,
+    /// The URL of each queue.
+    pub queues: Vec<(QueueRole, String)>,
+    /// The ARN of each topic; the topic of updates first.
+    pub topics: Vec<String>,
     /// What was or would be done, like `create the queue x`; empty if all was right.
     pub changes: Vec<String>,
+}
+
+impl Provisioned {
+    /// The URL of the queue with a role; empty if there is none.
+    pub fn queue_url(&self, role: QueueRole) -> &str {
+        let found = self.queues.iter().find(|(other, _)| *other == role);
+        found.map_or("", |(_, url)| url)
+    }
+
+    /// The ARN of the topic of updates.
+    pub fn topic_arn(&self) -> &str {
+        self.topics.first().map_or("", String::as_str)
+    }
+
+    /// The settings that lead there, like `QUEUE_URL=…`.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let queues = self.queues.iter();
+        let queues = queues.map(|(role, url)| (role.setting, url.as_str()));
+        queues.chain([("TOPIC_ARN", self.topic_arn())])
+    }
 }
 
 /// Whether to do it or only to say what would be done.
@@ -44,44 +64,44 @@ pub enum Mode {
     Plan,
 }
 
-/// Creates and repairs.
+/// Creates and repairs what a topology lists.
 pub async fn provision(
     sqs: &SqsClient,
     sns: &SnsClient,
-    settings: &ResourceSettings,
+    topology: &Topology,
     mode: Mode,
 ) -> Result<Provisioned> {
-    settings.check()?;
     let mut work = Work {
         sqs,
         sns,
-        settings,
+        topology,
         mode,
         changes: Vec::new(),
-        topic_is_missing: false,
+        missing_topics: Vec::new(),
     };
-    let dead_letters = work.ensure_queue(&settings.dead_letter_queue_name).await?;
-    let undelivered = work.ensure_queue(&settings.undelivered_queue_name).await?;
-    let queue = work.ensure_queue(&settings.queue_name).await?;
-    let account = [&queue, &dead_letters, &undelivered]
-        .into_iter()
-        .find_map(|queue| queue.account.clone())
-        .unwrap_or_else(|| work.unknown_account());
-    let blueprint = Blueprint::new(settings, &account);
-    let topic_arn = work.ensure_topic(&account, &blueprint.topic).await?;
-    work.repair_queue(&dead_letters, &blueprint.dead_letters)
-        .await?;
-    work.repair_queue(&undelivered, &blueprint.undelivered)
-        .await?;
-    work.repair_queue(&queue, &blueprint.queue).await?;
-    let queue_arn = account.arn("sqs", &settings.queue_name);
-    work.ensure_subscription(&topic_arn, &queue_arn, &blueprint.subscription)
-        .await?;
+    let mut queues = Vec::new();
+    for queue in &topology.queues {
+        queues.push(work.ensure_queue(&queue.name).await?);
+    }
+    let account = queues.iter().find_map(|queue| queue.account.clone());
+    let account = account.unwrap_or_else(|| work.unknown_account());
+    let blueprint = Blueprint::new(topology, &account);
+    let mut topics = Vec::new();
+    for topic in &blueprint.topics {
+        topics.push(work.ensure_topic(&account, topic).await?);
+    }
+    for (queue, wanted) in queues.iter().zip(&blueprint.queues) {
+        work.repair_queue(queue, wanted).await?;
+    }
+    for subscription in &blueprint.subscriptions {
+        work.ensure_subscription(&account, subscription).await?;
+    }
+    let roles = topology.queues.iter().map(|queue| queue.role);
     Ok(Provisioned {
-        queue_url: queue.url,
-        dead_letter_queue_url: dead_letters.url,
-        undelivered_queue_url: undelivered.url,
-        topic_arn,
+        queues: roles
+            .zip(queues.into_iter().map(|queue| queue.url))
+            .collect(),
+        topics,
         changes: work.changes,
     })
 }
@@ -93,11 +113,11 @@ const UNKNOWN_ACCOUNT: &str = "ACCOUNT";
 struct Work<'a> {
     sqs: &'a SqsClient,
     sns: &'a SnsClient,
-    settings: &'a ResourceSettings,
+    topology: &'a Topology,
     mode: Mode,
     changes: Vec<String>,
-    /// In a plan, when there is no topic to ask about.
-    topic_is_missing: bool,
+    /// In a plan, the ARNs of topics that are not there to be asked about.
+    missing_topics: Vec<String>,
 }
 
 impl Work<'_> {
@@ -108,9 +128,9 @@ impl Work<'_> {
     }
 
     /// In a plan for an account where there is nothing yet, nobody has told us its number.
-    fn unknown_account(&self) -> Account {
+    fn unknown_account(&self) -> AwsAccount {
         let region = self.sqs.config().region().map(ToString::to_string);
-        Account {
+        AwsAccount {
             partition: "aws".to_owned(),
             region: region.unwrap_or_else(|| "REGION".to_owned()),
             id: UNKNOWN_ACCOUNT.to_owned(),

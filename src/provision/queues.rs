@@ -7,14 +7,15 @@ use anyhow::{Context as _, Result};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::blueprint::{Account, QueueBlueprint};
+use super::account::AwsAccount;
+use super::blueprint::QueueBlueprint;
 use super::{Work, means_the_same};
 use crate::messaging::sqs::is_fifo;
 
 pub(super) struct Queue {
     pub(super) url: String,
     /// `None` if it does not exist, in a plan.
-    pub(super) account: Option<Account>,
+    pub(super) account: Option<AwsAccount>,
     attributes: HashMap<QueueAttributeName, String>,
 }
 
@@ -41,7 +42,7 @@ impl Work<'_> {
         let attributes = self.queue_attributes(&url).await?;
         let arn = attributes.get(&QueueAttributeName::QueueArn);
         let account = arn
-            .and_then(|arn| Account::of(arn))
+            .and_then(|arn| AwsAccount::of(arn))
             .with_context(|| format!("SQS gave no ARN for the queue {name}"))?;
         Ok(Queue {
             url,
@@ -112,8 +113,8 @@ impl Work<'_> {
             current = answer.tags.unwrap_or_default();
         }
         let missing: HashMap<String, String> = self
-            .settings
-            .resource_tags
+            .topology
+            .tags
             .iter()
             .filter(|(key, value)| current.get(key) != Some(value))
             .cloned()

@@ -6,20 +6,19 @@ use anyhow::{Context as _, Result};
 use aws_sdk_sns::operation::get_topic_attributes::GetTopicAttributesError;
 use aws_sdk_sns::types::Tag;
 
-use super::blueprint::Account;
+use super::account::AwsAccount;
+use super::blueprint::{SubscriptionBlueprint, TopicBlueprint};
 use super::{UNKNOWN_ACCOUNT, Work, means_the_same};
 use crate::messaging::sqs::is_fifo;
-
-type Attributes = [(&'static str, String)];
 
 impl Work<'_> {
     pub(super) async fn ensure_topic(
         &mut self,
-        account: &Account,
-        wanted: &Attributes,
+        account: &AwsAccount,
+        wanted: &TopicBlueprint,
     ) -> Result<String> {
-        let name = self.settings.topic_name.clone();
-        let arn = account.arn("sns", &name);
+        let name = &wanted.name;
+        let arn = account.arn("sns", name);
         let current = match self.sns.get_topic_attributes().topic_arn(&arn).send().await {
             Ok(found) => found.attributes.unwrap_or_default(),
             Err(error) => {
@@ -31,14 +30,14 @@ impl Work<'_> {
                     return Err(error).with_context(|| format!("looking for the topic {name}"));
                 }
                 if self.change(format!("create the topic {name}")) {
-                    self.create_topic(&name).await?;
+                    self.create_topic(name).await?;
                 } else {
-                    self.topic_is_missing = true;
+                    self.missing_topics.push(arn.clone());
                 }
                 HashMap::new()
             }
         };
-        for (attribute, value) in wanted {
+        for (attribute, value) in &wanted.attributes {
             if means_the_same(current.get(*attribute), value)
                 || !self.change(format!("set {attribute} of {name}"))
             {
@@ -53,7 +52,7 @@ impl Work<'_> {
                 .await
                 .with_context(|| format!("setting {attribute} of the topic {name}"))?;
         }
-        self.tag_topic(&arn, &name).await?;
+        self.tag_topic(&arn, name).await?;
         Ok(arn)
     }
 
@@ -71,7 +70,7 @@ impl Work<'_> {
 
     async fn tag_topic(&mut self, arn: &str, name: &str) -> Result<()> {
         let mut current = Vec::new();
-        if !self.topic_is_missing {
+        if !self.missing_topics.iter().any(|missing| missing == arn) {
             let answer = self.sns.list_tags_for_resource().resource_arn(arn).send();
             let answer = answer
                 .await
@@ -84,8 +83,8 @@ impl Work<'_> {
                 .any(|tag: &Tag| tag.key() == key && tag.value() == value)
         };
         let missing: Vec<(String, String)> = self
-            .settings
-            .resource_tags
+            .topology
+            .tags
             .iter()
             .filter(|(key, value)| !there(key, value))
             .cloned()
@@ -104,11 +103,11 @@ impl Work<'_> {
 
     pub(super) async fn ensure_subscription(
         &mut self,
-        topic_arn: &str,
-        queue_arn: &str,
-        wanted: &Attributes,
+        account: &AwsAccount,
+        wanted: &SubscriptionBlueprint,
     ) -> Result<()> {
-        let queue = self.settings.queue_name.clone();
+        let (queue, queue_arn) = (&wanted.queue_name, &wanted.queue_arn);
+        let topic_arn = &account.arn("sns", &wanted.topic_name);
         let (arn, current) = match self.find_subscription(topic_arn, queue_arn).await? {
             Some(arn) => {
                 let current = self.subscription_attributes(&arn).await?;
@@ -119,7 +118,11 @@ impl Work<'_> {
             }
             None => return Ok(()),
         };
-        for (name, value) in wanted.iter().chain(filter_to_lift(&current).as_ref()) {
+        let lifted = match wanted.entry.filter {
+            None => filter_to_lift(&current),
+            Some(_) => None,
+        };
+        for (name, value) in wanted.attributes.iter().chain(lifted.as_ref()) {
             if subscription_has(&current, name, value)
                 || !self.change(format!("set {name} of the subscription"))
             {
@@ -154,7 +157,11 @@ impl Work<'_> {
     }
 
     async fn find_subscription(&self, topic_arn: &str, queue_arn: &str) -> Result<Option<String>> {
-        if self.topic_is_missing {
+        if self
+            .missing_topics
+            .iter()
+            .any(|missing| missing == topic_arn)
+        {
             return Ok(None);
         }
         let mut next = None;

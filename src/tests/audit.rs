@@ -1,7 +1,7 @@
 //! The audit finds every kind of wrong book-keeping, and nothing in right books.
 
-use beanstock::audit::audit;
 use beanstock::domain::UpdateId;
+use beanstock::operations::audit::audit;
 use sqlx::Executor as _;
 
 use crate::support::process::{Program, settings_for};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use beanstock::messaging::UNDELIVERED;
 
 use crate::support::process::{Program, Said, settings_for};
 use crate::support::{Kind, TestApp, server};
@@ -25,7 +26,7 @@ fn all_settings(app: &TestApp) -> BTreeMap<&'static str, String> {
     let resources = &app.resources;
     settings.insert(
         "UNDELIVERED_QUEUE_URL",
-        resources.undelivered_queue_url.clone(),
+        resources.queue_url(UNDELIVERED).to_owned(),
     );
     settings
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use beanstock::local;
+use beanstock::messaging::UPDATES;
 use beanstock::provision::ResourceSettings;
 
 use crate::support::process::{Program, settings_for, until};
@@ -109,6 +110,6 @@ async fn queues_are_named_by_the_host_that_was_asked() {
     let found = local::provision_at(&sdk, &ResourceSettings::default()).await;
 
     let expected = format!("http://localhost:{port}/000000000000/updated_beans.fifo");
-    assert_eq!(found.unwrap().queue_url, expected);
+    assert_eq!(found.unwrap().queue_url(UPDATES), expected);
     endpoint.terminate().await;
 }

@@ -11,8 +11,7 @@ use axum::Json;
 use axum::Router;
 use beanstock::catalogue::add_supplier;
 use beanstock::clock::FixedClock;
-use beanstock::db::suppliers::SupplierTexts;
-use beanstock::db::{self, DbError, Pool, PoolSettings, Transaction};
+use beanstock::db::{self, DbError, Pool, PoolSettings};
 use beanstock::local::database::{Durability, PrivateDatabase};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sqlx::mysql::MySqlConnectOptions;
@@ -22,23 +21,17 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::process::{Program, Said, until};
-use crate::support::{free_port, server};
+use crate::support::{drop_a_transaction, free_port, server, supplier};
 
 fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 async fn add(pool: &Pool) -> bool {
-    const TEXTS: SupplierTexts<'static> = SupplierTexts {
-        name: "a",
-        address: "b",
-        city: "c",
-        state: "d",
-        email: "e@f",
-        phone: "555-555-0100",
-    };
     let clock = FixedClock(chrono::DateTime::UNIX_EPOCH);
-    add_supplier(pool, &clock, TEXTS, None).await.is_ok()
+    add_supplier(pool, &clock, &supplier("a"), None)
+        .await
+        .is_ok()
 }
 
 /// The cluster's address: it leads new connections to whichever is the writer, and leaves open ones
@@ -170,7 +163,7 @@ async fn after_a_silent_failover_one_borrower_waits_and_the_next_ones_do_not() {
     }
     // A transaction without its end has all connections prove themselves, as lying idle does.
     drop(open);
-    drop(Transaction::begin(&server.pool).await.unwrap());
+    drop_a_transaction(&server.pool, async |_| {}).await;
     until("all others lie idle", || async {
         server.pool.idle() == CONNECTIONS - 1
     })

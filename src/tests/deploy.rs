@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use beanstock::cli;
 use beanstock::config::reference;
-use beanstock::provision::{Account, ResourceSettings, cloudformation, iam};
-use beanstock::status::Status;
+use beanstock::operations::status::Status;
+use beanstock::provision::{AwsAccount, ResourceSettings, Topology, cloudformation, iam};
 use serde_json::Value;
 
 /// Variables that are not ours: AWS's, `MySQL`'s, the build's.
@@ -303,7 +303,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn the_template_of_queues_and_topic_is_the_one_that_is_printed() {
-    let printed = cloudformation::template(&ResourceSettings::default());
+    let printed = cloudformation::template(&Topology::new(&ResourceSettings::default()));
     let printed = serde_json::to_string_pretty(&printed).unwrap() + "\n";
 
     assert_eq!(
@@ -367,8 +367,9 @@ fn alarms_watch_our_queues_and_read_what_status_writes() {
 
 #[test]
 fn tasks_on_ecs_may_do_what_the_application_may_and_read_their_secret() {
-    let account = Account::of("arn:aws:sns:us-east-1:123456789012:x").unwrap();
-    let application = &iam::policies(&ResourceSettings::default(), &account)["application"];
+    let account = AwsAccount::of("arn:aws:sns:us-east-1:123456789012:x").unwrap();
+    let application =
+        &iam::policies(&Topology::new(&ResourceSettings::default()), &account)["application"];
     let template = json("deploy/ecs.json");
     let role = &template["Resources"]["TaskRole"]["Properties"];
     let mut statements = role["Policies"][0]["PolicyDocument"]["Statement"].clone();

@@ -13,7 +13,7 @@ use beanstock::domain::{
 };
 use beanstock::local::aws::LocalAws;
 use beanstock::local::database::{Durability, PrivateDatabase};
-use beanstock::messaging::{Publication, UpdatePublisher as _, sns::SnsPublisher, wire};
+use beanstock::messaging::{Publication, Publisher as _, sns::SnsPublisher, wire};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -173,7 +173,7 @@ fn add_revived(work: &mut Workload) {
 }
 
 async fn publish(app: &TestApp, messages: &[(String, String)]) {
-    let publisher = SnsPublisher::new(app.sns.clone(), app.resources.topic_arn.clone());
+    let publisher = SnsPublisher::new(app.sns.clone(), app.resources.topic_arn().to_owned());
     for batch in messages.chunks(10) {
         let batch: Vec<Publication> = batch
             .iter()
@@ -284,12 +284,10 @@ async fn steady_load(app: &TestApp, stop: &CancellationToken) -> i64 {
 }
 
 fn start_parts(app: &TestApp) {
-    app.poller_waiting(Duration::from_secs(1)).start();
-    let (relay, collector) = (app.relay(), app.collector());
+    app.poller().start();
+    app.collector().start();
+    let relay = app.relay();
     app.shutdown.tasks.spawn(async move { relay.run().await });
-    app.shutdown
-        .tasks
-        .spawn(async move { collector.run().await });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::support::process::{Program, settings_for};
 use crate::support::{Kind, TestApp, server};
-use beanstock::app;
+use beanstock::aws;
 use beanstock::local;
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn ten_instances_come_up_at_once_on_an_empty_database_and_an_empty_broker(
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
     assert_eq!(usize::try_from(applied).unwrap(), files.count());
     let sdk = local::sdk_config(broker.url()).await;
-    let queues = app::sqs_client(&sdk, std::time::Duration::ZERO)
+    let queues = aws::sqs_client(&sdk, std::time::Duration::ZERO)
         .list_queues()
         .send()
         .await;
     assert_eq!(queues.unwrap().queue_urls().len(), 3);
-    let sns = app::sns_client(&sdk);
+    let sns = aws::sns_client(&sdk);
     assert_eq!(sns.list_topics().send().await.unwrap().topics().len(), 1);
     let subscriptions = sns.list_subscriptions().send().await.unwrap();
     assert_eq!(subscriptions.subscriptions().len(), 1);

@@ -2,6 +2,7 @@
 
 use crate::support::process::{Program, settings_for, until};
 use crate::support::{Kind, TestApp};
+use beanstock::messaging::UPDATES;
 
 /// Step 1 of the lab: the third line repeats the first.
 const STEP_1: [&str; 4] = [
@@ -46,7 +47,7 @@ async fn the_out_of_stock_line_carries_its_alert() {
     let received = app
         .sqs
         .receive_message()
-        .queue_url(&app.resources.queue_url);
+        .queue_url(app.resources.queue_url(UPDATES));
     let body = received.send().await.unwrap().messages()[0]
         .body()
         .unwrap()

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use beanstock::aws;
+use beanstock::db;
 use beanstock::local;
 use beanstock::messaging::sqs::SqsQueue;
-use beanstock::{app, db};
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -110,7 +111,7 @@ impl Running {
 
     async fn sqs(&self) -> aws_sdk_sqs::Client {
         let sdk = local::sdk_config(&format!("http://127.0.0.1:{}", self.endpoint)).await;
-        app::sqs_client(&sdk, Duration::ZERO)
+        aws::sqs_client(&sdk, Duration::ZERO)
     }
 }
 
@@ -323,7 +324,7 @@ async fn a_web_page_of_another_site_cannot_publish_to_the_embedded_topic() {
         .to_owned();
     let form = format!(
         "Action=Publish&Version=2010-03-31&MessageGroupId=a&Message=3%3AExcelsa%3A77777&TopicArn={}",
-        app.resources.topic_arn
+        app.resources.topic_arn()
     );
     let mut answers = Vec::new();
     for header in [

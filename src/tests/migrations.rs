@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use beanstock::audit::audit;
 use beanstock::db;
 use beanstock::domain::{BeanType, InventoryUpdate, UpdateId};
 use beanstock::messaging::wire;
+use beanstock::operations::audit::audit;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
@@ -95,12 +95,7 @@ const VERSION_0_1: i64 = 20_261_122_001_100;
 async fn database_of_version_0_1() -> MySqlConnectOptions {
     let options = server::new_database().await;
     let mut conn = options.connect().await.unwrap();
-    let mut migrations = sqlx::migrate!();
-    migrations
-        .set_locking(false)
-        .run_direct(Some(VERSION_0_1), &mut conn, false)
-        .await
-        .unwrap();
+    server::migrate_to(VERSION_0_1, &mut conn).await;
     for statement in [
         "INSERT INTO suppliers (id, name, address, city, state, email, phone, created_at, updated_at) \
          VALUES (3, 'S', '', '', '', '', '', NOW(6), NOW(6))",

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::domain::UpdateId;
 use beanstock::local;
-use beanstock::provision::{Account, ResourceSettings, cloudformation, iam};
+use beanstock::messaging::{DEAD_LETTERS, UNDELIVERED, UPDATES};
+use beanstock::provision::{AwsAccount, ResourceSettings, Topology, cloudformation, iam};
 use serde_json::Value;
 
 use crate::support::app::delivery;
@@ -13,13 +14,13 @@ use crate::support::process::{Program, settings_for, until};
 use crate::support::recorder::Recorder;
 use crate::support::{Kind, TestApp};
 
-fn account() -> Account {
-    Account::of("arn:aws:sqs:us-east-1:000000000000:x").unwrap()
+fn account() -> AwsAccount {
+    AwsAccount::of("arn:aws:sqs:us-east-1:000000000000:x").unwrap()
 }
 
 /// All actions that a printed policy allows.
 fn allowed(who: &str) -> BTreeSet<String> {
-    let policies = iam::policies(&ResourceSettings::default(), &account());
+    let policies = iam::policies(&Topology::new(&ResourceSettings::default()), &account());
     let statements = policies[who]["Statement"].as_array().unwrap();
     let actions = statements
         .iter()
@@ -35,7 +36,7 @@ async fn the_application_may_do_what_it_does_and_nothing_else() {
     let recorder = Recorder::before(app.sdk.endpoint_url().unwrap()).await;
     let mut settings = settings_for(&app);
     settings.insert("AWS_ENDPOINT_URL", recorder.url().to_owned());
-    let undelivered = app.resources.undelivered_queue_url.clone();
+    let undelivered = app.resources.queue_url(UNDELIVERED).to_owned();
     settings.insert("UNDELIVERED_QUEUE_URL", undelivered);
     let server = Program::start(&["serve"], &settings);
 
@@ -94,7 +95,7 @@ async fn an_operator_may_do_what_provisioning_does_and_nothing_else() {
 /// But for the attributes of subscriptions, which AWS lets nobody narrow down.
 #[test]
 fn no_policy_has_a_wildcard_and_every_resource_is_ours() {
-    let policies = iam::policies(&ResourceSettings::default(), &account());
+    let policies = iam::policies(&Topology::new(&ResourceSettings::default()), &account());
 
     for who in ["application", "publisher", "operator"] {
         for statement in policies[who]["Statement"].as_array().unwrap() {
@@ -115,7 +116,7 @@ fn a_key_of_our_own_has_to_be_usable_by_all_who_touch_messages() {
             kms_key: Some(key.to_owned()),
             ..ResourceSettings::default()
         };
-        iam::policies(&settings, &account())["publisher"].to_string()
+        iam::policies(&Topology::new(&settings), &account())["publisher"].to_string()
     };
 
     assert!(with_key("0abc").contains("arn:aws:kms:us-east-1:000000000000:key/0abc"));
@@ -130,13 +131,13 @@ fn a_key_of_our_own_has_to_be_usable_by_all_who_touch_messages() {
         kms_key: Some("0abc".to_owned()),
         ..ResourceSettings::default()
     };
-    let key = iam::policies(&settings, &account())["key"].to_string();
+    let key = iam::policies(&Topology::new(&settings), &account())["key"].to_string();
     assert!(key.contains("sns.amazonaws.com") && key.contains("aws:SourceAccount"));
     let settings = ResourceSettings {
         topic_publishers: vec!["210987654321".to_owned()],
         ..settings
     };
-    let key = iam::policies(&settings, &account())["key"].to_string();
+    let key = iam::policies(&Topology::new(&settings), &account())["key"].to_string();
     assert!(key.contains("arn:aws:iam::210987654321:root"), "{key}");
 }
 
@@ -169,11 +170,11 @@ fn without_sub(value: Value) -> Value {
 async fn the_template_describes_the_queues_that_provisioning_makes() {
     for kind in [Kind::Fifo, Kind::Standard] {
         let app = TestApp::start(kind).await;
-        let template = resolved(&cloudformation::template(&kind.resources()));
+        let template = resolved(&cloudformation::template(&Topology::new(&kind.resources())));
         for (name, url) in [
-            ("Queue", &app.resources.queue_url),
-            ("DeadLetterQueue", &app.resources.dead_letter_queue_url),
-            ("UndeliveredQueue", &app.resources.undelivered_queue_url),
+            ("Queue", app.resources.queue_url(UPDATES)),
+            ("DeadLetterQueue", app.resources.queue_url(DEAD_LETTERS)),
+            ("UndeliveredQueue", app.resources.queue_url(UNDELIVERED)),
         ] {
             let real = app.sqs.get_queue_attributes().queue_url(url);
             let real = real.attribute_names(QueueAttributeName::All).send().await;
@@ -193,7 +194,7 @@ async fn the_template_describes_the_queues_that_provisioning_makes() {
         }
         let subscription = &template["Resources"]["Subscription"]["Properties"];
         assert!(
-            app.resources.queue_url.ends_with(
+            app.resources.queue_url(UPDATES).ends_with(
                 subscription["Endpoint"]
                     .as_str()
                     .unwrap()
@@ -212,7 +213,7 @@ async fn queues_take_messages_from_the_topic_alone_encrypted_on_the_way_and_at_r
     let queue = app
         .sqs
         .get_queue_attributes()
-        .queue_url(&app.resources.queue_url);
+        .queue_url(app.resources.queue_url(UPDATES));
     let queue = queue.attribute_names(QueueAttributeName::All).send().await;
     let queue = queue.unwrap().attributes.unwrap();
     let policy: Value = serde_json::from_str(&queue[&QueueAttributeName::Policy]).unwrap();
@@ -225,7 +226,7 @@ async fn queues_take_messages_from_the_topic_alone_encrypted_on_the_way_and_at_r
     assert_eq!(sends["Principal"]["Service"], "sns.amazonaws.com");
     assert_eq!(
         sends["Condition"]["ArnEquals"]["aws:SourceArn"],
-        app.resources.topic_arn
+        app.resources.topic_arn()
     );
     assert_eq!(
         sends["Condition"]["StringEquals"]["aws:SourceAccount"],

@@ -2,7 +2,11 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::local;
-use beanstock::provision::ResourceSettings;
+use beanstock::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use beanstock::provision::{
+    self, AwsAccount, Mode, QueueEntry, ResourceSettings, SubscriptionEntry, Topology,
+    cloudformation, iam,
+};
 
 use crate::support::process::{Program, Said, settings_for, until};
 use crate::support::recorder::Recorder;
@@ -12,8 +16,8 @@ async fn provision_again(app: &TestApp) -> Vec<String> {
     let again = local::provision_at(&app.sdk, &app.kind.resources())
         .await
         .unwrap();
-    assert_eq!(again.queue_url, app.resources.queue_url);
-    assert_eq!(again.topic_arn, app.resources.topic_arn);
+    assert_eq!(again.queue_url(UPDATES), app.resources.queue_url(UPDATES));
+    assert_eq!(again.topic_arn(), app.resources.topic_arn());
     again.changes
 }
 
@@ -31,8 +35,8 @@ async fn the_first_run_creates_and_the_second_changes_nothing() {
 async fn the_resources_are_those_of_the_lab() {
     let app = TestApp::start(Kind::Fifo).await;
 
-    let queue = attributes(&app, &app.resources.queue_url).await;
-    let dead_letters = attributes(&app, &app.resources.dead_letter_queue_url).await;
+    let queue = attributes(&app, app.resources.queue_url(UPDATES)).await;
+    let dead_letters = attributes(&app, app.resources.queue_url(DEAD_LETTERS)).await;
 
     for (name, value) in [
         (QueueAttributeName::FifoQueue, "true"),
@@ -54,7 +58,7 @@ async fn the_resources_are_those_of_the_lab() {
         "1209600"
     );
     let policy = &queue[&QueueAttributeName::Policy];
-    assert!(policy.contains("sns.amazonaws.com") && policy.contains(&app.resources.topic_arn));
+    assert!(policy.contains("sns.amazonaws.com") && policy.contains(app.resources.topic_arn()));
     assert!(!dead_letters[&QueueAttributeName::Policy].contains("sns.amazonaws.com"));
 }
 
@@ -75,7 +79,7 @@ async fn what_drifted_is_repaired_and_reported() {
     let app = TestApp::start(Kind::Fifo).await;
     app.sqs
         .set_queue_attributes()
-        .queue_url(&app.resources.queue_url)
+        .queue_url(app.resources.queue_url(UPDATES))
         .attributes(QueueAttributeName::VisibilityTimeout, "7")
         .send()
         .await
@@ -92,7 +96,7 @@ async fn what_drifted_is_repaired_and_reported() {
 async fn a_filter_on_the_subscription_is_lifted() {
     let app = TestApp::start(Kind::Fifo).await;
     let list = app.sns.list_subscriptions_by_topic();
-    let list = list.topic_arn(&app.resources.topic_arn).send().await;
+    let list = list.topic_arn(app.resources.topic_arn()).send().await;
     let subscription = list.unwrap().subscriptions()[0].clone();
     app.sns
         .set_subscription_attributes()
@@ -116,7 +120,7 @@ async fn a_queue_made_for_high_throughput_stays_so() {
     let app = TestApp::start(Kind::Fifo).await;
     let scope = QueueAttributeName::DeduplicationScope;
     let set = app.sqs.set_queue_attributes();
-    set.queue_url(&app.resources.queue_url)
+    set.queue_url(app.resources.queue_url(UPDATES))
         .attributes(scope.clone(), "messageGroup")
         .attributes(QueueAttributeName::FifoThroughputLimit, "perMessageGroupId")
         .send()
@@ -126,7 +130,7 @@ async fn a_queue_made_for_high_throughput_stays_so() {
     let changes = provision_again(&app).await;
 
     assert_eq!(changes, Vec::<String>::new());
-    let queue = attributes(&app, &app.resources.queue_url).await;
+    let queue = attributes(&app, app.resources.queue_url(UPDATES)).await;
     assert_eq!(queue[&scope], "messageGroup");
 }
 
@@ -144,8 +148,8 @@ async fn a_new_queue_is_waited_for() {
 
     let made = local::provision_at(&sdk, &settings).await.unwrap();
 
-    assert!(made.queue_url.ends_with("/other.fifo"));
-    let queue = attributes(&app, &made.queue_url).await;
+    assert!(made.queue_url(UPDATES).ends_with("/other.fifo"));
+    let queue = attributes(&app, made.queue_url(UPDATES)).await;
     assert!(queue.contains_key(&QueueAttributeName::RedrivePolicy));
 }
 
@@ -242,16 +246,16 @@ async fn publishers_tags_role_and_receives_are_set_as_asked() {
         again.out
     );
     let topic = app.sns.get_topic_attributes();
-    let topic = topic.topic_arn(&app.resources.topic_arn).send().await;
+    let topic = topic.topic_arn(app.resources.topic_arn()).send().await;
     let policy = topic.unwrap().attributes.unwrap()["Policy"].clone();
     assert!(policy.contains(supplier) && policy.contains("arn:aws:iam::210987654321:root"));
-    let queue = attributes(&app, &app.resources.queue_url).await;
+    let queue = attributes(&app, app.resources.queue_url(UPDATES)).await;
     assert!(queue[&QueueAttributeName::Policy].contains(role));
     assert!(queue[&QueueAttributeName::RedrivePolicy].contains('2'));
     let tags = app
         .sqs
         .list_queue_tags()
-        .queue_url(&app.resources.queue_url);
+        .queue_url(app.resources.queue_url(UPDATES));
     let tags = tags.send().await.unwrap().tags.unwrap();
     assert_eq!((&*tags["stage"], &*tags["team"]), ("test", "beans"));
 }
@@ -266,7 +270,7 @@ async fn a_key_that_was_set_stays() {
     let changes = provision_again(&app).await;
 
     assert_eq!(changes, Vec::<String>::new());
-    let queue = attributes(&app, &app.resources.queue_url).await;
+    let queue = attributes(&app, app.resources.queue_url(UPDATES)).await;
     assert_eq!(
         queue[&QueueAttributeName::KmsMasterKeyId],
         "alias/beanstock"
@@ -287,7 +291,7 @@ async fn a_key_that_would_shut_the_topic_out_is_refused() {
 async fn what_the_topic_could_not_deliver_is_applied_from_its_own_queue() {
     let app = TestApp::start(Kind::Fifo).await;
     let mut settings = settings_for(&app);
-    let undelivered = app.resources.undelivered_queue_url.clone();
+    let undelivered = app.resources.queue_url(UNDELIVERED).to_owned();
     settings.insert("UNDELIVERED_QUEUE_URL", undelivered.clone());
     let message = app.sqs.send_message().queue_url(&undelivered);
     let message = message.message_group_id("g").message_deduplication_id("d");
@@ -297,4 +301,76 @@ async fn what_the_topic_could_not_deliver_is_applied_from_its_own_queue() {
 
     until("it is applied", || async { app.stock_of(5).await == 209 }).await;
     server.terminate().await;
+}
+
+/// The topology is data: one more queue is one more entry.
+#[tokio::test]
+async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
+    const COUNTS: QueueRole = QueueRole {
+        setting: "COUNTS_QUEUE_URL",
+        title: "queue of counts",
+        logical_id: "CountsQueue",
+        when_unset: "",
+    };
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut topology = Topology::new(&app.kind.resources());
+    topology.queues.push(QueueEntry {
+        role: COUNTS,
+        name: "counts.fifo".to_owned(),
+        visibility: 60,
+        wait: 20,
+        retention: 86_400,
+        redrive: Some((DEAD_LETTERS, 3)),
+        deduplicates_by_content: false,
+    });
+    topology.subscriptions.push(SubscriptionEntry {
+        logical_id: "CountsSubscription",
+        topic: "Topic",
+        queue: COUNTS,
+        undelivered: UNDELIVERED,
+        raw: false,
+        filter: Some(serde_json::json!({"kind": ["count"]})),
+    });
+
+    let made = provision::provision(&app.sqs, &app.sns, &topology, Mode::Apply)
+        .await
+        .unwrap();
+    let again = provision::provision(&app.sqs, &app.sns, &topology, Mode::Apply)
+        .await
+        .unwrap();
+    app.publish_line("3:Excelsa:9").await;
+
+    assert_eq!(again.changes, Vec::<String>::new());
+    let url = made.queue_url(COUNTS);
+    let counts = attributes(&app, url).await;
+    assert_eq!(counts[&QueueAttributeName::VisibilityTimeout], "60");
+    assert!(counts[&QueueAttributeName::Policy].contains(app.resources.topic_arn()));
+    assert_eq!(
+        counts[&QueueAttributeName::ApproximateNumberOfMessages],
+        "0",
+        "filtered"
+    );
+    assert!(
+        made.settings()
+            .any(|setting| setting == ("COUNTS_QUEUE_URL", url))
+    );
+    let account = AwsAccount::of(app.resources.topic_arn()).unwrap();
+    let policies = iam::policies(&topology, &account).to_string();
+    let template = cloudformation::template(&topology);
+    assert_eq!(
+        policies.matches(":counts.fifo").count(),
+        2,
+        "consumed, and managed"
+    );
+    assert_eq!(
+        template["Resources"]["CountsQueue"]["Properties"]["QueueName"],
+        "counts.fifo"
+    );
+    assert_eq!(
+        template["Resources"]["CountsSubscription"]["Properties"]["FilterPolicy"]["kind"][0],
+        "count"
+    );
+    assert!(template["Outputs"]["CountsQueueUrl"].is_object());
+    let sources = &attributes(&app, app.resources.queue_url(DEAD_LETTERS)).await;
+    assert!(sources[&QueueAttributeName::RedriveAllowPolicy].contains(":counts.fifo"));
 }

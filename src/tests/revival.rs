@@ -1,10 +1,9 @@
 //! What the queue has given up may come again: an open letter revives, an end never changes.
 
 use beanstock::db;
-use beanstock::dead_letters::{Collector, Rules};
 use beanstock::domain::{BeanType, InventoryUpdate, SupplierId, UpdateId, UpdateState};
+use beanstock::messaging::DEAD_LETTERS;
 use beanstock::messaging::wire::{self, Decoder};
-use beanstock::poller::{Poller, PollerSettings};
 use serde_json::json;
 
 use crate::support::app::delivery;
@@ -202,7 +201,7 @@ async fn late_copies_of_refused_updates_change_no_end() {
 async fn a_letter_that_nobody_tried_says_so() {
     let app = TestApp::start(Kind::Standard).await;
     let body = wire::encode(&delivery(UpdateId::generate(), 9));
-    let url = &app.resources.dead_letter_queue_url;
+    let url = app.resources.queue_url(DEAD_LETTERS);
     let sent = app.sqs.send_message().queue_url(url).message_body(body);
     sent.send().await.unwrap();
 
@@ -327,7 +326,7 @@ async fn what_was_accepted_before_a_count_and_published_after_it_is_taken_to_be_
 #[tokio::test]
 async fn a_message_from_a_foreign_topic_changes_nothing_and_says_why() {
     let app = TestApp::start(Kind::Fifo).await;
-    let ours = app.resources.topic_arn.clone();
+    let ours = app.resources.topic_arn().to_owned();
     let envelope = |topic: &str, id: &str| {
         json!({
             "Type": "Notification", "MessageId": id, "Message": "3:Excelsa:9", "TopicArn": topic,
@@ -336,33 +335,11 @@ async fn a_message_from_a_foreign_topic_changes_nothing_and_says_why() {
     app.send_raw(&envelope("arn:aws:sns:x:1:others", "1").to_string(), "a")
         .await;
     app.send_raw(&envelope(&ours, "2").to_string(), "b").await;
-    let settings = PollerSettings {
-        pollers: 1,
-        wait: std::time::Duration::ZERO,
-        visibility: std::time::Duration::from_secs(30),
-        max_receive_count: 5,
-    };
     let decoder = Decoder::new(&[&ours]);
-    let poller = Poller::new(
-        app.queue(),
-        app.pool.clone(),
-        decoder.clone(),
-        settings,
-        app.shutdown.clone(),
-    );
+    let poller = app.poller_reading(decoder.clone());
 
     while poller.poll_once().await.unwrap().received > 0 {}
-    let collector = Collector::new(
-        app.dead_letter_queue(),
-        app.pool.clone(),
-        Rules {
-            decoder,
-            max_receive_count: Some(5),
-        },
-        std::time::Duration::ZERO,
-        app.shutdown.clone(),
-    );
-    collector.collect_once().await.unwrap();
+    app.collector_reading(decoder).poll_once().await.unwrap();
 
     assert_eq!(app.stock_of(5).await, 209);
     let (reason, explanation, _) = app.dead_letters().await.remove(0);

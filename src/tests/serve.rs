@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use beanstock::db;
+use beanstock::messaging::DEAD_LETTERS;
 use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::time::Instant;
 
@@ -164,7 +165,7 @@ async fn no_queue_is_both_the_undelivered_and_the_dead_letter_queue() {
     let app = TestApp::start(Kind::Fifo).await;
     let mut settings = settings_for(&app);
     settings.remove("DEAD_LETTER_QUEUE_URL");
-    let dead_letters = app.resources.dead_letter_queue_url.clone();
+    let dead_letters = app.resources.queue_url(DEAD_LETTERS).to_owned();
     settings.insert("UNDELIVERED_QUEUE_URL", dead_letters);
 
     let said = Program::start(&["serve"], &settings).end().await;

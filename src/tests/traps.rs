@@ -1,24 +1,16 @@
 //! Traps that were measured before this was built. Each test fails without its cure.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use beanstock::app;
-use beanstock::catalogue::{CatalogueError, change_supplier};
-use beanstock::db::suppliers::SupplierTexts;
-use beanstock::db::{self, Transaction};
-use beanstock::domain::SupplierId;
+use beanstock::aws;
+use beanstock::catalogue::{CatalogueError, change_bean, change_supplier};
+use beanstock::clock::SystemClock;
+use beanstock::db;
+use beanstock::domain::{BeanId, SupplierId};
 use sqlx::{ConnectOptions as _, Executor as _};
 
-use crate::support::{Kind, TestApp, server};
-
-const TEXTS: SupplierTexts<'_> = SupplierTexts {
-    name: "Bean Bros",
-    address: "1 Road",
-    city: "Town",
-    state: "State",
-    email: "a@b",
-    phone: "555-555-0100",
-};
+use crate::support::{Kind, OtherClient, TestApp, bean, drop_a_transaction, server, supplier};
 
 /// sqlx 0.9 gives a connection back inside its transaction when `begin` is cancelled; without the
 /// pool's hook the next borrower's write is seen by nobody.
@@ -33,7 +25,7 @@ async fn a_connection_given_back_inside_a_transaction_does_not_swallow_the_next_
 
     let mut next = pool.acquire().await.unwrap();
     let now = chrono::DateTime::UNIX_EPOCH;
-    db::suppliers::insert_supplier(&mut next, TEXTS, now)
+    db::suppliers::insert_supplier(&mut next, &supplier("Bean Bros"), now)
         .await
         .unwrap();
 
@@ -50,21 +42,20 @@ async fn a_dropped_transaction_is_rolled_back_and_its_connection_closed() {
     db::migrate(&pool).await.unwrap();
     let now = chrono::DateTime::UNIX_EPOCH;
 
-    let mut dropped = Transaction::begin(&pool).await.unwrap();
-    let first = connection_id(&mut dropped).await;
-    db::suppliers::insert_supplier(&mut dropped, TEXTS, now)
-        .await
-        .unwrap();
-    drop(dropped);
-
-    let mut next = Transaction::begin(&pool).await.unwrap();
-    assert_ne!(connection_id(&mut next).await, first);
-    assert!(
-        db::suppliers::list_suppliers(&mut next)
+    let first = AtomicU64::new(0);
+    drop_a_transaction(&pool, async |tx| {
+        first.store(connection_id(tx).await, Ordering::Relaxed);
+        db::suppliers::insert_supplier(tx, &supplier("Bean Bros"), now)
             .await
-            .unwrap()
-            .is_empty()
-    );
+            .unwrap();
+    })
+    .await;
+
+    let mut next = pool.acquire().await.unwrap();
+    let first = first.load(Ordering::Relaxed);
+    assert_ne!(connection_id(&mut next).await, first);
+    let left = db::suppliers::list_suppliers(&mut next).await.unwrap();
+    assert!(left.is_empty());
 }
 
 async fn connection_id(conn: &mut sqlx::MySqlConnection) -> u64 {
@@ -95,7 +86,16 @@ async fn ten_instances_that_start_together_migrate_once() {
 async fn saving_a_form_without_changes_is_not_mistaken_for_a_missing_row() {
     let app = TestApp::start(Kind::Fifo).await;
     let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
-    let save = async |id| change_supplier(&app.pool, &clock, SupplierId(id), TEXTS, None).await;
+    let save = async |id| {
+        change_supplier(
+            &app.pool,
+            &clock,
+            SupplierId(id),
+            &supplier("Bean Bros"),
+            None,
+        )
+        .await
+    };
 
     save(1).await.unwrap();
     save(1).await.unwrap();
@@ -111,7 +111,9 @@ async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
     let (database, mut admin) = server::cluster_member(folder.path()).await;
     let pool = server::pool(database.options().username("app"), 1);
     let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
-    let add = async || beanstock::catalogue::add_supplier(&pool, &clock, TEXTS, None).await;
+    let add = async || {
+        beanstock::catalogue::add_supplier(&pool, &clock, &supplier("Bean Bros"), None).await
+    };
     add().await.unwrap();
     let before = connection_id(&mut pool.acquire().await.unwrap()).await;
 
@@ -139,10 +141,10 @@ async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
 async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
     let app = TestApp::start(Kind::Fifo).await;
     // A heavy transaction, which the server will not choose as the victim, holds bean 10 …
-    let mut other = Transaction::begin(&app.pool).await.unwrap();
-    for supplier in 0..200 {
-        let now = chrono::DateTime::from_timestamp(supplier, 0).unwrap();
-        db::suppliers::insert_supplier(&mut other, TEXTS, now)
+    let mut other = OtherClient::begin(&app.pool).await;
+    for second in 0..200 {
+        let now = chrono::DateTime::from_timestamp(second, 0).unwrap();
+        db::suppliers::insert_supplier(&mut other, &supplier("Bean Bros"), now)
             .await
             .unwrap();
     }
@@ -157,9 +159,9 @@ async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
     server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
     // … and now the heavy one wants bean 5.
     db::beans::lock_beans(&mut other, &[excelsa]).await.unwrap();
-    other.rollback().await.unwrap();
+    other.rollback().await;
 
-    assert_eq!(polling.await.unwrap().applied, 2);
+    assert_eq!(polling.await.unwrap().done, 2);
     assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (209, 306));
     app.assert_audit_is_clean().await;
 }
@@ -170,8 +172,8 @@ async fn no_call_to_aws_can_hang_and_none_is_cut_short_while_it_waits() {
     let app = TestApp::start(Kind::Fifo).await;
     let wait = Duration::from_secs(20);
 
-    let sqs = app::sqs_client(&app.sdk, wait);
-    let sns = app::sns_client(&app.sdk);
+    let sqs = aws::sqs_client(&app.sdk, wait);
+    let sns = aws::sns_client(&app.sdk);
 
     let sqs = sqs
         .config()
@@ -195,14 +197,66 @@ async fn no_call_to_aws_can_hang_and_none_is_cut_short_while_it_waits() {
 async fn what_does_not_fit_is_refused_and_not_cut() {
     let app = TestApp::start(Kind::Fifo).await;
     let mut conn = app.pool.acquire().await.unwrap();
-    let texts = SupplierTexts {
-        name: &"x".repeat(300),
-        ..TEXTS
-    };
+    let too_long = supplier(&"x".repeat(300));
 
-    let error = db::suppliers::insert_supplier(&mut conn, texts, chrono::DateTime::UNIX_EPOCH)
+    let error = db::suppliers::insert_supplier(&mut conn, &too_long, chrono::DateTime::UNIX_EPOCH)
         .await
         .unwrap_err();
 
     assert_eq!(error.trouble(), db::Trouble::BadData);
+}
+
+/// What staff save meets what suppliers deliver; the loser of a deadlock is rolled back and done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_save_that_loses_a_deadlock_is_done_again() {
+    let app = TestApp::start(Kind::Fifo).await;
+    // A heavy transaction, which the server will not choose as the victim, holds supplier 3 …
+    let mut other = OtherClient::begin(&app.pool).await;
+    for second in 0..200 {
+        let now = chrono::DateTime::from_timestamp(second, 0).unwrap();
+        db::suppliers::insert_supplier(&mut other, &supplier("Bean Bros"), now)
+            .await
+            .unwrap();
+    }
+    db::suppliers::lock_supplier(&mut other, SupplierId(3))
+        .await
+        .unwrap();
+
+    // … the save locks bean 5 and waits for its supplier, whose types it compares …
+    let (pool, details) = (app.pool.clone(), bean(3, "Geisha"));
+    let saving = tokio::task::spawn(async move {
+        change_bean(&pool, &SystemClock, BeanId(5), &details, None, None).await
+    });
+    server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
+    // … and now the heavy one wants bean 5.
+    db::beans::lock_beans(&mut other, &[BeanId(5)])
+        .await
+        .unwrap();
+    other.rollback().await;
+
+    saving.await.unwrap().unwrap();
+    let mut conn = app.pool.acquire().await.unwrap();
+    let saved = db::beans::find_bean(&mut conn, BeanId(5)).await.unwrap();
+    assert_eq!(saved.unwrap().bean_type, "Geisha");
+}
+
+#[tokio::test]
+async fn work_that_fails_changes_nothing_and_its_connection_is_used_again() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let pool = server::pool(app.database.clone(), 1);
+    let used = AtomicU64::new(0);
+
+    let failed: Result<(), CatalogueError> = db::in_transaction(&pool, async |tx| {
+        used.store(connection_id(tx).await, Ordering::Relaxed);
+        let now = chrono::DateTime::UNIX_EPOCH;
+        db::suppliers::insert_supplier(tx, &supplier("Bean Bros"), now).await?;
+        Err(CatalogueError::NotFound)
+    })
+    .await;
+
+    assert!(matches!(failed, Err(CatalogueError::NotFound)));
+    let mut conn = pool.acquire().await.unwrap();
+    assert_eq!(connection_id(&mut conn).await, used.load(Ordering::Relaxed));
+    let suppliers = db::suppliers::list_suppliers(&mut conn).await.unwrap();
+    assert_eq!(suppliers.len(), 8);
 }

@@ -9,84 +9,84 @@ use axum::http::request::Parts;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::error::{Missing, WebError};
+use super::http::error::{Missing, WebError};
 use crate::domain::{BeanId, SupplierId, UpdateId, UpdateState};
 
-pub(super) const HOME: &str = "/";
-pub(super) const BEANS: &str = "/beans";
-pub(super) const BEAN: &str = "/beans/{id}";
-pub(super) const BEAN_ADD: &str = "/bean-add";
-pub(super) const BEAN_UPDATE: &str = "/bean-update";
-pub(super) const BEAN_UPDATE_FORM: &str = "/bean-update/{id}";
-pub(super) const BEAN_REMOVE: &str = "/bean-remove/{id}";
-pub(super) const BEANS_JSON: &str = "/beans.json";
-pub(super) const SUPPLIERS: &str = "/suppliers";
-pub(super) const SUPPLIER_ADD: &str = "/supplier-add";
-pub(super) const SUPPLIER_UPDATE: &str = "/supplier-update";
-pub(super) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
-pub(super) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
-pub(super) const UPDATES: &str = "/updates";
-pub(super) const UPDATE: &str = "/updates/{id}";
-pub(super) const DEAD_LETTERS: &str = "/dead-letters";
-pub(super) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
+pub(crate) const HOME: &str = "/";
+pub(crate) const BEANS: &str = "/beans";
+pub(crate) const BEAN: &str = "/beans/{id}";
+pub(crate) const BEAN_ADD: &str = "/bean-add";
+pub(crate) const BEAN_UPDATE: &str = "/bean-update";
+pub(crate) const BEAN_UPDATE_FORM: &str = "/bean-update/{id}";
+pub(crate) const BEAN_REMOVE: &str = "/bean-remove/{id}";
+pub(crate) const BEANS_JSON: &str = "/beans.json";
+pub(crate) const SUPPLIERS: &str = "/suppliers";
+pub(crate) const SUPPLIER_ADD: &str = "/supplier-add";
+pub(crate) const SUPPLIER_UPDATE: &str = "/supplier-update";
+pub(crate) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
+pub(crate) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
+pub(crate) const UPDATES: &str = "/updates";
+pub(crate) const UPDATE: &str = "/updates/{id}";
+pub(crate) const DEAD_LETTERS: &str = "/dead-letters";
+pub(crate) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
 /// Whether the process is alive.
 pub const HEALTHZ: &str = "/healthz";
 /// Whether it can do its work.
 pub const READYZ: &str = "/readyz";
-pub(super) const FAVICON: &str = "/favicon.ico";
-pub(super) const STATIC: &str = "/static/{file}";
+pub(crate) const FAVICON: &str = "/favicon.ico";
+pub(crate) const STATIC: &str = "/static/{file}";
 
 /// The page of a bean.
-pub(super) fn bean(id: impl Borrow<BeanId>) -> String {
+pub(crate) fn bean(id: impl Borrow<BeanId>) -> String {
     format!("{BEANS}/{}", id.borrow())
 }
 
 /// The form that changes a bean.
-pub(super) fn bean_update(id: impl Borrow<BeanId>) -> String {
+pub(crate) fn bean_update(id: impl Borrow<BeanId>) -> String {
     format!("{BEAN_UPDATE}/{}", id.borrow())
 }
 
 /// The question before a bean is removed, and where its answer goes.
-pub(super) fn bean_remove(id: impl Borrow<BeanId>) -> String {
+pub(crate) fn bean_remove(id: impl Borrow<BeanId>) -> String {
     format!("/bean-remove/{}", id.borrow())
 }
 
 /// The form that changes a supplier.
-pub(super) fn supplier_update(id: impl Borrow<SupplierId>) -> String {
+pub(crate) fn supplier_update(id: impl Borrow<SupplierId>) -> String {
     format!("{SUPPLIER_UPDATE}/{}", id.borrow())
 }
 
 /// The question before a supplier is removed, and where its answer goes.
-pub(super) fn supplier_remove(id: impl Borrow<SupplierId>) -> String {
+pub(crate) fn supplier_remove(id: impl Borrow<SupplierId>) -> String {
     format!("/supplier-remove/{}", id.borrow())
 }
 
 /// The page of an update.
-pub(super) fn update(id: impl Borrow<UpdateId>) -> String {
+pub(crate) fn update(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}", id.borrow())
 }
 
 /// The list of the updates in one state.
-pub(super) fn updates_in(state: impl Borrow<UpdateState>) -> String {
+pub(crate) fn updates_in(state: impl Borrow<UpdateState>) -> String {
     format!("{UPDATES}?state={}", state.borrow().code())
 }
 
 /// The list of the dead letters that share a reason.
-pub(super) fn dead_letters_of(reason: &str) -> String {
+pub(crate) fn dead_letters_of(reason: &str) -> String {
     let query: String = form_urlencoded::byte_serialize(reason.as_bytes()).collect();
     format!("{DEAD_LETTERS}?reason={query}")
 }
 
 /// The whole message of a dead letter.
-pub(super) fn dead_letter_body(id: impl Borrow<Uuid>) -> String {
+pub(crate) fn dead_letter_body(id: impl Borrow<Uuid>) -> String {
     format!("{DEAD_LETTERS}/{}/message", id.borrow())
 }
 
 /// The one parameter of an address, read as an id. Anything else is a thing we do not have.
-pub(super) struct Id<T>(pub(super) T);
+pub(crate) struct Id<T>(pub(crate) T);
 
 /// An id that can stand in an address.
-pub(super) trait InPath: Sized {
+pub(crate) trait InPath: Sized {
     /// What is missing when there is no such id.
     const MISSING: Missing;
 

@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use sqlx::MySql;
-use sqlx::pool::PoolConnection;
 use tokio_util::task::TaskTracker;
 
-use super::error::WebError;
-use super::front::Front;
-use super::guests::Visitors;
-use super::shared_read::SharedRead;
+use super::http::connections::RequestLimits;
+use super::http::error::WebError;
+use super::http::ingress::Ingress;
+use super::http::shared_read::SharedRead;
 use crate::clock::Clock;
-use crate::db::Pool;
+use crate::db::{Pool, PooledConnection};
 use crate::readiness::Readiness;
 
 /// The website's surroundings; cloning is cheap and shares everything.
@@ -28,23 +26,23 @@ pub struct AppState {
     /// Requests run on it, so that shutdown can wait for those whose visitor has gone.
     pub tasks: TaskTracker,
     /// The site's public name, and its proxies.
-    pub front: Front,
-    pub(super) visitors: Visitors,
-    pub(super) shared: Arc<SharedPages>,
+    pub ingress: Ingress,
+    pub(crate) request_limits: RequestLimits,
+    pub(crate) shared: Arc<SharedPages>,
 }
 
 /// The renderings that are asked for most, each shared by all who ask for it at the same time.
 #[derive(Debug, Default)]
-pub(super) struct SharedPages {
-    pub(super) beans: SharedRead<Result<Bytes, WebError>>,
-    pub(super) beans_json: SharedRead<Result<Bytes, WebError>>,
+pub(crate) struct SharedPages {
+    pub(crate) beans: SharedRead<Result<Bytes, WebError>>,
+    pub(crate) beans_json: SharedRead<Result<Bytes, WebError>>,
 }
 
 /// How long a shared read may take: everybody who asks meanwhile waits for it.
-pub(super) const READ_WITHIN: Duration = Duration::from_secs(8);
+pub(crate) const READ_WITHIN: Duration = Duration::from_secs(8);
 
 /// Ends a shared read that gets no answer, so that those behind it have their turn.
-pub(super) async fn in_turn(
+pub(crate) async fn in_turn(
     limit: Duration,
     read: impl Future<Output = Result<Bytes, WebError>>,
 ) -> Result<Bytes, WebError> {
@@ -65,20 +63,20 @@ impl AppState {
             clock,
             readiness,
             tasks,
-            front: Front::default(),
-            visitors: Visitors::default(),
+            ingress: Ingress::default(),
+            request_limits: RequestLimits::default(),
             shared: Arc::default(),
         }
     }
 
     /// Puts something in front.
     #[must_use]
-    pub fn behind(self, front: Front) -> Self {
-        Self { front, ..self }
+    pub fn behind(self, ingress: Ingress) -> Self {
+        Self { ingress, ..self }
     }
 
     /// Borrows a connection to read with.
-    pub(super) async fn connection(&self) -> Result<PoolConnection<MySql>, WebError> {
+    pub(crate) async fn connection(&self) -> Result<PooledConnection, WebError> {
         Ok(self.pool.acquire().await?)
     }
 }

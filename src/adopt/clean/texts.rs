@@ -1,7 +1,7 @@
 //! Texts, which the lab's app stored HTML-escaped and ours stores as typed.
 
 use super::Cleaned;
-use crate::db::lab::NO_TEXT;
+use crate::db::schema::lab::NO_TEXT;
 use crate::domain::{BeanType, quote};
 
 /// What validator.js's `escape` writes, which the lab's app applies before it stores a text.

@@ -12,9 +12,8 @@ use rust_decimal::Decimal;
 use self::rows::{Notes, Numbered, number};
 use self::suppliers::{PlannedSupplier, Suppliers};
 use super::clean;
-use crate::db::beans::BeanTexts;
-use crate::db::lab::{Dependent, DependentKind, LabBean, LabSupplier, LabTable};
-use crate::domain::{BeanId, BeanType, SupplierId, quote};
+use crate::db::schema::lab::{Dependent, DependentKind, LabBean, LabSupplier, LabTable};
+use crate::domain::{BeanDetails, BeanId, BeanType, Price, ShortText, SupplierId, quote};
 
 /// What will be in our tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,13 +47,13 @@ impl PlannedBean {
         BeanId(self.id)
     }
 
-    pub(super) fn texts(&self) -> BeanTexts<'_> {
-        BeanTexts {
+    pub(super) fn details(&self) -> BeanDetails {
+        BeanDetails {
             supplier: SupplierId(self.supplier),
-            bean_type: &self.bean_type,
-            product_name: &self.product_name,
-            price: self.price,
-            description: &self.description,
+            bean_type: self.bean_type.clone(),
+            product_name: ShortText::stored(self.product_name.clone()),
+            price: Price::stored(self.price),
+            description: ShortText::stored(self.description.clone()),
         }
     }
 }

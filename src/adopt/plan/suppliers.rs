@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::rows::{Notes, Numbered, number};
 use crate::adopt::clean::{self, Cleaned};
-use crate::db::lab::{LabBean, LabSupplier};
-use crate::db::suppliers::SupplierTexts;
-use crate::domain::{SupplierId, quote};
+use crate::db::schema::lab::{LabBean, LabSupplier};
+use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, SupplierId, quote};
 
 /// The name of a supplier that only beans know of.
 const UNKNOWN: &str = "Unknown supplier";
@@ -42,14 +41,15 @@ impl PlannedSupplier {
         SupplierId(self.id)
     }
 
-    pub(in crate::adopt) fn texts(&self) -> SupplierTexts<'_> {
-        SupplierTexts {
-            name: &self.name,
-            address: &self.address,
-            city: &self.city,
-            state: &self.state,
-            email: &self.email,
-            phone: &self.phone,
+    pub(in crate::adopt) fn details(&self) -> SupplierDetails {
+        let text = |text: &String| ShortText::stored(text.clone());
+        SupplierDetails {
+            name: text(&self.name),
+            address: text(&self.address),
+            city: text(&self.city),
+            state: text(&self.state),
+            email: EmailAddress::stored(self.email.clone()),
+            phone: PhoneNumber::stored(self.phone.clone()),
         }
     }
 }

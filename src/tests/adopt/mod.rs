@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use beanstock::clock::SystemClock;
-use beanstock::db::suppliers::SupplierTexts;
 use beanstock::db::{self, Pool};
 use beanstock::domain::SupplierId;
 use beanstock::{adopt, catalogue};
@@ -182,15 +181,8 @@ async fn new_rows_get_numbers_after_those_that_were_taken_over() {
 
     let second = db::suppliers::find_supplier(&mut conn, SupplierId(2)).await;
     let name = second.unwrap().unwrap().name;
-    let texts = SupplierTexts {
-        name: &name,
-        address: "",
-        city: "",
-        state: "",
-        email: "",
-        phone: "",
-    };
-    let added = catalogue::add_supplier(&pool, &SystemClock, texts, None).await;
+    let added =
+        catalogue::add_supplier(&pool, &SystemClock, &crate::support::supplier(&name), None).await;
 
     assert_eq!(name, "O'Malley & Sons");
     assert_eq!(added.unwrap(), SupplierId(9));

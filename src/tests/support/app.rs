@@ -6,33 +6,36 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
-use beanstock::app;
-use beanstock::audit::audit;
-use beanstock::catalogue;
+use beanstock::aws;
+use beanstock::catalogue::{self, demo};
 use beanstock::clock::{Clock, SystemClock};
-use beanstock::db::beans::BeanTexts;
+use beanstock::consumer::{Consumer, ConsumerSettings, Gate, Handler};
+use beanstock::db::outbox::Destination;
 use beanstock::db::{self, Pool};
-use beanstock::dead_letters::{Collector, Rules};
+use beanstock::dead_letters::{Collect, Rules};
 use beanstock::domain::{
-    Bags, BeanId, BeanType, InventoryUpdate, Origin, StockChange, SupplierId, UpdateId, UpdateState,
+    Bags, BagsInStock, BeanId, BeanType, InventoryUpdate, Origin, StockChange, SupplierId,
+    UpdateId, UpdateState,
 };
+use beanstock::inventory::Apply;
 use beanstock::inventory::accept_update;
+use beanstock::local;
 use beanstock::local::aws::LocalAws;
-use beanstock::messaging::UpdatePublisher;
+use beanstock::messaging::Publisher;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
 use beanstock::messaging::wire::Decoder;
+use beanstock::messaging::{DEAD_LETTERS, UPDATES};
+use beanstock::operations::audit::audit;
 use beanstock::outbox::Relay;
-use beanstock::poller::{Poller, PollerSettings};
 use beanstock::provision::{Provisioned, ResourceSettings};
 use beanstock::shutdown::Shutdown;
-use beanstock::{demo, local};
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::server;
+use super::{bean, server};
 
 /// The two kinds of queues and topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,9 @@ impl Kind {
 
 /// A database with the lab's data, queues and topic behind a real socket, and the parts that work
 /// on them, one step at a time.
+/// The lab's number.
+const MAX_RECEIVE_COUNT: u32 = 5;
+
 pub(crate) struct TestApp {
     pub(crate) database: MySqlConnectOptions,
     pub(crate) pool: Pool,
@@ -74,6 +80,7 @@ pub(crate) struct TestApp {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) resources: Provisioned,
     pub(crate) shutdown: Shutdown,
+    gate: Gate,
     pub(crate) kind: Kind,
 }
 
@@ -105,10 +112,11 @@ impl TestApp {
         let resources = local::provision_at(&sdk, &settings).await.unwrap();
         Self {
             database,
+            gate: Gate::new(pool.clone()),
             pool,
             clock,
-            sns: app::sns_client(&sdk),
-            sqs: app::sqs_client(&sdk, Duration::from_secs(1)),
+            sns: aws::sns_client(&sdk),
+            sqs: aws::sqs_client(&sdk, Duration::from_secs(1)),
             sdk,
             resources,
             shutdown,
@@ -122,9 +130,10 @@ impl TestApp {
         Self {
             database: self.database.clone(),
             pool: self.pool.clone(),
+            gate: self.gate.clone(),
             clock: Arc::clone(&self.clock),
-            sns: app::sns_client(&sdk),
-            sqs: app::sqs_client(&sdk, Duration::from_secs(1)),
+            sns: aws::sns_client(&sdk),
+            sqs: aws::sqs_client(&sdk, Duration::from_secs(1)),
             resources: local::provision_at(&sdk, &self.kind.resources())
                 .await
                 .unwrap(),
@@ -139,7 +148,7 @@ impl TestApp {
         let mut request = self
             .sns
             .publish()
-            .topic_arn(&self.resources.topic_arn)
+            .topic_arn(self.resources.topic_arn())
             .subject("New bean delivery")
             .message(line);
         if self.kind == Kind::Fifo {
@@ -161,7 +170,7 @@ impl TestApp {
         let mut request = self
             .sqs
             .send_message()
-            .queue_url(&self.resources.queue_url)
+            .queue_url(self.resources.queue_url(UPDATES))
             .message_body(body);
         if self.kind == Kind::Fifo {
             request = request
@@ -179,47 +188,54 @@ impl TestApp {
     }
 
     pub(crate) fn queue(&self) -> SqsQueue {
-        self.queue_at(&self.resources.queue_url)
+        self.queue_at(self.resources.queue_url(UPDATES))
     }
 
     pub(crate) fn dead_letter_queue(&self) -> SqsQueue {
-        self.queue_at(&self.resources.dead_letter_queue_url)
+        self.queue_at(self.resources.queue_url(DEAD_LETTERS))
     }
 
     fn queue_at(&self, url: &str) -> SqsQueue {
         SqsQueue::new(self.sqs.clone(), url.to_owned(), Duration::from_secs(30))
     }
 
-    pub(crate) fn poller(&self) -> Arc<Poller<SqsQueue>> {
-        self.poller_waiting(Duration::ZERO)
+    pub(crate) fn poller(&self) -> Consumer<SqsQueue, Apply> {
+        self.poller_reading(Decoder::default())
     }
 
-    pub(crate) fn poller_waiting(&self, wait: Duration) -> Arc<Poller<SqsQueue>> {
-        Arc::new(Poller::new(
-            self.queue(),
-            self.pool.clone(),
-            Decoder::default(),
-            PollerSettings {
-                pollers: 2,
-                wait,
-                visibility: Duration::from_secs(30),
-                max_receive_count: 5,
-            },
-            self.shutdown.clone(),
-        ))
+    pub(crate) fn poller_reading(&self, decoder: Decoder) -> Consumer<SqsQueue, Apply> {
+        let handler = Apply::new(self.pool.clone(), decoder, MAX_RECEIVE_COUNT);
+        self.consumer(self.queue(), handler, MAX_RECEIVE_COUNT)
     }
 
-    pub(crate) fn collector(&self) -> Collector<SqsQueue> {
-        Collector::new(
-            self.dead_letter_queue(),
-            self.pool.clone(),
-            Rules {
-                max_receive_count: Some(5),
-                ..Rules::default()
-            },
-            Duration::ZERO,
-            self.shutdown.clone(),
-        )
+    pub(crate) fn collector(&self) -> Consumer<SqsQueue, Collect> {
+        self.collector_reading(Decoder::default())
+    }
+
+    pub(crate) fn collector_reading(&self, decoder: Decoder) -> Consumer<SqsQueue, Collect> {
+        let rules = Rules {
+            decoder,
+            max_receive_count: Some(MAX_RECEIVE_COUNT),
+        };
+        let handler = Collect::new(self.pool.clone(), rules);
+        self.consumer(self.dead_letter_queue(), handler, 0)
+    }
+
+    fn consumer<H: Handler>(
+        &self,
+        queue: SqsQueue,
+        handler: H,
+        max_receive_count: u32,
+    ) -> Consumer<SqsQueue, H> {
+        let settings = ConsumerSettings {
+            name: "test",
+            receivers: 2,
+            wait: Duration::ZERO,
+            visibility: Duration::from_secs(30),
+            max_receive_count,
+        };
+        let gate = self.gate.clone();
+        Consumer::new(queue, handler, gate, settings, self.shutdown.clone())
     }
 
     pub(crate) fn relay(&self) -> Relay<SnsPublisher> {
@@ -227,18 +243,13 @@ impl TestApp {
     }
 
     pub(crate) fn relay_at(&self, clock: Arc<dyn Clock>) -> Relay<SnsPublisher> {
-        let topic = self.resources.topic_arn.clone();
+        let topic = self.resources.topic_arn().to_owned();
         self.relay_to(SnsPublisher::new(self.sns.clone(), topic), clock)
     }
 
-    pub(crate) fn relay_to<P: UpdatePublisher>(&self, to: P, clock: Arc<dyn Clock>) -> Relay<P> {
-        Relay::new(
-            to,
-            self.pool.clone(),
-            clock,
-            Arc::default(),
-            self.shutdown.clone(),
-        )
+    pub(crate) fn relay_to<P: Publisher>(&self, to: P, clock: Arc<dyn Clock>) -> Relay<P> {
+        let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
+        Relay::new(Destination::Updates, to, pool, clock, shutdown)
     }
 
     /// Has several pollers at once receive until each finds nothing.
@@ -257,8 +268,8 @@ impl TestApp {
         loop {
             let relayed = relay.relay_once().await.unwrap();
             let polled = updates.poll_once().await.unwrap();
-            let collected = letters.collect_once().await.unwrap();
-            let idle = relayed.published == 0 && polled.received == 0 && collected == 0;
+            let collected = letters.poll_once().await.unwrap();
+            let idle = relayed.published == 0 && polled.received == 0 && collected.received == 0;
             if idle && self.queued().await == 0 {
                 return;
             }
@@ -294,7 +305,13 @@ impl TestApp {
         letters.sort_by(|a, b| a.explanation.cmp(&b.explanation));
         letters
             .into_iter()
-            .map(|letter| (letter.reason, letter.explanation, letter.receive_count))
+            .map(|letter| {
+                (
+                    letter.reason.code().to_owned(),
+                    letter.explanation,
+                    letter.receive_count,
+                )
+            })
             .collect()
     }
 
@@ -331,14 +348,9 @@ impl TestApp {
 
     /// A bean that was missing is added to the list.
     pub(crate) async fn add_bean(&self, supplier: i64, bean_type: &str) -> BeanId {
-        let texts = BeanTexts {
-            supplier: SupplierId(supplier),
-            bean_type: &BeanType::parse(bean_type).unwrap(),
-            product_name: bean_type,
-            price: rust_decimal::Decimal::ONE,
-            description: "Added later",
-        };
-        catalogue::add_bean(&self.pool, &*self.clock, texts, 0, None)
+        let details = bean(supplier, bean_type);
+        let none = BagsInStock::stored(0);
+        catalogue::add_bean(&self.pool, &*self.clock, &details, none, None)
             .await
             .unwrap()
     }

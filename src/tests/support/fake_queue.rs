@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use beanstock::messaging::{Delivery, FailedEntry, MAX_BATCH, ServiceError, UpdateQueue};
+use beanstock::messaging::{FailedEntry, MAX_BATCH, Queue, ReceivedMessage, ServiceError};
 
 /// What was asked of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub(crate) struct FakeQueue(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    visible: VecDeque<Delivery>,
-    in_flight: HashMap<String, Delivery>,
+    visible: VecDeque<ReceivedMessage>,
+    in_flight: HashMap<String, ReceivedMessage>,
     dead: Vec<String>,
     max_receive_count: u32,
     calls: Vec<Call>,
@@ -45,7 +45,7 @@ impl FakeQueue {
     pub(crate) fn push(&self, group: &str, body: &str) {
         let mut state = self.state();
         let number = state.visible.len() + state.in_flight.len();
-        state.visible.push_back(Delivery {
+        state.visible.push_back(ReceivedMessage {
             message_id: format!("{group}-{number}-{body}"),
             receipt: String::new(),
             body: body.to_owned(),
@@ -93,7 +93,7 @@ impl FakeQueue {
     /// Makes every message in flight visible again, as its timeout would.
     pub(crate) fn expire(&self) {
         let mut state = self.state();
-        let mut expired: Vec<Delivery> = state.in_flight.drain().map(|(_, d)| d).collect();
+        let mut expired: Vec<ReceivedMessage> = state.in_flight.drain().map(|(_, d)| d).collect();
         expired.sort_by(|a, b| a.message_id.cmp(&b.message_id));
         for delivery in expired.into_iter().rev() {
             state.visible.push_front(delivery);
@@ -105,8 +105,8 @@ impl FakeQueue {
     }
 }
 
-impl UpdateQueue for FakeQueue {
-    async fn receive(&self, _wait: Duration) -> Result<Vec<Delivery>, ServiceError> {
+impl Queue for FakeQueue {
+    async fn receive(&self, _wait: Duration) -> Result<Vec<ReceivedMessage>, ServiceError> {
         tokio::task::yield_now().await;
         let mut state = self.state();
         state.receives += 1;
@@ -168,7 +168,7 @@ impl UpdateQueue for FakeQueue {
                 && let Some(delivery) = state.in_flight.remove(*receipt)
             {
                 // Back to its place: before those of its group that came later.
-                let later = |other: &Delivery| {
+                let later = |other: &ReceivedMessage| {
                     other.group == delivery.group && other.message_id > delivery.message_id
                 };
                 let place = state.visible.iter().position(later);

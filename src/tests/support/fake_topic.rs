@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use beanstock::messaging::{FailedEntry, Publication, ServiceError, UpdatePublisher};
+use beanstock::messaging::{FailedEntry, Publication, Publisher, ServiceError};
 
 /// A FIFO topic that refuses the first message it is given.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ impl FakeTopic {
     }
 }
 
-impl UpdatePublisher for FakeTopic {
+impl Publisher for FakeTopic {
     fn keeps_order(&self) -> bool {
         true
     }

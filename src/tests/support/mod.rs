@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod fake_queue;
 pub(crate) mod fake_topic;
+pub(crate) mod other_client;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod server;
@@ -10,7 +11,12 @@ pub(crate) mod site;
 
 use std::net::{Ipv4Addr, TcpListener};
 
+use beanstock::domain::{
+    BeanDetails, BeanType, EmailAddress, PhoneNumber, Price, ShortText, SupplierDetails, SupplierId,
+};
+
 pub(crate) use app::{Kind, TestApp};
+pub(crate) use other_client::{OtherClient, drop_a_transaction};
 pub(crate) use site::Site;
 
 /// A port to listen on later. It is below those that the system gives to whoever connects, so
@@ -21,5 +27,29 @@ pub(crate) fn free_port() -> u16 {
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
+    }
+}
+
+/// What staff enter about a supplier.
+pub(crate) fn supplier(name: &str) -> SupplierDetails {
+    let text = |text: &str| ShortText::stored(text.to_owned());
+    SupplierDetails {
+        name: text(name),
+        address: text("1 Road"),
+        city: text("Town"),
+        state: text("State"),
+        email: EmailAddress::parse("orders@example.com").unwrap(),
+        phone: PhoneNumber::parse("555-555-0100").unwrap(),
+    }
+}
+
+/// What staff enter about a bean.
+pub(crate) fn bean(supplier: i64, bean_type: &str) -> BeanDetails {
+    BeanDetails {
+        supplier: SupplierId(supplier),
+        bean_type: BeanType::parse(bean_type).unwrap(),
+        product_name: ShortText::parse(bean_type).unwrap(),
+        price: Price::parse("1").unwrap(),
+        description: ShortText::parse("Added later").unwrap(),
     }
 }

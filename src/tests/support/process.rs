@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use beanstock::messaging::UPDATES;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::ConnectOptions as _;
 use tokio::io::AsyncReadExt as _;
@@ -129,8 +130,8 @@ pub(crate) fn settings_for(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-        ("QUEUE_URL", app.resources.queue_url.clone()),
-        ("TOPIC_ARN", app.resources.topic_arn.clone()),
+        ("QUEUE_URL", app.resources.queue_url(UPDATES).to_owned()),
+        ("TOPIC_ARN", app.resources.topic_arn().to_owned()),
         ("PORT", "0".to_owned()),
         ("VISIBILITY_TIMEOUT_IN_SEC", "5".to_owned()),
         ("LONG_POLL_WAIT_IN_SEC", "1".to_owned()),

@@ -35,6 +35,16 @@ pub(crate) fn pool(options: MySqlConnectOptions, max_connections: u32) -> Pool {
     })
 }
 
+/// Applies the migrations up to a version, as a program that knew no later ones.
+pub(crate) async fn migrate_to(version: i64, connection: &mut MySqlConnection) {
+    let mut migrations = sqlx::migrate!();
+    migrations
+        .set_locking(false)
+        .run_direct(Some(version), connection, false)
+        .await
+        .unwrap();
+}
+
 /// A server of its own, like one of a cluster: the user `app` is bound by `read_only`, as an
 /// application is and root is not. Gives root's connection too.
 pub(crate) async fn cluster_member(folder: &Path) -> (PrivateDatabase, MySqlConnection) {

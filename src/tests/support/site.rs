@@ -8,13 +8,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, HeaderMap};
 use axum::http::{Request, StatusCode};
+use beanstock::catalogue::demo;
 use beanstock::clock::{Clock, SystemClock};
 use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
-use beanstock::demo;
 use beanstock::domain::BeanId;
 use beanstock::readiness::Readiness;
-use beanstock::web::{self, AppState, Front, Patience, Room};
+use beanstock::web::{self, AppState, ConnectionLimits, Ingress, ServerLimits};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::{AssertSqlSafe, Executor as _};
 use tokio::net::TcpListener;
@@ -25,10 +25,10 @@ use tower::ServiceExt as _;
 use super::{TestApp, server};
 
 /// Less than the program's, so that tests need not wait.
-const PATIENCE: Patience = Patience {
+const PATIENCE: ServerLimits = ServerLimits {
     headers: Duration::from_secs(2),
-    rest: Duration::from_mins(1),
-    room: Room {
+    idle: Duration::from_mins(1),
+    connections: ConnectionLimits {
         connections: 40,
         per_address: 20,
         reserve: 4,
@@ -79,8 +79,8 @@ impl Site {
     }
 
     /// The same site with something in front.
-    pub(crate) fn behind(self, front: Front) -> Self {
-        let state = self.state.behind(front);
+    pub(crate) fn behind(self, ingress: Ingress) -> Self {
+        let state = self.state.behind(ingress);
         Self {
             router: web::router(state.clone()),
             state,

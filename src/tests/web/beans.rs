@@ -1,6 +1,8 @@
 //! Adding, changing and removing beans.
 
 use super::{NEW_BEAN, changed};
+use beanstock::domain::MovementKind;
+
 use crate::support::Site;
 use crate::support::site::{Answer, borrowed, with};
 
@@ -27,7 +29,7 @@ async fn a_new_bean_has_one_opening_movement() {
     assert!(list.all("td.first a").contains(&"Sunday Cup".to_owned()));
     let movements = site.movements_of(15).await;
     assert_eq!(movements.len(), 1);
-    assert_eq!(movements[0].kind, "opening");
+    assert_eq!(movements[0].kind, MovementKind::Opening);
     assert_eq!(movements[0].change_by, 1_200);
     assert_eq!(movements[0].quantity_after, 1_200);
 }
@@ -178,7 +180,7 @@ async fn a_correction_is_one_movement_that_tells_its_reason() {
     assert_eq!(answer.status(), 303);
     let movements = site.movements_of(5).await;
     assert_eq!(movements.len(), 2);
-    assert_eq!(movements[0].kind, "correction");
+    assert_eq!(movements[0].kind, MovementKind::Correction);
     assert_eq!(movements[0].change_by, -10);
     let page = site.get("/beans/5").await;
     assert_eq!(page.text_of(".tile.main strong"), "190");
@@ -254,7 +256,7 @@ async fn a_removed_bean_leaves_with_a_movement_and_its_type_can_come_anew() {
 
     assert_eq!(answer.status(), 303);
     let movements = site.movements_of(5).await;
-    assert_eq!(movements[0].kind, "removal");
+    assert_eq!(movements[0].kind, MovementKind::Removal);
     assert_eq!(movements[0].change_by, -200);
     assert_eq!(movements[0].quantity_after, 0);
     assert_eq!(site.get("/beans/5").await.status(), 404);

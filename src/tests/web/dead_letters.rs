@@ -1,6 +1,7 @@
 //! Dead letters as staff read them: all of them, whole.
 
 use crate::support::{Kind, Site, TestApp};
+use beanstock::messaging::UPDATES;
 
 /// 210 unreadable lines and one of another reason that is older.
 async fn many_letters() -> Site {
@@ -104,7 +105,7 @@ async fn attributes_of_a_letter_keep_their_types() {
 
     let app = TestApp::start(Kind::Standard).await;
     let typed = |data_type: &str| MessageAttributeValue::builder().data_type(data_type);
-    let queue = &app.resources.queue_url;
+    let queue = app.resources.queue_url(UPDATES);
     let send = app.sqs.send_message().queue_url(queue).message_body("?");
     send.message_attributes("n", typed("Number").string_value("9").build().unwrap())
         .message_attributes(

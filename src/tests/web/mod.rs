@@ -2,7 +2,7 @@
 
 mod beans;
 mod dead_letters;
-mod front;
+mod ingress;
 mod pages;
 mod requests;
 mod suppliers;

@@ -1,0 +1,2 @@
+-- All of it was moved to outbox_messages.
+DROP TABLE outbox;

@@ -1,0 +1,158 @@
+//! Adding, changing and removing beans.
+
+use super::{CatalogueError, Submission, Version};
+use crate::clock::Clock;
+use crate::db::beans::Bean;
+use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
+use crate::domain::{
+    BagsInStock, BeanDetails, BeanId, BeanStock, BeanType, Cause, MovementKind, ShortText,
+};
+
+/// A correction of a bean's stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// What the person saw when they decided.
+    pub from: i64,
+    /// What it should be.
+    pub to: BagsInStock,
+    /// Why, in their words.
+    pub reason: ShortText<500>,
+}
+
+/// Adds a bean, unless the same form has added it before; what is there of it already becomes its
+/// opening movement.
+pub async fn add_bean(
+    pool: &Pool,
+    clock: &dyn Clock,
+    details: &BeanDetails,
+    opening_stock: BagsInStock,
+    submission: Option<&Submission>,
+) -> Result<BeanId, CatalogueError> {
+    let now = clock.now();
+    db::in_transaction(pool, async |tx| {
+        if let Some(submission) = submission
+            && let Some(earlier) = submission.claim(tx, now).await?.map(BeanId)
+            && db::beans::find_bean(tx, earlier).await?.is_some()
+        {
+            return Ok(earlier);
+        }
+        refuse_type(tx, details, None).await?;
+        let id = db::beans::insert_bean(tx, details, now).await;
+        let id = id.map_err(duplicate_type)?;
+        let (stock, kind) = (BeanStock::empty(id), MovementKind::Opening);
+        set_quantity(tx, stock, kind, opening_stock.get(), Cause::Itself).await?;
+        if let Some(submission) = submission {
+            submission.settle(tx, id.0, now).await?;
+        }
+        Ok(id)
+    })
+    .await
+}
+
+/// Replaces a bean's details, if they are still what was `seen`, and, if a correction is given, its
+/// stock, with a movement.
+pub async fn change_bean(
+    pool: &Pool,
+    clock: &dyn Clock,
+    id: BeanId,
+    details: &BeanDetails,
+    correction: Option<&Correction>,
+    seen: Option<&Version>,
+) -> Result<(), CatalogueError> {
+    db::in_transaction(pool, async |tx| {
+        let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
+        let found = db::beans::find_bean(tx, id).await?;
+        let (stock, before) = locked.zip(found).ok_or(CatalogueError::NotFound)?;
+        refuse_change(&before, correction, seen)?;
+        let is_retyped = is_retyped(&before, details);
+        if is_retyped {
+            refuse_type(tx, details, Some(id)).await?;
+        }
+        // A type that stays as it is keeps its key, which a twin may have given a form of its own.
+        let new_key = is_retyped.then(|| details.bean_type.key());
+        let saved = db::beans::set_bean_details(tx, id, details, new_key.as_deref(), clock.now());
+        saved.await.map_err(duplicate_type)?;
+        if let Some(Correction { to, reason, .. }) = correction {
+            let (kind, cause) = (MovementKind::Correction, Cause::Person(reason.clone()));
+            set_quantity(tx, stock, kind, to.get(), cause).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Takes a bean off the list; bags still there leave with a movement.
+pub async fn remove_bean(pool: &Pool, clock: &dyn Clock, id: BeanId) -> Result<(), CatalogueError> {
+    db::in_transaction(pool, async |tx| {
+        let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
+        let bean = locked.ok_or(CatalogueError::NotFound)?;
+        if bean.stock.quantity > 0 {
+            set_quantity(tx, bean, MovementKind::Removal, 0, Cause::Itself).await?;
+        }
+        Ok(db::beans::set_bean_removed(tx, id, clock.now()).await?)
+    })
+    .await
+}
+
+/// Refuses a type that the supplier, which must be there, has on the list already. Locks the supplier,
+/// so that the answer stays true.
+async fn refuse_type(
+    tx: &mut Transaction,
+    details: &BeanDetails,
+    own: Option<BeanId>,
+) -> Result<(), CatalogueError> {
+    if !db::suppliers::lock_supplier(tx, details.supplier).await? {
+        return Err(CatalogueError::UnknownSupplier);
+    }
+    let mut offers = db::beans::find_offers(tx, &[details.supplier]).await?;
+    let beans = offers.remove(&details.supplier).map(|offer| offer.beans);
+    let key = details.bean_type.key();
+    let is_taken = beans
+        .unwrap_or_default()
+        .into_iter()
+        .any(|(id, bean_type)| Some(id) != own && BeanType::stored(bean_type).key() == key);
+    if is_taken {
+        return Err(CatalogueError::DuplicateType);
+    }
+    Ok(())
+}
+
+fn is_retyped(before: &Bean, details: &BeanDetails) -> bool {
+    before.supplier != details.supplier || before.bean_type != details.bean_type.as_str()
+}
+
+fn refuse_change(
+    before: &Bean,
+    correction: Option<&Correction>,
+    seen: Option<&Version>,
+) -> Result<(), CatalogueError> {
+    if seen.is_some_and(|seen| *seen != Version::of_bean(before)) {
+        return Err(CatalogueError::ChangedMeanwhile);
+    }
+    if correction.is_some_and(|correction| correction.from != before.quantity) {
+        return Err(CatalogueError::StockChanged(before.quantity));
+    }
+    Ok(())
+}
+
+/// Sets the stock of one bean that the transaction has locked (or has just inserted). Movements take the
+/// database's time, because instances' clocks differ.
+async fn set_quantity(
+    tx: &mut Transaction,
+    mut bean: BeanStock,
+    kind: MovementKind,
+    quantity: i64,
+    cause: Cause,
+) -> DbResult<()> {
+    let now = db::server::tell_time(tx).await?;
+    let movement = bean.set_quantity(kind, quantity, now, cause);
+    db::beans::set_stock(tx, &[bean]).await?;
+    db::movements::insert_movements(tx, &[movement], now).await
+}
+
+fn duplicate_type(error: DbError) -> CatalogueError {
+    match error.trouble() {
+        Trouble::Duplicate => CatalogueError::DuplicateType,
+        _ => error.into(),
+    }
+}

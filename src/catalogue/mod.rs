@@ -1,0 +1,17 @@
+//! The café's list of suppliers and beans, as staff change it: one transaction each.
+//!
+//! Stock is never set here without a movement that says why. A form that is sent twice has one effect,
+//! and one that was filled in from what has changed meanwhile has none.
+
+mod beans;
+pub mod demo;
+mod error;
+mod submission;
+mod suppliers;
+mod version;
+
+pub use self::beans::{Correction, add_bean, change_bean, remove_bean};
+pub use self::error::CatalogueError;
+pub use self::submission::Submission;
+pub use self::suppliers::{add_supplier, change_supplier, remove_supplier};
+pub use self::version::Version;

@@ -1,0 +1,297 @@
+//! SQL on the tables of the lab's app, two of which have the names of ours.
+//!
+//! They are no part of our schema, so statements on them cannot be checked at compile time. Every
+//! value is read as text, whatever the type of its column: statements that are not prepared are
+//! answered so.
+
+mod dependents;
+mod layout;
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{Column as _, MySqlConnection, Row as _, TypeInfo as _};
+
+use crate::db::DbResult;
+pub use dependents::{Dependent, Dependents, Kind as DependentKind, find_dependents};
+pub use layout::{Constraint, Layout, find_layout};
+
+/// A table of the lab's app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabTable {
+    /// Who delivers.
+    Suppliers,
+    /// What they deliver, and how much of it is there.
+    Beans,
+}
+
+/// Under which name a table of the lab's app is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Under its own, which ours needs.
+    Own,
+    /// Under the name it is moved to.
+    Moved,
+}
+
+impl LabTable {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Suppliers, Self::Beans];
+
+    /// The name it shares with ours.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suppliers => "suppliers",
+            Self::Beans => "beans",
+        }
+    }
+
+    /// The name it is kept under.
+    pub fn moved_name(self) -> &'static str {
+        match self {
+            Self::Suppliers => "lab_suppliers",
+            Self::Beans => "lab_beans",
+        }
+    }
+
+    /// Its name at a place.
+    pub fn name_at(self, place: Place) -> &'static str {
+        match place {
+            Place::Own => self.name(),
+            Place::Moved => self.moved_name(),
+        }
+    }
+
+    /// The columns the lab's app uses.
+    pub fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Suppliers => &["id", "name", "address", "city", "state", "email", "phone"],
+            Self::Beans => &[
+                "id",
+                "supplier_id",
+                "type",
+                "product_name",
+                "price",
+                "description",
+                "quantity",
+            ],
+        }
+    }
+}
+
+/// A supplier as the lab's app stored it. Its order is that of its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the columns of the lab's table, as text")]
+pub struct LabSupplier {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub address: Option<String>,
+    pub city: Option<String>,
+    pub state: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+}
+
+/// A bean as the lab's app stored it. Its order is that of its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the columns of the lab's table, as text")]
+pub struct LabBean {
+    pub id: Option<String>,
+    pub supplier_id: Option<String>,
+    pub bean_type: Option<String>,
+    pub product_name: Option<String>,
+    pub price: Option<String>,
+    pub description: Option<String>,
+    pub quantity: Option<String>,
+    /// Whether the price is a text, in which a point may stand between thousands.
+    pub price_is_text: bool,
+    /// The same of the quantity.
+    pub quantity_is_text: bool,
+}
+
+/// Lists the lab's suppliers, in no order.
+pub async fn list_lab_suppliers(
+    conn: &mut MySqlConnection,
+    place: Place,
+) -> DbResult<Vec<LabSupplier>> {
+    let sql = match place {
+        Place::Own => "SELECT id, name, address, city, state, email, phone FROM suppliers",
+        Place::Moved => "SELECT id, name, address, city, state, email, phone FROM lab_suppliers",
+    };
+    let rows = sqlx::raw_sql(sql).fetch_all(conn).await?;
+    let suppliers = rows.iter().map(|row| {
+        Ok(LabSupplier {
+            id: text(row, "id")?,
+            name: text(row, "name")?,
+            address: text(row, "address")?,
+            city: text(row, "city")?,
+            state: text(row, "state")?,
+            email: text(row, "email")?,
+            phone: text(row, "phone")?,
+        })
+    });
+    suppliers.collect()
+}
+
+/// Lists the lab's beans, in no order.
+pub async fn list_lab_beans(conn: &mut MySqlConnection, place: Place) -> DbResult<Vec<LabBean>> {
+    let sql = match place {
+        Place::Own => {
+            "SELECT id, supplier_id, type AS bean_type, product_name, price, description, quantity \
+             FROM beans"
+        }
+        Place::Moved => {
+            "SELECT id, supplier_id, type AS bean_type, product_name, price, description, quantity \
+             FROM lab_beans"
+        }
+    };
+    let rows = sqlx::raw_sql(sql).fetch_all(conn).await?;
+    let beans = rows.iter().map(|row| {
+        Ok(LabBean {
+            id: text(row, "id")?,
+            supplier_id: text(row, "supplier_id")?,
+            bean_type: text(row, "bean_type")?,
+            product_name: text(row, "product_name")?,
+            price: text(row, "price")?,
+            description: text(row, "description")?,
+            quantity: text(row, "quantity")?,
+            price_is_text: is_text(row, "price")?,
+            quantity_is_text: is_text(row, "quantity")?,
+        })
+    });
+    beans.collect()
+}
+
+/// What is read in the place of bytes that are no text.
+pub const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
+
+/// Reads a value as text. A BIT comes as the bytes of its number, and a BLOB may hold any bytes.
+fn text(row: &MySqlRow, column: &str) -> DbResult<Option<String>> {
+    let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let is_bits = row.try_column(column)?.type_info().name() == "BIT";
+    Ok(bytes.map(|bytes| {
+        if is_bits {
+            let number = bytes
+                .iter()
+                .fold(0_u64, |high, low| high << 8 | u64::from(*low));
+            return number.to_string();
+        }
+        String::from_utf8_lossy(bytes).into_owned()
+    }))
+}
+
+/// Whether a column holds texts; others hold numbers, which can be read in one way only.
+fn is_text(row: &MySqlRow, column: &str) -> DbResult<bool> {
+    let column = row.try_column(column)?.type_info();
+    Ok(["CHAR", "TEXT", "BLOB", "BINARY", "ENUM", "SET"]
+        .iter()
+        .any(|kind| column.name().contains(kind)))
+}
+
+/// Finds the number that the next row of a table would get, which is kept although the row that had the
+/// one before may be gone; `None` if rows get no numbers.
+pub async fn find_next_id(
+    conn: &mut MySqlConnection,
+    table: LabTable,
+    place: Place,
+) -> DbResult<Option<i64>> {
+    let sql = match table.name_at(place) {
+        "suppliers" => "SHOW CREATE TABLE suppliers",
+        "beans" => "SHOW CREATE TABLE beans",
+        "lab_suppliers" => "SHOW CREATE TABLE lab_suppliers",
+        _ => "SHOW CREATE TABLE lab_beans",
+    };
+    // What servers tell of it in information_schema may be a day old.
+    let row = sqlx::raw_sql(sql).fetch_one(conn).await?;
+    let statement = text(&row, "Create Table")?.unwrap_or_default();
+    Ok(next_id_in(&statement))
+}
+
+/// The option stands behind the columns, whose list ends in a line that begins with a parenthesis; a
+/// column's comment cannot, because servers write its line breaks as `\n`.
+fn next_id_in(create_table: &str) -> Option<i64> {
+    let (_, options) = create_table.split_once("\n) ")?;
+    // A comment of the table comes last, so that the first one is the option.
+    let (_, rest) = options.split_once(" AUTO_INCREMENT=")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+/// Moves tables of the lab's out of the way of ours, all or none, on a connection that is used for
+/// nothing else afterwards: waiting for whoever still uses a table is cut short on it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tables are not in our schema"
+)]
+pub async fn move_lab_tables(conn: &mut MySqlConnection, tables: &[LabTable]) -> DbResult<()> {
+    let sql = match tables {
+        [] => return Ok(()),
+        [LabTable::Suppliers] => "RENAME TABLE suppliers TO lab_suppliers",
+        [LabTable::Beans] => "RENAME TABLE beans TO lab_beans",
+        _ => "RENAME TABLE suppliers TO lab_suppliers, beans TO lab_beans",
+    };
+    // The default is a day or a year.
+    sqlx::query("SET SESSION lock_wait_timeout = 10")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(sql).execute(conn).await?;
+    Ok(())
+}
+
+/// Does on a table of its own what moving and copying takes, so that a right that is missing is
+/// missed before anything is moved. Nothing of it stays.
+#[expect(clippy::disallowed_methods, reason = "the table is not in our schema")]
+pub async fn try_rights(conn: &mut MySqlConnection) -> DbResult<()> {
+    const CLEAN_UP: &str = "DROP TABLE IF EXISTS beanstock_tried, beanstock_rights";
+    sqlx::query(CLEAN_UP).execute(&mut *conn).await?;
+    let mut tried = Ok(());
+    for sql in [
+        "CREATE TABLE beanstock_rights (id INT PRIMARY KEY, other INT, \
+         CONSTRAINT fk_beanstock_rights FOREIGN KEY (other) REFERENCES beanstock_rights (id))",
+        "INSERT INTO beanstock_rights (id) VALUES (1)",
+        "UPDATE beanstock_rights SET other = NULL",
+        "DELETE FROM beanstock_rights",
+        "RENAME TABLE beanstock_rights TO beanstock_tried",
+    ] {
+        if tried.is_ok() {
+            tried = sqlx::query(sql).execute(&mut *conn).await.map(|_| ());
+        }
+    }
+    sqlx::query(CLEAN_UP).execute(conn).await?;
+    Ok(tried?)
+}
+
+/// Lists who else is connected to this database, as `user@host`, as far as we may know: a user
+/// without the right PROCESS sees its own connections alone.
+pub async fn list_others(conn: &mut MySqlConnection) -> DbResult<Vec<String>> {
+    let own = sqlx::raw_sql("SELECT CONNECTION_ID() AS id, DATABASE() AS db");
+    let own = own.fetch_one(&mut *conn).await?;
+    let (own_id, database) = (text(&own, "id")?, text(&own, "db")?);
+    let mut others = Vec::new();
+    for row in sqlx::raw_sql("SHOW PROCESSLIST").fetch_all(conn).await? {
+        if text(&row, "db")? == database && text(&row, "Id")? != own_id {
+            let user = text(&row, "User")?.unwrap_or_default();
+            let host = text(&row, "Host")?.unwrap_or_default();
+            let host = host.rsplit_once(':').map_or(&*host, |(host, _port)| host);
+            others.push(format!("{user}@{host}"));
+        }
+    }
+    Ok(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_number_is_read_whatever_comments_and_partitions_say() {
+        let column = "CREATE TABLE `beans` (\n  `id` int COMMENT ') AUTO_INCREMENT=3',\n";
+        let end = ") ENGINE=InnoDB AUTO_INCREMENT=70 DEFAULT CHARSET=utf8mb4";
+        for statement in [
+            format!("{column}{end}"),
+            format!("{column}{end} COMMENT='Beans (old) AUTO_INCREMENT=9'"),
+            format!("{column}{end}\n PARTITION BY HASH (`id`)\nPARTITIONS 4"),
+        ] {
+            assert_eq!(next_id_in(&statement), Some(70), "{statement}");
+        }
+        let without = format!("{column}) ENGINE=InnoDB COMMENT='AUTO_INCREMENT=9'");
+        assert_eq!(next_id_in(&without), None);
+    }
+}

@@ -1,0 +1,38 @@
+//! What each queue is for, and what that role is called wherever the queue is named.
+
+/// The role of a queue. Settings, printed lines, checks and templates take their names from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueRole {
+    /// The setting with its URL.
+    pub setting: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// Its logical id in `CloudFormation` templates.
+    pub logical_id: &'static str,
+    /// What it means that the setting is not set; empty if the queue is found without.
+    pub when_unset: &'static str,
+}
+
+/// The queue of updates.
+pub const UPDATES: QueueRole = QueueRole {
+    setting: "QUEUE_URL",
+    title: "queue",
+    logical_id: "Queue",
+    when_unset: "neither QUEUE_URL nor SQS_ENDPOINT is set, so nothing is polled",
+};
+
+/// What the queue of updates gave up on.
+pub const DEAD_LETTERS: QueueRole = QueueRole {
+    setting: "DEAD_LETTER_QUEUE_URL",
+    title: "dead-letter queue",
+    logical_id: "DeadLetterQueue",
+    when_unset: "",
+};
+
+/// What the topic could not deliver to the queue of updates.
+pub const UNDELIVERED: QueueRole = QueueRole {
+    setting: "UNDELIVERED_QUEUE_URL",
+    title: "undelivered queue",
+    logical_id: "UndeliveredQueue",
+    when_unset: "UNDELIVERED_QUEUE_URL is not set, so what the topic cannot deliver waits there",
+};

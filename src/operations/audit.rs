@@ -1,0 +1,109 @@
+//! The audit: proves on a live database that stock is explained, updates count once and none is lost.
+//!
+//! Each check looks for rows that break an invariant and names them. A transaction that commits
+//! between two checks cannot cause a false alarm: every check is one statement.
+
+use crate::db::{Connection, DbResult, Pool, audit};
+use serde::Serialize;
+
+/// One invariant and the rows that break it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// What must always be true.
+    pub invariant: &'static str,
+    /// The rows for which it is not, in words: fifty, and whether there are more.
+    pub broken_by: Vec<String>,
+}
+
+/// Checks every invariant. The books are right if no finding names a row.
+pub async fn audit(pool: &Pool) -> DbResult<Vec<Finding>> {
+    let mut conn = pool.acquire().await?;
+    let mut findings = audit_stock(&mut conn).await?;
+    findings.extend(audit_updates(&mut conn).await?);
+    Ok(findings)
+}
+
+fn bean_at((bean, sequence): (i64, i64)) -> String {
+    format!("bean {bean}, movement {sequence}")
+}
+
+/// Whether stock is explained.
+async fn audit_stock(conn: &mut Connection) -> DbResult<Vec<Finding>> {
+    Ok(vec![
+        finding(
+            "stock is the sum of its movements",
+            audit::unexplained_stock(conn).await?,
+            |(bean, quantity, sum)| format!("bean {bean} has {quantity} bags, movements say {sum}"),
+        ),
+        finding(
+            "movements follow from one another",
+            audit::broken_chains(conn).await?,
+            bean_at,
+        ),
+        finding(
+            "every bean points to its newest movement",
+            audit::lost_movements(conn).await?,
+            |(bean, expected, newest)| {
+                format!("bean {bean} expects {expected}, newest is {newest}")
+            },
+        ),
+    ])
+}
+
+/// Whether every update counts once and none is lost.
+async fn audit_updates(conn: &mut Connection) -> DbResult<Vec<Finding>> {
+    Ok(vec![
+        finding(
+            "an update has one end, and it stays",
+            audit::disagreeing_ends(conn).await?,
+            |(id, state, outcome)| format!("update {id} is {state}, its inbox row says {outcome}"),
+        ),
+        finding(
+            "every end belongs to an update",
+            audit::orphaned_ends(conn).await?,
+            |id| format!("update {id}"),
+        ),
+        finding(
+            "what was applied was booked once, and nothing else was",
+            audit::unbooked_updates(conn).await?,
+            |(id, state)| format!("update {id} is {state}"),
+        ),
+        finding(
+            "a movement says what its update said",
+            audit::foreign_movements(conn).await?,
+            bean_at,
+        ),
+        finding(
+            "nothing accepted is lost",
+            audit::lost_updates(conn).await?,
+            |(id, state)| format!("update {id} is {state} and will not be published again"),
+        ),
+        finding(
+            "what was given up has one open letter, and nothing else has",
+            audit::mismatched_letters(conn).await?,
+            |(id, state)| format!("update {id} is {state}"),
+        ),
+        finding(
+            "a letter that a message closed had its one effect",
+            audit::closed_without_effect(conn).await?,
+            |(id, state)| format!("update {id} is {state}"),
+        ),
+        finding(
+            "every update is known by an id of its supplier's",
+            audit::unkeyed_updates(conn).await?,
+            |id| format!("update {id}"),
+        ),
+    ])
+}
+
+fn finding<T>(invariant: &'static str, rows: Vec<T>, describe: impl Fn(T) -> String) -> Finding {
+    let is_cut = rows.len() > audit::SHOWN;
+    let mut broken_by: Vec<String> = rows.into_iter().take(audit::SHOWN).map(describe).collect();
+    if is_cut {
+        broken_by.push("and more".to_owned());
+    }
+    Finding {
+        invariant,
+        broken_by,
+    }
+}

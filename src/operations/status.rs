@@ -1,0 +1,108 @@
+//! `beanstock status`: how much there is to do, and since when.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::aws::{self, Aws};
+use crate::config::MessagingSettings;
+use crate::db::{self, DbResult, Pool};
+use crate::messaging::sqs::{self, Depth, SqsQueue};
+use crate::messaging::{DEAD_LETTERS, ServiceError, UPDATES};
+
+/// The state of the whole system.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Updates that were ever accepted or first seen in the queue.
+    pub accepted: i64,
+    /// Updates whose effect is in the stock.
+    pub applied: i64,
+    /// Updates that a newer count had overtaken.
+    pub superseded: i64,
+    /// Updates that have not had their end yet.
+    pub waiting: i64,
+    /// Seconds since the oldest of those was accepted; 0 if none waits, so that a metric has a
+    /// value at each measurement.
+    pub oldest_waiting_seconds: i64,
+    /// When that was.
+    pub oldest_waiting_since: Option<String>,
+    /// Seconds since the oldest update in the outbox that is not on the topic was accepted; 0 if
+    /// all are.
+    pub oldest_unpublished_seconds: i64,
+    /// Dead letters that wait for somebody.
+    pub dead_letters: i64,
+    /// What the queue says; absent if none is set or it does not answer.
+    pub queue: Option<QueueStatus>,
+    /// What the dead-letter queue says.
+    pub dead_letter_queue: Option<QueueStatus>,
+}
+
+/// What SQS says about a queue; it calls these numbers approximate.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct QueueStatus {
+    /// Messages ready to be received.
+    pub visible: i64,
+    /// Messages received and not deleted yet.
+    pub in_flight: i64,
+}
+
+impl From<Depth> for QueueStatus {
+    fn from(depth: Depth) -> Self {
+        Self {
+            visible: depth.visible,
+            in_flight: depth.in_flight,
+        }
+    }
+}
+
+impl Status {
+    /// Asks the queue how deep it is, and its dead-letter queue, which is found as `serve` finds it.
+    ///
+    /// # Errors
+    /// A queue does not answer; what the database says is worth knowing all the same.
+    pub async fn read_depths(
+        &mut self,
+        messaging: &MessagingSettings,
+        aws: &Aws,
+    ) -> Result<(), ServiceError> {
+        let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
+        let at = |url: &str| SqsQueue::new(sqs.clone(), url.to_owned(), messaging.visibility());
+        let mut dead_letters = messaging.queue(DEAD_LETTERS).map(str::to_owned);
+        if let Some(url) = messaging.queue(UPDATES) {
+            let queue = at(url);
+            self.queue = Some(queue.depth().await?.into());
+            if dead_letters.is_none()
+                && let Some(redrive) = queue.redrive().await?
+            {
+                dead_letters = Some(sqs::find_url(&sqs, &redrive.dead_letter_queue_arn).await?);
+            }
+        }
+        if let Some(url) = dead_letters {
+            self.dead_letter_queue = Some(at(&url).depth().await?.into());
+        }
+        Ok(())
+    }
+}
+
+/// Reads the database's part of the status.
+pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
+    let mut conn = pool.acquire().await?;
+    let counts = db::update_lists::count_updates(&mut conn).await?;
+    let oldest = counts.oldest_waiting;
+    let unpublished = db::outbox::find_oldest_unpublished(&mut conn).await?;
+    let age =
+        |since: Option<DateTime<Utc>>| since.map_or(0, |since| (now - since).num_seconds().max(0));
+    Ok(Status {
+        accepted: counts.accepted,
+        applied: counts.applied,
+        superseded: counts.superseded,
+        waiting: counts.waiting,
+        oldest_waiting_seconds: age(oldest),
+        oldest_waiting_since: oldest.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        oldest_unpublished_seconds: age(unpublished),
+        dead_letters: db::dead_letters::count_open(&mut conn).await?,
+        queue: None,
+        dead_letter_queue: None,
+    })
+}

@@ -1,0 +1,310 @@
+//! The relay: publishes what was accepted, until it is seen finished.
+//!
+//! A message is leased in a short transaction, published outside of any, and then marked. If the
+//! relay dies in between, the lease runs out and the message is published again; if the message
+//! gets lost on its way, it is due again after ten minutes. Both are harmless, because its update
+//! counts once. It leaves the outbox when its update has a final state. Each destination has a relay
+//! with its publisher.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use tokio::sync::watch;
+
+use crate::backoff;
+use crate::clock::Clock;
+use crate::db::outbox::{Destination, NextAttempt, OutboxMessage};
+use crate::db::timeline::Event;
+use crate::db::{self, DbResult, Pool};
+use crate::domain::{UpdateId, UpdateState};
+use crate::messaging::{Publication, Publisher, ServiceError, wire};
+use crate::shutdown::{Shutdown, Stopping};
+use crate::telemetry::Streak;
+
+/// How many messages are leased at once: what one call takes.
+const LEASED_AT_ONCE: i64 = 10;
+
+/// How long a relay has to publish what it leased.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// No call is begun later than this in a lease: with all of the SDK's attempts it takes 25 s.
+const LAST_CALL: Duration = Duration::from_secs(30);
+
+/// Published but not finished for this long: published again. Twice the five minutes in which
+/// SNS and SQS would swallow the repeat; doubled every time, up to 64-fold.
+const PUBLISH_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// How often the outbox is looked at after something was found in it, and how rarely in the end when
+/// nothing is and no commit of this process says otherwise.
+const IDLE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+
+/// Publishes the outbox.
+#[derive(Debug)]
+pub struct Relay<P> {
+    destination: Destination,
+    publisher: P,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+}
+
+/// What one round of a relay came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relayed {
+    /// Now on the topic.
+    pub published: usize,
+    /// Refused by the topic or not answered; tried again later.
+    pub failed: usize,
+}
+
+impl Relayed {
+    /// How long to rest after a round: twice as long as before if there was nothing.
+    fn idle_after(self, before: Duration) -> Duration {
+        let [least, most] = IDLE;
+        if self == Self::default() {
+            (before * 2).min(most)
+        } else {
+            least
+        }
+    }
+}
+
+impl<P: Publisher> Relay<P> {
+    /// Prepares a relay to one destination.
+    pub fn new(
+        destination: Destination,
+        publisher: P,
+        pool: Pool,
+        clock: Arc<dyn Clock>,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            destination,
+            publisher,
+            pool,
+            clock,
+            shutdown,
+        }
+    }
+
+    /// Publishes until stopping begins.
+    pub async fn run(&self) {
+        const WHAT: &str = "reading the outbox";
+        let mut streak = Streak::default();
+        let mut filled = self.pool.watch_outbox();
+        let mut idle = IDLE[0];
+        while !self.shutdown.soft.is_cancelled() {
+            let rested = match self.relay_once().await {
+                Ok(relayed) => {
+                    streak.succeeded(WHAT);
+                    idle = relayed.idle_after(idle);
+                    self.rest(relayed, idle, &mut filled).await
+                }
+                Err(error) => {
+                    let failures = streak.failed(WHAT, &error);
+                    self.shutdown.sleep(backoff::before_probe(failures)).await
+                }
+            };
+            if rested.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on at once while there is much to publish; else waits a little for more.
+    async fn rest(
+        &self,
+        relayed: Relayed,
+        idle: Duration,
+        filled: &mut watch::Receiver<()>,
+    ) -> Result<(), Stopping> {
+        if relayed.published > 0 && relayed.failed == 0 {
+            return Ok(());
+        }
+        tokio::select! {
+            Ok(()) = filled.changed() => Ok(()),
+            slept = self.shutdown.sleep(idle) => slept,
+        }
+    }
+
+    /// Publishes what is due, up to ten messages.
+    ///
+    /// # Errors
+    /// The database failed. What was published meanwhile is published again later.
+    pub async fn relay_once(&self) -> DbResult<Relayed> {
+        let batch = self.lease().await?;
+        if batch.is_empty() {
+            return Ok(Relayed::default());
+        }
+        let failed = self.publish(&batch).await;
+        self.mark(&batch, &failed).await?;
+        Ok(Relayed {
+            published: batch.len() - failed.len(),
+            failed: failed.len(),
+        })
+    }
+
+    async fn lease(&self) -> DbResult<Vec<OutboxMessage>> {
+        let (now, destination) = (self.clock.now(), self.destination);
+        let mut conn = self.pool.acquire().await?;
+        if !db::outbox::is_any_due(&mut conn, destination, now).await? {
+            return Ok(Vec::new());
+        }
+        drop(conn);
+        db::in_transaction(&self.pool, async |tx| {
+            db::outbox::lock_claims(tx).await?;
+            let messages = db::outbox::list_due(tx, destination, now, LEASED_AT_ONCE).await?;
+            let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+            db::outbox::lease_messages(tx, &ids, now + LEASE).await?;
+            Ok(messages)
+        })
+        .await
+    }
+
+    /// Publishes a batch and gives the positions of those that are not on the topic.
+    ///
+    /// A topic may take one message of a call and refuse another. Where order counts, a call
+    /// therefore has one message of each group, and those behind a refused one wait with it.
+    async fn publish(&self, batch: &[OutboxMessage]) -> Vec<usize> {
+        let begun = Instant::now();
+        let mut failed: Vec<usize> = Vec::new();
+        for call in calls(batch, self.publisher.keeps_order()) {
+            let fails_with = |position: &usize| {
+                let group = &batch[*position].group;
+                failed.iter().any(|other| batch[*other].group == *group)
+            };
+            let late = begun.elapsed() > LAST_CALL;
+            let (behind, now): (Vec<_>, Vec<_>) = call
+                .into_iter()
+                .partition(|position| late || fails_with(position));
+            failed.extend(behind);
+            failed.extend(self.call(batch, &now).await);
+        }
+        failed
+    }
+
+    /// Publishes some messages of a batch in one call, and gives the positions of those that are not
+    /// on the topic.
+    async fn call(&self, batch: &[OutboxMessage], positions: &[usize]) -> Vec<usize> {
+        if positions.is_empty() {
+            return Vec::new();
+        }
+        let publications: Vec<Publication> = positions
+            .iter()
+            .map(|position| publication(&batch[*position]))
+            .collect();
+        match self.publisher.publish(&publications).await {
+            Ok(failed) => failed
+                .iter()
+                .map(|entry| positions[entry.position])
+                .collect(),
+            Err(error) => {
+                log_failure(batch, &error);
+                positions.to_vec()
+            }
+        }
+    }
+
+    async fn mark(&self, batch: &[OutboxMessage], failed: &[usize]) -> DbResult<()> {
+        let now = self.clock.now();
+        let attempts: Vec<NextAttempt> = batch
+            .iter()
+            .enumerate()
+            .map(|(position, message)| {
+                let published = !failed.contains(&position);
+                NextAttempt {
+                    id: message.id,
+                    at: now
+                        + if published {
+                            again_after(message)
+                        } else {
+                            retry_after(message)
+                        },
+                    published_at: published.then_some(now),
+                }
+            })
+            .collect();
+        let published = batch.iter().zip(&attempts);
+        let published = published.filter(|(_, attempt)| attempt.published_at.is_some());
+        let published: Vec<UpdateId> = published
+            .filter_map(|(message, _)| message.update.map(|(id, _)| id))
+            .collect();
+        let events: Vec<Event> = published.iter().map(|id| published_event(*id)).collect();
+        db::in_transaction(&self.pool, async |tx| {
+            // Updates before their outbox rows, in id order: the order in which pollers lock them too.
+            db::updates::set_published(tx, &published).await?;
+            db::timeline::insert_events(tx, &events, now).await?;
+            db::outbox::set_next_attempts(tx, &attempts).await
+        })
+        .await
+    }
+}
+
+/// Repeats by the relay reuse one id, so that SNS drops those within five minutes.
+fn publication(message: &OutboxMessage) -> Publication {
+    let (id, group, body) = (
+        message.id.to_string(),
+        message.group.clone(),
+        message.body.clone(),
+    );
+    match message.update {
+        Some((_, kind)) => wire::publication(id, group, kind, body),
+        None => Publication {
+            body,
+            group,
+            deduplication_id: Some(id),
+            ..Publication::default()
+        },
+    }
+}
+
+fn published_event(id: UpdateId) -> Event {
+    Event {
+        id,
+        state: UpdateState::Published,
+        refusal: None,
+        attempt: None,
+    }
+}
+
+/// Spreads a batch over as few calls as its order allows: all first messages of their groups, then
+/// all second ones.
+fn calls(batch: &[OutboxMessage], keeps_order: bool) -> Vec<Vec<usize>> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut calls: Vec<Vec<usize>> = Vec::new();
+    for (position, message) in batch.iter().enumerate() {
+        let turn = seen.entry(&message.group).or_default();
+        let call = if keeps_order { *turn } else { 0 };
+        *turn += 1;
+        if calls.len() == call {
+            calls.push(Vec::new());
+        }
+        calls[call].push(position);
+    }
+    calls
+}
+
+fn doublings(message: &OutboxMessage, at_most: i32) -> u32 {
+    1 << message.attempts.clamp(0, at_most)
+}
+
+fn again_after(message: &OutboxMessage) -> TimeDelta {
+    let times = doublings(message, 6).try_into().unwrap_or(1);
+    PUBLISH_AGAIN_AFTER * times
+}
+
+/// Up to 1 s, 2 s … 16 s, at least half a second: soon after an outage all is on its way.
+fn retry_after(message: &OutboxMessage) -> TimeDelta {
+    let most = Duration::from_secs(doublings(message, 4).into());
+    let jitter = backoff::full_jitter(0, most, most);
+    TimeDelta::from_std(Duration::from_millis(500) + jitter).unwrap_or(LEASE)
+}
+
+fn log_failure(batch: &[OutboxMessage], error: &ServiceError) {
+    // Once for a message's first failure; its state tells the rest.
+    if batch.iter().any(|message| message.attempts == 0) {
+        tracing::warn!(%error, messages = batch.len(), "could not publish; trying again");
+    }
+}

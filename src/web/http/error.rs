@@ -1,0 +1,263 @@
+//! What can go wrong from a visitor's point of view.
+//!
+//! Handlers return a [`WebError`]; the layer `finish` logs it once and has it rendered for the audience
+//! of its route.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::catalogue::CatalogueError;
+use crate::db::{DbError, Trouble};
+
+/// A thing that an address may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// No page at all.
+    Page,
+    /// A bean.
+    Bean,
+    /// A supplier.
+    Supplier,
+    /// An inventory update.
+    Update,
+    /// A dead letter.
+    Letter,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Page => "page",
+            Self::Bean => "bean",
+            Self::Supplier => "supplier",
+            Self::Update => "update",
+            Self::Letter => "dead letter",
+        })
+    }
+}
+
+type Source = Arc<dyn Error + Send + Sync>;
+
+/// An outcome that the visitor has to be told about.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WebError {
+    /// There is nothing at this address.
+    #[error("no such {0}")]
+    NotFound(Missing),
+    /// The address does not take this method.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// The form could not be taken apart.
+    #[error("the form could not be read")]
+    BadForm,
+    /// The form is larger than any honest one.
+    #[error("the form is too large")]
+    TooLarge,
+    /// The form did not arrive in time.
+    #[error("the form did not arrive in time")]
+    TooSlow,
+    /// One visitor asks for too much at once.
+    #[error("too many requests at once")]
+    TooMany,
+    /// Another site sent the form.
+    #[error("the form was sent by another site")]
+    CrossSite,
+    /// The site was asked for under a name that is not its own.
+    #[error("the site does not answer to this host")]
+    UnknownHost,
+    /// The database is away.
+    #[error("the database does not answer")]
+    Unavailable(#[source] Source),
+    /// The database is away, and what was to be saved was not.
+    #[error("the database could not save it")]
+    NotSaved(#[source] Source),
+    /// The database did not answer in time.
+    #[error("the database did not answer in time")]
+    NoAnswer(#[source] Source),
+    /// The database did not answer in time, and something was being saved.
+    #[error("the database does not say whether it was saved")]
+    Unsure(#[source] Source),
+    /// A mistake of ours.
+    #[error("the request could not be handled")]
+    Internal(#[source] Source),
+}
+
+impl WebError {
+    /// The error for a failure nobody expected.
+    pub(crate) fn internal(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Arc::new(source))
+    }
+
+    /// The error for a change that was refused in a way its form cannot show.
+    pub(crate) fn refused(error: CatalogueError, missing: Missing) -> Self {
+        match error {
+            CatalogueError::NotFound => Self::NotFound(missing),
+            CatalogueError::Db(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+
+    /// The same error for a request that was to change something.
+    pub(crate) fn when_saving(self) -> Self {
+        match self {
+            Self::Unavailable(source) => Self::NotSaved(source),
+            Self::NoAnswer(source) => Self::Unsure(source),
+            other => other,
+        }
+    }
+
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::Unavailable(_) | Self::NotSaved(_) | Self::NoAnswer(_) | Self::Unsure(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether trying again soon may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        let status = self.status();
+        status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    /// A heading, and what it means for the visitor.
+    #[expect(clippy::too_many_lines, reason = "a table of sentences")]
+    pub(crate) fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotFound(Missing::Page) => (
+                "That page isn’t on our shelves",
+                "Check the address for a slip of the finger, or start from one of these.",
+            ),
+            Self::NotFound(Missing::Bean) => (
+                "That bean isn’t on the list",
+                "It was taken off the list, or it never was on it.",
+            ),
+            Self::NotFound(Missing::Supplier) => (
+                "That supplier isn’t on the list",
+                "It was taken off the list, or it never was on it.",
+            ),
+            Self::NotFound(Missing::Letter) => (
+                "There is no such message",
+                "Check the last characters of the address; one may have been lost in copying.",
+            ),
+            Self::NotFound(Missing::Update) => (
+                "There is no such update",
+                "Check the last characters of the address; one may have been lost in copying.",
+            ),
+            Self::MethodNotAllowed => (
+                "That doesn’t work at this address",
+                "The page exists, but not for what was asked of it.",
+            ),
+            Self::BadForm => (
+                "We couldn’t read that form",
+                "Nothing was saved. Go back, reload the page and send it again.",
+            ),
+            Self::TooLarge => (
+                "That is too much to take in",
+                "Nothing was saved. A form can carry 64 KiB; go back and shorten what you typed.",
+            ),
+            Self::TooSlow => (
+                "That form took too long to arrive",
+                "Nothing was saved. Go back and send it again, on a better connection if you can.",
+            ),
+            Self::TooMany => (
+                "That was a lot at once",
+                "Your address has more requests open than we answer at a time. Try again in a moment.",
+            ),
+            Self::CrossSite => (
+                "That form came from another site",
+                "Nothing was saved. Open the page here and fill in the form again.",
+            ),
+            Self::UnknownHost => (
+                "We don’t go by that name",
+                "The address in your browser is not one this site knows. Whoever runs it can make it \
+                 known with PUBLIC_URL; nothing was saved.",
+            ),
+            Self::Unavailable(_) | Self::NoAnswer(_) => (
+                "The stock room is locked for a moment",
+                "The database does not answer. Try again in a minute.",
+            ),
+            Self::NotSaved(_) => (
+                "The stock room is locked for a moment",
+                "The database does not answer, so nothing was saved. Going back shows the form as \
+                 you filled it in; send it again in a minute.",
+            ),
+            Self::Unsure(_) => (
+                "The stock room is locked for a moment",
+                "The database does not answer. We cannot tell whether it was saved; check the \
+                 list before you send it again. Going back shows the form as you filled it in.",
+            ),
+            Self::Internal(_) => (
+                "Something went wrong on our side",
+                "It is not your doing, and it was written down for us to look at.",
+            ),
+        }
+    }
+}
+
+impl From<DbError> for WebError {
+    fn from(error: DbError) -> Self {
+        match error.trouble() {
+            _ if error.is_unsure() => Self::NoAnswer(Arc::new(error)),
+            _ if matches!(error, DbError::Corrupt { .. }) => Self::internal(error),
+            Trouble::Unavailable | Trouble::Conflict => Self::Unavailable(Arc::new(error)),
+            Trouble::Duplicate | Trouble::BadData => Self::internal(error),
+        }
+    }
+}
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::telemetry::chain;
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let error = WebError::internal(DbError::Corrupt {
+            table: "beans",
+            column: "price",
+        });
+
+        assert_eq!(
+            chain(&error),
+            "the request could not be handled: unexpected value in beans.price"
+        );
+    }
+
+    #[test]
+    fn an_absent_database_is_no_mistake_of_ours() {
+        let limit = Duration::from_secs(60);
+        let away = WebError::from(DbError::TimedOut { limit });
+        let corrupt = WebError::from(DbError::Corrupt {
+            table: "beans",
+            column: "price",
+        });
+
+        assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(corrupt.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,0 +1,204 @@
+//! Adding, changing and removing a bean.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::bean_form::{BeanForm, BeanFormPage};
+use crate::catalogue::{self, CatalogueError, Correction, Version};
+use crate::db;
+use crate::db::beans::Bean;
+use crate::domain::BeanId;
+use crate::web::http::error::{Missing, WebError};
+use crate::web::paths::{self, Id, InPath as _};
+use crate::web::state::AppState;
+use crate::web::ui::form::{Form, MAX_MERGES, Mistakes};
+use crate::web::ui::page::{Notice, Page};
+use crate::web::ui::wording::bags;
+
+pub(super) async fn new_bean(State(state): State<AppState>) -> Result<Response, WebError> {
+    let empty = BeanForm::empty();
+    show_form(&state, None, &empty, Mistakes::default(), StatusCode::OK).await
+}
+
+pub(super) async fn create_bean(
+    State(state): State<AppState>,
+    Form(form): Form<BeanForm>,
+) -> Result<Response, WebError> {
+    let typed = match form.parse(None) {
+        Ok(typed) => typed,
+        Err(mistakes) => return refuse(&state, None, &form, mistakes).await,
+    };
+    let (details, submission) = (&typed.details, form.submission());
+    let (pool, clock) = (&state.pool, &*state.clock);
+    match catalogue::add_bean(pool, clock, details, typed.quantity, Some(&submission)).await {
+        Ok(_) => Ok(Redirect::to(&Notice::BeanAdded.on(paths::BEANS)).into_response()),
+        Err(error) => refuse(&state, None, &form, mistake(error)?).await,
+    }
+}
+
+pub(super) async fn edit_bean(
+    State(state): State<AppState>,
+    Id(id): Id<BeanId>,
+) -> Result<Response, WebError> {
+    let form = BeanForm::from(&find(&state, id).await?);
+    show_form(&state, Some(id), &form, Mistakes::default(), StatusCode::OK).await
+}
+
+pub(super) async fn change_bean(
+    State(state): State<AppState>,
+    Form(mut form): Form<BeanForm>,
+) -> Result<Response, WebError> {
+    let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
+    for _ in 0..MAX_MERGES {
+        let shown = find(&state, id).await?;
+        // Whoever does not say what they saw is taken to mean the stock as it is now; what cannot be
+        // read was never the stock.
+        let says_nothing = form.quantity_was.trim().is_empty();
+        let otherwise = if says_nothing { shown.quantity } else { -1 };
+        let from = form.seen_quantity().unwrap_or(otherwise);
+        form.quantity_was = from.to_string();
+        match save(&state, id, &form, &shown, from).await? {
+            Ok(()) => return Ok(changed()),
+            Err(Refused::Mistakes(mistakes)) => {
+                return refuse(&state, Some(id), &form, mistakes).await;
+            }
+            Err(Refused::ChangedMeanwhile) => {}
+        }
+        let differences = merge(&mut form, &find(&state, id).await?);
+        if !differences.is_empty() {
+            return show_form(&state, Some(id), &form, differences, StatusCode::CONFLICT).await;
+        }
+    }
+    Err(WebError::refused(
+        CatalogueError::ChangedMeanwhile,
+        Missing::Bean,
+    ))
+}
+
+/// Brings the form up to what somebody else saved meanwhile, and tells where that matters. Nothing
+/// does after a double click, or if only what the form leaves alone has changed.
+fn merge(form: &mut BeanForm, saved: &Bean) -> Mistakes {
+    let mut differences = form.merge(&BeanForm::from(saved), &saved.supplier_name);
+    let moved = form.seen_quantity() != Some(saved.quantity);
+    if moved && !form.wants_stock(saved.quantity) {
+        let sentence = format!(
+            "Stock changed to {} while you were editing. Check the number, and save again",
+            bags(saved.quantity)
+        );
+        differences.add("quantity", sentence);
+    }
+    form.quantity_was = saved.quantity.to_string();
+    Version::of_bean(saved).as_str().clone_into(&mut form.seen);
+    differences
+}
+
+fn changed() -> Response {
+    Redirect::to(&Notice::BeanChanged.on(paths::BEANS)).into_response()
+}
+
+/// Why a change was not saved, for the form to show.
+enum Refused {
+    Mistakes(Mistakes),
+    ChangedMeanwhile,
+}
+
+/// Saves a form that was shown when the stock was `from`.
+async fn save(
+    state: &AppState,
+    id: BeanId,
+    form: &BeanForm,
+    shown: &Bean,
+    from: i64,
+) -> Result<Result<(), Refused>, WebError> {
+    let (typed, reason) = match form.parse_change(&BeanForm::from(shown), from) {
+        Ok(parsed) => parsed,
+        Err(mistakes) => return Ok(Err(Refused::Mistakes(mistakes))),
+    };
+    let correction = reason.map(|reason| Correction {
+        from,
+        to: typed.quantity,
+        reason,
+    });
+    let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
+    let (details, correction) = (&typed.details, correction.as_ref());
+    match catalogue::change_bean(pool, clock, id, details, correction, seen.as_ref()).await {
+        Ok(()) => Ok(Ok(())),
+        Err(CatalogueError::StockChanged(_) | CatalogueError::ChangedMeanwhile) => {
+            Ok(Err(Refused::ChangedMeanwhile))
+        }
+        Err(error) => Ok(Err(Refused::Mistakes(mistake(error)?))),
+    }
+}
+
+/// Finds the field that a refusal is about; other refusals have no place in the form.
+fn mistake(error: CatalogueError) -> Result<Mistakes, WebError> {
+    match error {
+        CatalogueError::UnknownSupplier => Ok(Mistakes::one("supplier_id", "Choose a supplier")),
+        CatalogueError::DuplicateType => Ok(Mistakes::one(
+            "type",
+            "This supplier already has a bean of that type on the list",
+        )),
+        error => Err(WebError::refused(error, Missing::Bean)),
+    }
+}
+
+async fn refuse(
+    state: &AppState,
+    id: Option<BeanId>,
+    form: &BeanForm,
+    mistakes: Mistakes,
+) -> Result<Response, WebError> {
+    show_form(state, id, form, mistakes, StatusCode::UNPROCESSABLE_ENTITY).await
+}
+
+async fn show_form(
+    state: &AppState,
+    id: Option<BeanId>,
+    form: &BeanForm,
+    mistakes: Mistakes,
+    status: StatusCode,
+) -> Result<Response, WebError> {
+    let mut conn = state.connection().await?;
+    let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
+    let page = BeanFormPage::new(id, suppliers, form, mistakes);
+    Ok(Page(status, page).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "staff/beans/remove.html")]
+struct RemovalPage {
+    bean: Bean,
+}
+
+impl RemovalPage {
+    fn bags(&self) -> String {
+        bags(self.bean.quantity)
+    }
+}
+
+pub(super) async fn confirm_removal(
+    State(state): State<AppState>,
+    Id(id): Id<BeanId>,
+) -> Result<Response, WebError> {
+    let bean = find(&state, id).await?;
+    Ok(Page::ok(RemovalPage { bean }).into_response())
+}
+
+pub(super) async fn remove_bean(
+    State(state): State<AppState>,
+    Id(id): Id<BeanId>,
+) -> Result<Response, WebError> {
+    match catalogue::remove_bean(&state.pool, &*state.clock, id).await {
+        Ok(()) => Ok(Redirect::to(&Notice::BeanRemoved.on(paths::BEANS)).into_response()),
+        Err(error) => Err(WebError::refused(error, Missing::Bean)),
+    }
+}
+
+async fn find(state: &AppState, id: BeanId) -> Result<Bean, WebError> {
+    let mut conn = state.connection().await?;
+    db::beans::find_bean(&mut conn, id)
+        .await?
+        .ok_or(WebError::NotFound(Missing::Bean))
+}

@@ -1,0 +1,80 @@
+//! One bean: its numbers, how its stock came to be what it is, and what was said about it.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::updates::UpdateRow;
+use crate::db;
+use crate::db::beans::Bean;
+use crate::db::movements::MovementLine;
+use crate::domain::{BeanId, BeanType};
+use crate::web::http::error::{Missing, WebError};
+use crate::web::paths::{self, Id};
+use crate::web::state::AppState;
+use crate::web::ui::chart::StepChart;
+use crate::web::ui::page::{Page, filters};
+use crate::web::ui::pager::{PageChoice, Pager, Query};
+
+/// As many movements as a page can draw and list.
+const MOVEMENTS: i64 = 50;
+/// The newest updates; the rest are on their own page.
+const UPDATES: i64 = 10;
+
+#[derive(Template)]
+#[template(path = "staff/beans/page.html")]
+pub(crate) struct BeanPage {
+    bean: Bean,
+    /// Other beans of the supplier whose types mean the same.
+    twins: Vec<Bean>,
+    chart: Option<StepChart>,
+    movements: Vec<MovementLine>,
+    pager: Pager,
+    updates: Vec<UpdateRow>,
+    /// How many updates of it there are.
+    all_updates: i64,
+}
+
+impl BeanPage {
+    fn fits_a_line(&self) -> bool {
+        BeanType::stored(self.bean.bean_type.clone()).fits_a_line()
+    }
+}
+
+/// Shows a bean.
+pub(crate) async fn show_bean(
+    State(state): State<AppState>,
+    Id(id): Id<BeanId>,
+    Query(choice): Query<PageChoice>,
+) -> Result<Page<BeanPage>, WebError> {
+    let mut conn = state.connection().await?;
+    let bean = db::beans::find_bean(&mut conn, id)
+        .await?
+        .ok_or(WebError::NotFound(Missing::Bean))?;
+    let twins = db::beans::list_beans(&mut conn).await?;
+    let total = db::movements::count_movements(&mut conn, id).await?;
+    let pager = Pager::new(paths::bean(id), &choice.page, MOVEMENTS, total);
+    let (limit, offset) = (pager.limit(), pager.offset());
+    let movements = db::movements::list_movements(&mut conn, id, limit, offset).await?;
+    let updates = db::update_lists::list_updates_of_bean(&mut conn, id, UPDATES).await?;
+    Ok(Page::ok(BeanPage {
+        twins: twins
+            .into_iter()
+            .filter(|other| are_twins(&bean, other))
+            .collect(),
+        // A page of older movements ends where the next newer one begins.
+        chart: (pager.page == 1)
+            .then(|| StepChart::new(&movements, state.clock.now()))
+            .flatten(),
+        movements,
+        pager,
+        updates: updates.into_iter().map(UpdateRow::from).collect(),
+        all_updates: db::update_lists::count_updates_of_bean(&mut conn, id).await?,
+        bean,
+    }))
+}
+
+/// Whether a message could mean either of two beans.
+fn are_twins(one: &Bean, other: &Bean) -> bool {
+    let key = |bean: &Bean| BeanType::stored(bean.bean_type.clone()).key();
+    one.id != other.id && one.supplier == other.supplier && key(one) == key(other)
+}

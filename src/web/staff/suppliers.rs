@@ -1,0 +1,165 @@
+//! Suppliers: the list, and adding, changing and removing one.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::{DateTime, Utc};
+
+use super::supplier_form::{SupplierForm, SupplierFormPage};
+use crate::catalogue::{self, CatalogueError, Version};
+use crate::db;
+use crate::db::beans::Bean;
+use crate::db::suppliers::Supplier;
+use crate::domain::SupplierId;
+use crate::web::http::error::{Missing, WebError};
+use crate::web::paths::{self, Id, InPath as _};
+use crate::web::state::AppState;
+use crate::web::ui::form::{Form, MAX_MERGES, Mistakes};
+use crate::web::ui::page::{Notice, Page, filters};
+
+#[derive(Template)]
+#[template(path = "staff/suppliers/list.html")]
+struct SuppliersPage {
+    now: DateTime<Utc>,
+    notice: Option<Notice>,
+    suppliers: Vec<Supplier>,
+}
+
+pub(super) async fn list_suppliers(
+    State(state): State<AppState>,
+    uri: Uri,
+) -> Result<Response, WebError> {
+    let mut conn = state.connection().await?;
+    let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
+    let page = SuppliersPage {
+        now: state.clock.now(),
+        notice: Notice::in_uri(&uri),
+        suppliers,
+    };
+    Ok(Page::ok(page).into_response())
+}
+
+pub(super) async fn new_supplier() -> Page<SupplierFormPage> {
+    let empty = SupplierForm::empty();
+    Page::ok(SupplierFormPage::new(None, &empty, Mistakes::default()))
+}
+
+pub(super) async fn create_supplier(
+    State(state): State<AppState>,
+    Form(form): Form<SupplierForm>,
+) -> Result<Response, WebError> {
+    let typed = match form.parse(None) {
+        Ok(typed) => typed,
+        Err(mistakes) => return Ok(refuse(None, &form, mistakes)),
+    };
+    let submission = form.submission();
+    catalogue::add_supplier(&state.pool, &*state.clock, &typed, Some(&submission))
+        .await
+        .map_err(refused)?;
+    Ok(Redirect::to(&Notice::SupplierAdded.on(paths::SUPPLIERS)).into_response())
+}
+
+pub(super) async fn edit_supplier(
+    State(state): State<AppState>,
+    Id(id): Id<SupplierId>,
+) -> Result<Page<SupplierFormPage>, WebError> {
+    let form = find(&state, id).await?.into();
+    Ok(Page::ok(SupplierFormPage::new(
+        Some(id),
+        &form,
+        Mistakes::default(),
+    )))
+}
+
+pub(super) async fn change_supplier(
+    State(state): State<AppState>,
+    Form(mut form): Form<SupplierForm>,
+) -> Result<Response, WebError> {
+    let id = SupplierId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Supplier))?;
+    for _ in 0..MAX_MERGES {
+        let shown = find(&state, id).await?.into();
+        let typed = match form.parse(Some(&shown)) {
+            Ok(typed) => typed,
+            Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
+        };
+        let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
+        match catalogue::change_supplier(pool, clock, id, &typed, seen.as_ref()).await {
+            Ok(()) => return Ok(changed()),
+            Err(CatalogueError::ChangedMeanwhile) => {}
+            Err(error) => return Err(refused(error)),
+        }
+        let saved: SupplierForm = find(&state, id).await?.into();
+        let differences = form.merge(&saved);
+        form.seen = saved.seen;
+        if !differences.is_empty() {
+            let page = SupplierFormPage::new(Some(id), &form, differences);
+            return Ok(Page(StatusCode::CONFLICT, page).into_response());
+        }
+    }
+    Err(WebError::refused(
+        CatalogueError::ChangedMeanwhile,
+        Missing::Supplier,
+    ))
+}
+
+fn changed() -> Response {
+    Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response()
+}
+
+fn refuse(id: Option<SupplierId>, form: &SupplierForm, mistakes: Mistakes) -> Response {
+    let page = SupplierFormPage::new(id, form, mistakes);
+    Page(StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "staff/suppliers/remove.html")]
+struct RemovalPage {
+    supplier: Supplier,
+    /// What keeps it on the list.
+    beans: Vec<Bean>,
+}
+
+pub(super) async fn confirm_removal(
+    State(state): State<AppState>,
+    Id(id): Id<SupplierId>,
+) -> Result<Response, WebError> {
+    ask_about_removal(&state, id, StatusCode::OK).await
+}
+
+pub(super) async fn remove_supplier(
+    State(state): State<AppState>,
+    Id(id): Id<SupplierId>,
+) -> Result<Response, WebError> {
+    match catalogue::remove_supplier(&state.pool, &*state.clock, id).await {
+        Ok(()) => Ok(Redirect::to(&Notice::SupplierRemoved.on(paths::SUPPLIERS)).into_response()),
+        Err(CatalogueError::HasBeans(_)) => {
+            ask_about_removal(&state, id, StatusCode::CONFLICT).await
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Shows what removing means or, as long as the supplier has beans, why it cannot be done.
+async fn ask_about_removal(
+    state: &AppState,
+    id: SupplierId,
+    status: StatusCode,
+) -> Result<Response, WebError> {
+    let supplier = find(state, id).await?;
+    let mut conn = state.connection().await?;
+    let mut beans = db::beans::list_beans(&mut conn).await?;
+    beans.retain(|bean| bean.supplier == id);
+    Ok(Page(status, RemovalPage { supplier, beans }).into_response())
+}
+
+async fn find(state: &AppState, id: SupplierId) -> Result<Supplier, WebError> {
+    let mut conn = state.connection().await?;
+    db::suppliers::find_supplier(&mut conn, id)
+        .await?
+        .ok_or(WebError::NotFound(Missing::Supplier))
+}
+
+fn refused(error: CatalogueError) -> WebError {
+    WebError::refused(error, Missing::Supplier)
+}

@@ -1,0 +1,9 @@
+//! What every page is made of: layout, forms, wording, charts and the style sheet.
+
+pub(crate) mod assets;
+pub(crate) mod chart;
+pub(crate) mod error_page;
+pub(crate) mod form;
+pub(crate) mod page;
+pub(crate) mod pager;
+pub(crate) mod wording;

@@ -1,0 +1,236 @@
+//! How a page becomes a response, and how values look on it.
+
+use std::fmt::Write as _;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::http::Uri;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+
+use crate::web::http::error::WebError;
+
+/// The content type of every page.
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// A template to be rendered as a response.
+pub(crate) struct Page<T>(pub(crate) StatusCode, pub(crate) T);
+
+impl<T: Template> Page<T> {
+    /// A page that is what was asked for.
+    pub(crate) fn ok(template: T) -> Self {
+        Self(StatusCode::OK, template)
+    }
+}
+
+impl<T: Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.1.render() {
+            Ok(html) => (self.0, [(CONTENT_TYPE, HTML)], html).into_response(),
+            Err(error) => WebError::internal(error).into_response(),
+        }
+    }
+}
+
+/// What was just done, told on the page one is sent to afterwards.
+///
+/// The address only carries a word of this fixed set, so nobody can put words into our mouth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice {
+    BeanAdded,
+    BeanChanged,
+    BeanRemoved,
+    SupplierAdded,
+    SupplierChanged,
+    SupplierRemoved,
+}
+
+impl Notice {
+    const ALL: [Self; 6] = [
+        Self::BeanAdded,
+        Self::BeanChanged,
+        Self::BeanRemoved,
+        Self::SupplierAdded,
+        Self::SupplierChanged,
+        Self::SupplierRemoved,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::BeanAdded => "bean-added",
+            Self::BeanChanged => "bean-changed",
+            Self::BeanRemoved => "bean-removed",
+            Self::SupplierAdded => "supplier-added",
+            Self::SupplierChanged => "supplier-changed",
+            Self::SupplierRemoved => "supplier-removed",
+        }
+    }
+
+    /// The sentence.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::BeanAdded => "The bean is on the list.",
+            Self::BeanChanged => "The bean’s changes are saved.",
+            Self::BeanRemoved => "The bean is off the list.",
+            Self::SupplierAdded => "The supplier is on the list.",
+            Self::SupplierChanged => "The supplier’s changes are saved.",
+            Self::SupplierRemoved => "The supplier is off the list.",
+        }
+    }
+
+    /// The address of `path` with this notice on it.
+    pub(crate) fn on(self, path: &str) -> String {
+        format!("{path}?done={}", self.word())
+    }
+
+    /// Finds the notice in an address.
+    pub(crate) fn in_uri(uri: &Uri) -> Option<Self> {
+        let word = uri.query()?.strip_prefix("done=")?;
+        Self::ALL.into_iter().find(|notice| notice.word() == word)
+    }
+}
+
+/// Writes a number with thousands separators.
+pub(crate) fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let sign = if number < 0 { "−" } else { "" };
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + sign.len());
+    text.push_str(sign);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Makes a link of an email address; what could end the address and add a header is encoded.
+fn mailto(address: &str) -> String {
+    let mut link = "mailto:".to_owned();
+    for byte in address.bytes() {
+        if byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte) {
+            link.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ok = write!(link, "%{byte:02X}");
+        }
+    }
+    link
+}
+
+/// The filters of our templates.
+#[expect(
+    unreachable_pub,
+    clippy::inline_always,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "what the macro makes of these functions"
+)]
+pub(crate) mod filters {
+    use std::borrow::Borrow;
+
+    use askama::Values;
+    use chrono::{DateTime, SecondsFormat, Utc};
+
+    /// `8450` → `8,450`.
+    #[askama::filter_fn]
+    pub(crate) fn grouped(number: impl Borrow<i64>, _: &dyn Values) -> askama::Result<String> {
+        Ok(super::grouped(*number.borrow()))
+    }
+
+    /// `9` → `+9`, `-4` → `−4`.
+    #[askama::filter_fn]
+    pub(crate) fn signed(number: impl Borrow<i64>, _: &dyn Values) -> askama::Result<String> {
+        let number = *number.borrow();
+        let plus = if number > 0 { "+" } else { "" };
+        Ok(format!("{plus}{}", super::grouped(number)))
+    }
+
+    /// `info@example.com` → `mailto:info@example.com`.
+    #[askama::filter_fn]
+    pub(crate) fn mailto(address: &str, _: &dyn Values) -> askama::Result<String> {
+        Ok(super::mailto(address))
+    }
+
+    /// The moment as people read it, to the second.
+    #[askama::filter_fn]
+    pub(crate) fn readable(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+        Ok(at.format("%-d %b %Y, %H:%M:%S UTC").to_string())
+    }
+
+    /// The moment in a column that says it is UTC.
+    #[askama::filter_fn]
+    pub(crate) fn moment(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+        Ok(at.format("%-d %b %Y, %H:%M:%S").to_string())
+    }
+
+    /// The time of day, for pages that are looked at again and again.
+    #[askama::filter_fn]
+    pub(crate) fn clock(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+        Ok(at.format("%H:%M:%S UTC").to_string())
+    }
+
+    /// The moment as machines read it.
+    #[askama::filter_fn]
+    pub(crate) fn iso(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+        Ok(at.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (-12_345, "−12,345"),
+            (1_000_000_000, "1,000,000,000"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_shown_for_people_and_for_machines() {
+        #[derive(Template)]
+        #[template(
+            source = "{{ at|iso }} {{ at|readable }}; {{ at|moment }}; {{ at|clock }}; {{ more|signed }}",
+            ext = "txt"
+        )]
+        struct Sample {
+            at: DateTime<chrono::Utc>,
+            more: i64,
+        }
+        let at = DateTime::from_timestamp(1_795_344_127, 0).unwrap();
+
+        let text = Sample { at, more: 1_009 }.render().unwrap();
+
+        assert_eq!(
+            text,
+            "2026-11-22T10:42:07.000000Z 22 Nov 2026, 10:42:07 UTC; 22 Nov 2026, 10:42:07; \
+             10:42:07 UTC; +1,009"
+        );
+    }
+
+    #[test]
+    fn an_email_link_cannot_carry_more_than_its_address() {
+        assert_eq!(mailto("a.b+c@d.com"), "mailto:a.b+c@d.com");
+        assert_eq!(mailto("a?bcc=é@d"), "mailto:a%3Fbcc%3D%C3%A9@d");
+    }
+
+    #[test]
+    fn a_notice_is_one_of_ours_or_none() {
+        let address = Notice::BeanAdded.on("/beans").parse().unwrap();
+
+        assert_eq!(Notice::in_uri(&address), Some(Notice::BeanAdded));
+        let forged = Uri::from_static("/beans?done=you+won");
+        assert_eq!(Notice::in_uri(&forged), None);
+    }
+}
