@@ -1,28 +1,29 @@
 //! The commands.
 
 mod complaint;
+mod database;
 mod lab_names;
 mod opening;
+mod output;
 mod probe;
 mod provision;
 mod publish;
 mod report;
 mod serve;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use self::database::{Database, System, connect};
+use self::output::print;
 use crate::adopt;
-use crate::aws;
-use crate::aws::database_login;
 use crate::catalogue::demo;
 use crate::clock::SystemClock;
-use crate::config::{AwsSettings, Credentials, DatabaseSettings, LogSettings, MessagingSettings};
-use crate::db::{self, Pool, PoolSettings};
+use crate::config::LogSettings;
+use crate::db;
 
 /// Keeps a café's coffee-bean inventory right, through SNS and SQS.
 ///
@@ -102,24 +103,6 @@ enum Command {
     },
 }
 
-/// A command that works on the database alone.
-#[derive(Debug, clap::Args)]
-struct Database {
-    #[command(flatten)]
-    database: DatabaseSettings,
-    #[command(flatten)]
-    aws: AwsSettings,
-}
-
-/// A command that looks at everything.
-#[derive(Debug, clap::Args)]
-struct System {
-    #[command(flatten)]
-    database: DatabaseSettings,
-    #[command(flatten)]
-    messaging: MessagingSettings,
-}
-
 /// Reads the command line and the environment. A variable that is set but empty counts as not set,
 /// as in `PORT= beanstock serve`.
 pub fn parse() -> Cli {
@@ -187,41 +170,6 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status { system, json } => report::status(&system, json).await,
         Command::Audit { database, json } => report::audit_books(&database, json).await,
     }
-}
-
-/// Writes to standard output; a reader that went away is no error.
-fn print(text: &str) -> Result<ExitCode> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
-}
-
-/// Connects, or tells why that is not possible.
-async fn connect(database: &DatabaseSettings, aws: &AwsSettings) -> Result<Pool> {
-    let settings = signed_in(database, aws).await?;
-    db::reach(&settings)
-        .await
-        .with_context(|| unreachable_at(&settings))?;
-    Ok(db::connect(&settings))
-}
-
-/// Reads where the database is, with credentials from AWS if they come from there.
-async fn signed_in(database: &DatabaseSettings, aws: &AwsSettings) -> Result<PoolSettings> {
-    let mut settings = database.pool()?;
-    let access = database.credentials()?;
-    if access != Credentials::Fixed {
-        let sdk = aws::load_sign_in(aws).await;
-        if let Some(found) = database_login::sign_in(&settings, &access, &sdk).await? {
-            found.put_into(&mut settings);
-        }
-    }
-    Ok(settings)
-}
-
-fn unreachable_at(settings: &PoolSettings) -> String {
-    let host = settings.options.get_host();
-    format!("cannot use the database at {host} (DATABASE_URL or APP_DB_HOST)")
 }
 
 async fn migrate(settings: &Database, demo_data: bool) -> Result<ExitCode> {

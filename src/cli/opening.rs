@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 
-use super::unreachable_at;
+use super::database::unreachable_at;
 use crate::aws::database_login::{self, SignInError};
 use crate::backoff;
 use crate::config::Credentials;

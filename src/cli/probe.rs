@@ -38,7 +38,7 @@ pub(super) async fn probe(settings: Probe) -> Result<ExitCode> {
         .with_context(asking)?
         .with_context(asking)?;
     let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    super::print(text)?;
+    super::output::print(text)?;
     Ok(match head.split(' ').nth(1) {
         Some("200") => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,

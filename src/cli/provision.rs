@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::print;
+use super::output::print;
 use crate::aws;
 use crate::config::MessagingSettings;
 use crate::provision::{self, AwsAccount, Mode, ResourceSettings, Topology, cloudformation, iam};

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{Database, System, connect, print, signed_in};
+use super::database::{Database, System, connect, signed_in};
+use super::output::print;
 use crate::aws::{self, Aws};
 use crate::clock::{Clock as _, SystemClock};
 use crate::db::{self, DbError};

@@ -6,6 +6,7 @@
 
 mod gate;
 mod lease;
+mod outcome;
 mod settle;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub use self::gate::Gate;
-pub use self::settle::Tally;
+pub use self::outcome::{Outcome, Tally};
 use crate::backoff;
 use crate::db::{DbError, DbResult, Trouble};
 use crate::messaging::{MAX_BATCH, Queue, ReceivedMessage, ServiceError};
@@ -34,17 +35,6 @@ pub trait Handler: Send + Sync + 'static {
         &self,
         batch: &[ReceivedMessage],
     ) -> impl Future<Output = DbResult<Vec<Outcome>>> + Send;
-}
-
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its effect is committed: delete it.
-    Done,
-    /// It can never be handled as it is: let the queue give it up.
-    Refused,
-    /// Not looked at, because an earlier one of its message group was refused.
-    Unstarted,
 }
 
 /// How to consume a queue.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::backoff;
 use crate::messaging::{FailedEntry, Queue, ReceivedMessage, ServiceError};
 
-use super::Outcome;
+use super::outcome::Outcome;
 
 /// A failed delete is tried again after these delays; then redelivery has to do, harmlessly.
 const DELETE_RETRIES: [Duration; 3] = [
@@ -13,45 +13,6 @@ const DELETE_RETRIES: [Duration; 3] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
 ];
-
-/// How many messages of a batch came to what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// The whole batch.
-    pub received: usize,
-    /// Deleted, because their effect is committed.
-    pub done: usize,
-    /// Left to the queue to give up.
-    pub refused: usize,
-    /// Handed back to be received again.
-    pub released: usize,
-}
-
-impl Tally {
-    /// Counts the outcomes of a batch.
-    pub fn of(outcomes: &[Outcome]) -> Self {
-        let count = |wanted| {
-            outcomes
-                .iter()
-                .filter(|outcome| **outcome == wanted)
-                .count()
-        };
-        Self {
-            received: outcomes.len(),
-            done: count(Outcome::Done),
-            refused: count(Outcome::Refused),
-            released: count(Outcome::Unstarted),
-        }
-    }
-
-    pub(super) fn handed_back(received: usize) -> Self {
-        Self {
-            received,
-            released: received,
-            ..Self::default()
-        }
-    }
-}
 
 /// Carries out what the outcomes mean, after they are committed.
 ///

@@ -4,7 +4,6 @@
 //! program, also when this program is killed; should it ever be left over, the next start ends it.
 
 use std::ffi::OsString;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,6 +15,9 @@ use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use super::server_program::{
+    Server, as_root, bound_to_us, find_server, make_private_folder, option, temporary_folder,
+};
 use super::set_up;
 
 /// The database inside the server.
@@ -48,12 +50,6 @@ pub enum Durability {
     Full,
     /// Commits survive the end of the process, not of the machine. For tests.
     Fast,
-}
-
-/// Which of the two servers was found.
-pub(super) struct Server {
-    pub(super) binary: PathBuf,
-    pub(super) is_mariadb: bool,
 }
 
 impl PrivateDatabase {
@@ -187,56 +183,6 @@ fn signal(pid: Option<u32>, signal: Signal) {
     }
 }
 
-async fn find_server() -> Result<Server> {
-    let path = std::env::split_paths(&search_path()).collect::<Vec<_>>();
-    let system = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"].map(PathBuf::from);
-    let folders = path.iter().chain(&system);
-    let candidates =
-        folders.flat_map(|folder| ["mariadbd", "mysqld"].map(|name| folder.join(name)));
-    for binary in candidates {
-        if !binary.is_file() {
-            continue;
-        }
-        let version = Command::new(&binary).arg("--version").output().await;
-        if let Ok(version) = version {
-            let text = String::from_utf8_lossy(&version.stdout);
-            return Ok(Server {
-                is_mariadb: text.contains("MariaDB"),
-                binary,
-            });
-        }
-    }
-    bail!(
-        "no database server was found: install MariaDB or MySQL so that mariadbd or mysqld is on \
-         the PATH (Debian, Ubuntu: apt-get install mariadb-server-core; Fedora: dnf install \
-         mariadb-server; macOS: brew install mariadb), or set DATABASE_URL and run `beanstock serve`"
-    )
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where programs are is the system's matter"
-)]
-fn search_path() -> OsString {
-    std::env::var("PATH").unwrap_or_default().into()
-}
-
-pub(super) fn make_private_folder(folder: &Path) -> Result<()> {
-    let result = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder);
-    result.with_context(|| format!("cannot write to {} (BEANSTOCK_DATA)", folder.display()))
-}
-
-/// A server that starts removes the temporary tables it finds in its temporary folder, also those
-/// of other servers that are running: each gets a folder of its own.
-pub(super) fn temporary_folder(folder: &Path) -> Result<PathBuf> {
-    let temporary = folder.join("tmp");
-    make_private_folder(&temporary)?;
-    Ok(temporary)
-}
-
 /// Ends a server that an earlier run left over in this folder, and no other process.
 async fn end_left_over(folder: &Path) -> Result<()> {
     let Ok(pid) = std::fs::read_to_string(folder.join("pid")) else {
@@ -265,32 +211,6 @@ async fn end_left_over(folder: &Path) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
-}
-
-/// A command that ends with this program. On Linux the kernel tells it when this program is gone,
-/// however it went.
-pub(super) fn bound_to_us(program: &Path) -> Command {
-    let setpriv = Path::new("/usr/bin/setpriv");
-    if !setpriv.is_file() {
-        return Command::new(program);
-    }
-    let mut command = Command::new(setpriv);
-    command.args(["--pdeathsig", "TERM"]).arg(program);
-    command
-}
-
-/// Both servers refuse to run as root unless they are told so.
-pub(super) fn as_root() -> Option<&'static str> {
-    rustix::process::geteuid()
-        .is_root()
-        .then_some("--user=root")
-}
-
-/// A path after an option, without passing through UTF-8.
-pub(super) fn option(name: &str, path: &Path) -> OsString {
-    let mut text = OsString::from(name);
-    text.push(path);
-    text
 }
 
 /// A socket's path must be short; a folder deep down gets one in the system's temporary folder.

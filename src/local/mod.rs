@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod database;
+mod server_program;
 mod set_up;
 
 use std::fs::{File, TryLockError};
@@ -28,7 +29,8 @@ use crate::messaging::UPDATES;
 use crate::provision::{self, Mode, Provisioned, ResourceSettings, Topology};
 use crate::shutdown::Shutdown;
 use aws::LocalAws;
-use database::{Durability, PrivateDatabase, make_private_folder};
+use database::{Durability, PrivateDatabase};
+use server_program::make_private_folder;
 
 /// Settings of local mode.
 #[derive(Debug, Clone, clap::Args)]

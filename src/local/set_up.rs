@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::database::{
+use super::server_program::{
     Server, as_root, bound_to_us, make_private_folder, option, temporary_folder,
 };
 

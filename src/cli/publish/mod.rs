@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use self::lines::{Form, Lines, Summary};
-use super::print;
+use super::output::print;
 use crate::aws;
 use crate::config::MessagingSettings;
 use crate::messaging::sns::SnsPublisher;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, MySqlConnection};
 
-use super::transaction;
+/// Far longer than any of our transactions takes, its waits for locks included.
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a connection may take to prove itself. After a failover the old writer's machine may be
 /// gone without a word, and then nothing ever answers.
@@ -29,7 +30,7 @@ struct Known {
 
 impl Doubt {
     /// No transaction keeps a connection busy for longer.
-    const LASTS: Duration = transaction::LIMIT;
+    const LASTS: Duration = LIMIT;
 
     /// After an Aurora failover all of a pool's connections lead to a server that has become a
     /// reader. It answers pings and refuses writes, so without this each of them would fail one

@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor as _, MySql, MySqlConnection};
 
+use super::doubt::LIMIT;
 use super::pool::Pool;
 use crate::db::error::{DbError, DbResult, Trouble};
-
-/// Far longer than any of our transactions takes, its waits for locks included.
-pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Two transactions that meet are tried again this often; `MySQL`'s own replication tries 10 times.
 const MAX_TRIES: u32 = 8;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{malformed, parse_moment, parse_object};
+use super::values::{malformed, parse_moment, parse_object};
 use crate::domain::{Refusal, UpdateId};
 
 /// Envelopes within envelopes, as topics make them that pass messages on. More is no accident.

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{VERSION, check_bags, claim_bean_type, malformed, parse_moment};
+use super::encode::VERSION;
+use super::values::{check_bags, claim_bean_type, malformed, parse_moment};
 use crate::domain::{
     Bags, Claim, InventoryUpdate, Reason, Refusal, ShortText, StockChange, SupplierId, UpdateId,
     UpdateKind, find_forbidden_in_lines, quote,

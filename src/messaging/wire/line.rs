@@ -1,6 +1,6 @@
 //! Reads the lab's line: `SupplierId:BeanType:Quantity`, where quantity 0 means out of stock.
 
-use super::{check_bags, claim_bean_type, malformed};
+use super::values::{check_bags, claim_bean_type, malformed};
 use crate::domain::{
     Bags, Claim, InventoryUpdate, Reason, Refusal, StockChange, SupplierId, UpdateId, UpdateKind,
     parse_integer, quote,

@@ -6,31 +6,26 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
-use serde_json::{Map, Value, json};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+mod encode;
 mod envelope;
 mod json;
 mod line;
 mod strict;
+mod values;
 
+pub use self::encode::{SUBJECT, VERSION, encode, inventory_alert, publication};
 use self::envelope::{Content, Opened};
-use self::strict::NotStrict;
-use super::Publication;
+use self::values::{malformed, parse_object, refuse_other_json, storable};
 use crate::domain::{
-    Bags, BeanType, Claim, Fingerprint, InvalidBags, InventoryUpdate, Reason, Refusal, StockChange,
-    SupplierId, UpdateId, UpdateKey, UpdateKind, quote,
+    Claim, Fingerprint, InventoryUpdate, Reason, Refusal, SupplierId, UpdateId, UpdateKey, quote,
 };
-
-/// The only version of the JSON format there is.
-pub const VERSION: u64 = 1;
 
 /// Larger messages are refused unread. An update with the longest texts stays below 8 KiB.
 pub const MAX_BYTES: usize = 64 * 1024;
-
-/// The subject the lab's script uses, and so do we.
-pub const SUBJECT: &str = "New bean delivery";
 
 /// A message that could not be read, with as much as could be made out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,142 +151,21 @@ impl Reading {
     }
 }
 
-fn malformed(explanation: impl Into<String>) -> Refusal {
-    Refusal::new(Reason::Malformed, explanation)
-}
-
-/// Parses a JSON object; `None` if the text does not even begin like one.
-fn parse_object(text: &str) -> Result<Option<Map<String, Value>>, Refusal> {
-    if !text.trim_start().starts_with('{') {
-        return Ok(None);
-    }
-    match strict::parse(text) {
-        Ok(Value::Object(object)) => Ok(Some(object)),
-        Ok(_) => Ok(None),
-        Err(NotStrict::Twice(field)) => Err(malformed(format!(
-            "The field {} appears twice, so it is not clear which one counts.",
-            quote(&field)
-        ))),
-        Err(NotStrict::Syntax(_)) if is_several(text) => Err(malformed(
-            "It has more than one JSON object. Send each update in a message of its own.",
-        )),
-        Err(NotStrict::Syntax(error)) => Err(malformed(format!(
-            "The message is not valid JSON: line {}, column {}.",
-            error.line(),
-            error.column()
-        ))),
-    }
-}
-
-fn is_several(text: &str) -> bool {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
-    matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_))))
-}
-
-fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
-    storable(DateTime::parse_from_rfc3339(text).ok()?.into())
-}
-
-/// A time that DATETIME can hold and a café can mean, to the microsecond. A leap second is the first of
-/// the next minute.
-fn storable(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let at = DateTime::from_timestamp_micros(at.timestamp_micros())?;
-    (2000..2200).contains(&at.year()).then_some(at)
-}
-
-/// Names JSON that is no object; the lab's line never begins like it.
-fn refuse_other_json(text: &str) -> Result<(), Refusal> {
-    let what = match text.trim_start().as_bytes().first() {
-        Some(b'[') => "a JSON list. Send each update in a message of its own",
-        Some(b'"') => "a JSON string. Send what stands in the quotes as the message itself",
-        _ => return Ok(()),
-    };
-    Err(malformed(format!("It is {what}.")))
-}
-
 /// The message that a sender wrote, out of its SNS envelopes; `None` if there is no envelope.
 pub fn message_within(body: &str) -> Option<String> {
     let envelope = parse_object(body).ok()??;
     let message = envelope.get("Message")?.as_str()?;
     Some(message_within(message).unwrap_or_else(|| message.to_owned()))
 }
-
-fn claim_bean_type(typed: &str, claim: &mut Claim) -> Result<BeanType, Refusal> {
-    let bean_type = BeanType::parse(typed)
-        .map_err(|error| malformed(format!("In {}, {error}.", quote(typed))))?;
-    claim.bean_type = Some(bean_type.as_str().to_owned());
-    Ok(bean_type)
-}
-
-fn check_bags(bags: i64, checked: Result<Bags, InvalidBags>) -> Result<Bags, Refusal> {
-    checked.map_err(|error| Refusal::new(Reason::BadQuantity, format!("{bags} {error}.")))
-}
-
-/// Writes an update as versioned JSON.
-pub fn encode(update: &InventoryUpdate) -> String {
-    let occurred_at = match update.change {
-        StockChange::Count { counted_at, .. } => Some(counted_at),
-        _ => update.occurred_at,
-    };
-    let mut object = json!({
-        "version": VERSION,
-        "update_id": update.id.to_string(),
-        "supplier_id": update.supplier.0,
-        "bean_type": update.bean_type.as_str(),
-        "kind": update.change.kind().code(),
-        "quantity": update.change.bags(),
-    });
-    let mut set = |field: &str, value: Option<String>| {
-        if let Some(value) = value {
-            object[field] = Value::String(value);
-        }
-    };
-    set("reference", update.reference.clone());
-    set("note", update.note.clone());
-    set(
-        "occurred_at",
-        occurred_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true)),
-    );
-    object.to_string()
-}
-
-/// Wraps an encoded update for publishing.
-///
-/// The group is one per supplier and bean, and the attributes let subscriptions filter. Of two publications with one deduplication id within five minutes, SNS
-/// drops the second: right for a repeat by accident, wrong for one on purpose.
-pub fn publication(
-    deduplication_id: String,
-    group: String,
-    kind: UpdateKind,
-    body: String,
-) -> Publication {
-    let mut attributes = vec![
-        ("event_type", "inventory_update".to_owned()),
-        ("kind", kind.code().to_owned()),
-    ];
-    if kind == UpdateKind::OutOfStock {
-        attributes.push(inventory_alert());
-    }
-    Publication {
-        body,
-        subject: Some(SUBJECT),
-        group,
-        deduplication_id: Some(deduplication_id),
-        attributes,
-    }
-}
-
-/// The lab's attribute on messages that say a supplier is out of a bean.
-pub fn inventory_alert() -> (&'static str, String) {
-    ("inventory_alert", "out_of_stock".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::json::FIELDS;
     use proptest::prelude::*;
 
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::{Bags, BeanType, StockChange, UpdateKind};
 
     fn refusal(body: &str) -> (Reason, String) {
         let unreadable = decode("m", body).unwrap_err();
