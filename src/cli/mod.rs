@@ -157,7 +157,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             crate::local::run_aws(settings).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Serve(settings) => serve::serve(*settings).await,
+        Command::Serve(settings) => Box::pin(serve::serve(*settings)).await,
         Command::Probe(settings) => probe::probe(settings).await,
         Command::Migrate {
             database,

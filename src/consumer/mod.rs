@@ -95,13 +95,16 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
     pub fn start(self) {
         let consumer = Arc::new(self);
         for number in 0..consumer.settings.receivers.max(1) {
-            let consumer = Arc::clone(&consumer);
-            let (shutdown, name) = (consumer.shutdown.clone(), consumer.settings.name);
-            shutdown.supervise(name, move || {
-                let consumer = Arc::clone(&consumer);
-                async move { consumer.run(number).await }
-            });
+            consumer.start_receiver(number);
         }
+    }
+
+    fn start_receiver(self: &Arc<Self>, number: usize) {
+        let consumer = Arc::clone(self);
+        self.shutdown.supervise(self.settings.name, move || {
+            let consumer = Arc::clone(&consumer);
+            async move { consumer.run(number).await }
+        });
     }
 
     /// Receives until stopping begins. Receiver 0 always receives; the others rest until one comes back

@@ -92,9 +92,10 @@ pub async fn lock_claims(conn: &mut MySqlConnection) -> DbResult<()> {
     Ok(())
 }
 
-/// Lists the messages that are due at a destination, oldest first. One whose group has an older message
-/// that was never sent and is not due (another relay has it, or it waits after a failure) stays behind
-/// that one.
+/// Lists the messages that are due at a destination, oldest first.
+///
+/// One whose group has an older message that was never sent and is not due (another relay has it, or it
+/// waits after a failure) stays behind that one.
 pub async fn list_due(
     conn: &mut MySqlConnection,
     destination: Destination,

@@ -166,14 +166,6 @@ impl PrivateDatabase {
     pub async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
-
-    /// Stops the server's process in its tracks, or lets it go on. For tests of outages.
-    pub fn freeze(&self, frozen: bool) {
-        signal(
-            self.child.id(),
-            if frozen { Signal::STOP } else { Signal::CONT },
-        );
-    }
 }
 
 fn signal(pid: Option<u32>, signal: Signal) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use self::role::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use crate::telemetry;
 
 /// The most messages in one receive, delete, visibility change or publish (SQS and SNS quota).
 pub const MAX_BATCH: usize = 10;
@@ -155,18 +156,11 @@ fn service_error(
     code: Option<&str>,
     error: &(dyn std::error::Error + 'static),
 ) -> ServiceError {
-    let mut detail = code.map(str::to_owned).unwrap_or_default();
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !detail.ends_with(&next) {
-            if !detail.is_empty() {
-                detail.push_str(": ");
-            }
-            detail.push_str(&next);
-        }
-        cause = error.source();
-    }
+    let chain = telemetry::chain(error);
+    let detail = match code {
+        Some(code) if !chain.starts_with(code) => format!("{code}: {chain}"),
+        _ => chain,
+    };
     if code.is_some_and(|code| REFUSALS.contains(&code)) {
         ServiceError::Refused { resource, detail }
     } else {

@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     // The floor of machinery.
     ("db", &["domain"]),
-    ("messaging", &["domain"]),
+    ("messaging", &["domain", "telemetry"]),
     (
         "consumer",
         &[

@@ -241,8 +241,11 @@ async fn removing_a_bean_asks_first_and_names_it() {
     let question = site.get("/bean-remove/5").await;
 
     assert_eq!(question.status(), 200);
-    assert_eq!(question.text_of("h1"), "Take House Excelsa off the list?");
-    assert!(question.all(".consequences li")[0].starts_with("200 bags leave the books"));
+    assert_eq!(
+        question.text_of("h1"),
+        "Remove House Excelsa from the list?"
+    );
+    assert!(question.all(".consequences li")[0].starts_with("200 bags are taken out of stock"));
     let way = question.attributes("form[method=post]", "action");
     assert_eq!(way, ["/bean-remove/5"], "no JavaScript needed");
     assert_eq!(site.get("/beans/5").await.status(), 200, "nothing happened");

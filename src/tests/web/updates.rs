@@ -120,7 +120,7 @@ async fn updates_can_be_narrowed_to_a_state() {
         ["All 3", "Applied 2", "Needs attention 1"]
     );
     assert_eq!(all.text_of(".filters a[aria-current]"), "All 3");
-    assert_eq!(applied.all("td[data-label=State]"), ["Applied", "Applied"]);
+    assert_eq!(applied.all("td[data-label=Status]"), ["Applied", "Applied"]);
     assert_eq!(applied.text_of(".filters a[aria-current]"), "Applied 2");
     assert_eq!(
         applied.attributes(".made a", "href"),

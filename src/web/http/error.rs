@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_absent_database_is_no_mistake_of_ours() {
-        let limit = Duration::from_secs(60);
+        let limit = Duration::from_mins(1);
         let away = WebError::from(DbError::TimedOut { limit });
         let corrupt = WebError::from(DbError::Corrupt {
             table: "beans",

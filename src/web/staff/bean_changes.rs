@@ -14,40 +14,64 @@ use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, MAX_MERGES, Mistakes};
-use crate::web::ui::page::{Notice, Page};
+use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
+use crate::web::ui::page::Page;
 use crate::web::ui::wording::bags;
 
-pub(super) async fn new_bean(State(state): State<AppState>) -> Result<Response, WebError> {
+pub(super) async fn new_bean(
+    State(state): State<AppState>,
+    layout: Layout,
+) -> Result<Response, WebError> {
     let empty = BeanForm::empty();
-    show_form(&state, None, &empty, Mistakes::default(), StatusCode::OK).await
+    show_form(
+        &state,
+        layout,
+        None,
+        &empty,
+        Mistakes::default(),
+        StatusCode::OK,
+    )
+    .await
 }
 
 pub(super) async fn create_bean(
     State(state): State<AppState>,
+    layout: Layout,
     Form(form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
     let typed = match form.parse(None) {
         Ok(typed) => typed,
-        Err(mistakes) => return refuse(&state, None, &form, mistakes).await,
+        Err(mistakes) => return refuse(&state, layout, None, &form, mistakes).await,
     };
     let (details, submission) = (&typed.details, form.submission());
     let (pool, clock) = (&state.pool, &*state.clock);
     match catalogue::add_bean(pool, clock, details, typed.quantity, Some(&submission)).await {
         Ok(_) => Ok(Redirect::to(&Notice::BeanAdded.on(paths::BEANS)).into_response()),
-        Err(error) => refuse(&state, None, &form, mistake(error)?).await,
+        Err(error) => refuse(&state, layout, None, &form, mistake(error)?).await,
     }
 }
 
 pub(super) async fn edit_bean(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<BeanId>,
 ) -> Result<Response, WebError> {
     let form = BeanForm::from(&find(&state, id).await?);
-    show_form(&state, Some(id), &form, Mistakes::default(), StatusCode::OK).await
+    show_form(
+        &state,
+        layout,
+        Some(id),
+        &form,
+        Mistakes::default(),
+        StatusCode::OK,
+    )
+    .await
 }
 
 pub(super) async fn change_bean(
     State(state): State<AppState>,
+    layout: Layout,
     Form(mut form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
     let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
@@ -62,13 +86,21 @@ pub(super) async fn change_bean(
         match save(&state, id, &form, &shown, from).await? {
             Ok(()) => return Ok(changed()),
             Err(Refused::Mistakes(mistakes)) => {
-                return refuse(&state, Some(id), &form, mistakes).await;
+                return refuse(&state, layout, Some(id), &form, mistakes).await;
             }
             Err(Refused::ChangedMeanwhile) => {}
         }
         let differences = merge(&mut form, &find(&state, id).await?);
         if !differences.is_empty() {
-            return show_form(&state, Some(id), &form, differences, StatusCode::CONFLICT).await;
+            return show_form(
+                &state,
+                layout,
+                Some(id),
+                &form,
+                differences,
+                StatusCode::CONFLICT,
+            )
+            .await;
         }
     }
     Err(WebError::refused(
@@ -146,15 +178,25 @@ fn mistake(error: CatalogueError) -> Result<Mistakes, WebError> {
 
 async fn refuse(
     state: &AppState,
+    layout: Layout,
     id: Option<BeanId>,
     form: &BeanForm,
     mistakes: Mistakes,
 ) -> Result<Response, WebError> {
-    show_form(state, id, form, mistakes, StatusCode::UNPROCESSABLE_ENTITY).await
+    show_form(
+        state,
+        layout,
+        id,
+        form,
+        mistakes,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    )
+    .await
 }
 
 async fn show_form(
     state: &AppState,
+    layout: Layout,
     id: Option<BeanId>,
     form: &BeanForm,
     mistakes: Mistakes,
@@ -162,13 +204,14 @@ async fn show_form(
 ) -> Result<Response, WebError> {
     let mut conn = state.connection().await?;
     let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
-    let page = BeanFormPage::new(id, suppliers, form, mistakes);
+    let page = BeanFormPage::new(layout, id, suppliers, form, mistakes);
     Ok(Page(status, page).into_response())
 }
 
 #[derive(Template)]
 #[template(path = "staff/beans/remove.html")]
 struct RemovalPage {
+    layout: Layout,
     bean: Bean,
 }
 
@@ -180,10 +223,11 @@ impl RemovalPage {
 
 pub(super) async fn confirm_removal(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<BeanId>,
 ) -> Result<Response, WebError> {
     let bean = find(&state, id).await?;
-    Ok(Page::ok(RemovalPage { bean }).into_response())
+    Ok(Page::ok(RemovalPage { layout, bean }).into_response())
 }
 
 pub(super) async fn remove_bean(

@@ -10,9 +10,11 @@ use crate::domain::{
     BagsInStock, BeanDetails, BeanId, BeanType, InvalidBagsInStock, InvalidText, Price, ShortText,
     SupplierId,
 };
+use crate::web::paths;
 use crate::web::ui::form::{
     MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,
 };
+use crate::web::ui::layout::Layout;
 
 /// What was typed.
 #[derive(Debug, Default, Deserialize)]
@@ -290,6 +292,7 @@ struct SupplierChoice {
 #[derive(Template)]
 #[template(path = "staff/beans/form.html")]
 pub(crate) struct BeanFormPage {
+    layout: Layout,
     /// The bean that is changed; none for a new one.
     id: Option<BeanId>,
     suppliers: Vec<SupplierChoice>,
@@ -303,8 +306,23 @@ pub(crate) struct BeanFormPage {
 }
 
 impl BeanFormPage {
+    fn heading(&self) -> &'static str {
+        match self.id {
+            Some(_) => "Change a bean",
+            None => "Add a bean",
+        }
+    }
+
+    fn action(&self) -> &'static str {
+        match self.id {
+            Some(_) => paths::BEAN_UPDATE,
+            None => paths::BEAN_ADD,
+        }
+    }
+
     /// Shows the form with what was typed and what is wrong with it.
     pub(crate) fn new(
+        layout: Layout,
         id: Option<BeanId>,
         suppliers: Vec<Supplier>,
         form: &BeanForm,
@@ -316,6 +334,7 @@ impl BeanFormPage {
             name: supplier.name,
         };
         Self {
+            layout,
             id,
             suppliers: suppliers.into_iter().map(choice).collect(),
             about: about_fields(form, &mistakes),

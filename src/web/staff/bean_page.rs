@@ -12,8 +12,11 @@ use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::chart::StepChart;
+use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::pager::{PageChoice, Pager, Query};
+use crate::web::ui::pager::{PageChoice, Pager};
+use crate::web::ui::query::Query;
+use crate::web::ui::wording;
 
 /// As many movements as a page can draw and list.
 const MOVEMENTS: i64 = 50;
@@ -23,6 +26,7 @@ const UPDATES: i64 = 10;
 #[derive(Template)]
 #[template(path = "staff/beans/page.html")]
 pub(crate) struct BeanPage {
+    layout: Layout,
     bean: Bean,
     /// Other beans of the supplier whose types mean the same.
     twins: Vec<Bean>,
@@ -35,6 +39,14 @@ pub(crate) struct BeanPage {
 }
 
 impl BeanPage {
+    fn stock_class(&self) -> &'static str {
+        if self.bean.quantity == 0 {
+            "main alarm"
+        } else {
+            "main"
+        }
+    }
+
     fn fits_a_line(&self) -> bool {
         BeanType::stored(self.bean.bean_type.clone()).fits_a_line()
     }
@@ -43,6 +55,7 @@ impl BeanPage {
 /// Shows a bean.
 pub(crate) async fn show_bean(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<BeanId>,
     Query(choice): Query<PageChoice>,
 ) -> Result<Page<BeanPage>, WebError> {
@@ -57,6 +70,7 @@ pub(crate) async fn show_bean(
     let movements = db::movements::list_movements(&mut conn, id, limit, offset).await?;
     let updates = db::update_lists::list_updates_of_bean(&mut conn, id, UPDATES).await?;
     Ok(Page::ok(BeanPage {
+        layout,
         twins: twins
             .into_iter()
             .filter(|other| are_twins(&bean, other))

@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, Utc};
 
 use crate::db;
 use crate::db::beans::Bean;
 use crate::web::http::error::WebError;
+use crate::web::paths;
 use crate::web::state::{AppState, READ_WITHIN, in_turn};
-use crate::web::ui::page::{HTML, Notice, Page, filters};
+use crate::web::ui::layout::Layout;
+use crate::web::ui::page::{HTML, Page, filters};
 
 /// A bean, and how its stock compares with the others'.
 #[derive(Debug, Clone)]
@@ -44,19 +45,17 @@ impl BeanRow {
 #[derive(Template)]
 #[template(path = "staff/beans/list.html")]
 struct BeansPage {
-    now: DateTime<Utc>,
-    notice: Option<Notice>,
+    layout: Layout,
     rows: Vec<BeanRow>,
 }
 
 /// Lists the beans; the plain page is shared by those who ask for it at the same time.
 pub(super) async fn list_beans(
     State(state): State<AppState>,
-    uri: Uri,
+    layout: Layout,
 ) -> Result<Response, WebError> {
-    let notice = Notice::in_uri(&uri);
-    if notice.is_some() {
-        return Ok(Page::ok(read_page(&state, notice).await?).into_response());
+    if layout.notice.is_some() {
+        return Ok(Page::ok(read_page(&state, layout).await?).into_response());
     }
     let html = state
         .shared
@@ -67,16 +66,16 @@ pub(super) async fn list_beans(
 }
 
 async fn render_page(state: &AppState) -> Result<Bytes, WebError> {
-    let page = read_page(state, None).await?;
+    let layout = Layout::at(&Uri::from_static(paths::BEANS), state.clock.now());
+    let page = read_page(state, layout).await?;
     Ok(page.render().map_err(WebError::internal)?.into())
 }
 
-async fn read_page(state: &AppState, notice: Option<Notice>) -> Result<BeansPage, WebError> {
+async fn read_page(state: &AppState, layout: Layout) -> Result<BeansPage, WebError> {
     let mut conn = state.connection().await?;
     let beans = db::beans::list_beans(&mut conn).await?;
     Ok(BeansPage {
-        now: state.clock.now(),
-        notice,
+        layout,
         rows: BeanRow::list(beans),
     })
 }

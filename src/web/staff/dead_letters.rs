@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -16,8 +15,10 @@ use crate::messaging::wire;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
+use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::pager::{Pager, Query};
+use crate::web::ui::pager::Pager;
+use crate::web::ui::query::Query;
 
 /// As many of a group as the overview shows; the rest is a page away.
 const PREVIEW: i64 = 10;
@@ -65,9 +66,7 @@ struct Overtaken {
 #[derive(Template)]
 #[template(path = "staff/dead_letters/list.html")]
 pub(crate) struct DeadLettersPage {
-    now: DateTime<Utc>,
-    /// Where this very page is.
-    path: String,
+    layout: Layout,
     /// Whether only one group was asked for.
     is_one_group: bool,
     open: i64,
@@ -85,6 +84,7 @@ pub(super) struct Choice {
 /// Lists the open dead letters, the first of each reason or all of the one in the address.
 pub(super) async fn list_dead_letters(
     State(state): State<AppState>,
+    layout: Layout,
     Query(choice): Query<Choice>,
 ) -> Result<Page<DeadLettersPage>, WebError> {
     let mut conn = state.connection().await?;
@@ -121,12 +121,7 @@ pub(super) async fn list_dead_letters(
         Vec::new()
     };
     Ok(Page::ok(DeadLettersPage {
-        now: state.clock.now(),
-        path: if is_one_group {
-            paths::dead_letters_of(&choice.reason)
-        } else {
-            paths::DEAD_LETTERS.to_owned()
-        },
+        layout,
         is_one_group,
         open,
         groups,

@@ -2,14 +2,15 @@
 
 use askama::Template;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
 
 use super::beans::BeanRow;
 use super::updates::UpdateRow;
 use crate::db;
 use crate::db::update_lists::UpdateCounts;
 use crate::web::http::error::WebError;
+use crate::web::paths;
 use crate::web::state::AppState;
+use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 
 /// Enough to see what is going on; the rest is a page of its own.
@@ -21,7 +22,7 @@ const BARS: usize = 40;
 #[derive(Template)]
 #[template(path = "staff/home.html")]
 pub(crate) struct HomePage {
-    now: DateTime<Utc>,
+    layout: Layout,
     beans: usize,
     /// Those with the most bags.
     bars: Vec<BeanRow>,
@@ -35,6 +36,21 @@ pub(crate) struct HomePage {
 }
 
 impl HomePage {
+    /// The class of the tile for beans that are out of stock.
+    fn at_zero_class(&self) -> &'static str {
+        if self.at_zero.is_empty() { "" } else { "alarm" }
+    }
+
+    /// The class of the tile for beans that are out of stock at their supplier.
+    fn flagged_class(&self) -> &'static str {
+        if self.flagged.is_empty() { "" } else { "warn" }
+    }
+
+    /// The class of the tile for what needs attention.
+    fn attention_class(&self) -> &'static str {
+        if self.dead_letters == 0 { "" } else { "alarm" }
+    }
+
     fn is_calm(&self) -> bool {
         self.beans > 0
             && self.at_zero.is_empty()
@@ -44,7 +60,10 @@ impl HomePage {
 }
 
 /// Shows the first page.
-pub(crate) async fn show_home(State(state): State<AppState>) -> Result<Page<HomePage>, WebError> {
+pub(super) async fn show_home(
+    State(state): State<AppState>,
+    layout: Layout,
+) -> Result<Page<HomePage>, WebError> {
     let mut conn = state.connection().await?;
     let beans = db::beans::list_beans(&mut conn).await?;
     let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
@@ -59,7 +78,7 @@ pub(crate) async fn show_home(State(state): State<AppState>) -> Result<Page<Home
     let flagged = pick(|row| row.bean.out_of_stock_since.is_some());
     rows.sort_by_key(|row| std::cmp::Reverse(row.bean.quantity));
     Ok(Page::ok(HomePage {
-        now: state.clock.now(),
+        layout,
         suppliers: suppliers.len(),
         bags: rows.iter().map(|row| row.bean.quantity).sum(),
         beans: rows.len(),

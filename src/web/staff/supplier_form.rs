@@ -6,9 +6,11 @@ use serde::Deserialize;
 use crate::catalogue::{Submission, Version};
 use crate::db::suppliers::Supplier;
 use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, SupplierId};
+use crate::web::paths;
 use crate::web::ui::form::{
     MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,
 };
+use crate::web::ui::layout::Layout;
 
 /// What was typed.
 #[derive(Debug, Default, Deserialize)]
@@ -145,6 +147,7 @@ impl SupplierForm {
 #[derive(Template)]
 #[template(path = "staff/suppliers/form.html")]
 pub(crate) struct SupplierFormPage {
+    layout: Layout,
     /// The supplier that is changed; none for a new one.
     id: Option<SupplierId>,
     mistakes: Mistakes,
@@ -154,8 +157,27 @@ pub(crate) struct SupplierFormPage {
 }
 
 impl SupplierFormPage {
+    fn heading(&self) -> &'static str {
+        match self.id {
+            Some(_) => "Change a supplier",
+            None => "Add a supplier",
+        }
+    }
+
+    fn action(&self) -> &'static str {
+        match self.id {
+            Some(_) => paths::SUPPLIER_UPDATE,
+            None => paths::SUPPLIER_ADD,
+        }
+    }
+
     /// Shows the form with what was typed and what is wrong with it.
-    pub(crate) fn new(id: Option<SupplierId>, form: &SupplierForm, mistakes: Mistakes) -> Self {
+    pub(crate) fn new(
+        layout: Layout,
+        id: Option<SupplierId>,
+        form: &SupplierForm,
+        mistakes: Mistakes,
+    ) -> Self {
         let field = |name, label, value, autocomplete, width| TextField {
             autocomplete,
             width,
@@ -189,6 +211,7 @@ impl SupplierFormPage {
             },
         ];
         Self {
+            layout,
             id,
             form_key: form.form_key.clone(),
             seen: form.seen.clone(),

@@ -2,9 +2,8 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chrono::{DateTime, Utc};
 
 use super::supplier_form::{SupplierForm, SupplierFormPage};
 use crate::catalogue::{self, CatalogueError, Version};
@@ -16,42 +15,40 @@ use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, MAX_MERGES, Mistakes};
-use crate::web::ui::page::{Notice, Page, filters};
+use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
+use crate::web::ui::page::{Page, filters};
+use crate::web::ui::wording;
 
 #[derive(Template)]
 #[template(path = "staff/suppliers/list.html")]
-struct SuppliersPage {
-    now: DateTime<Utc>,
-    notice: Option<Notice>,
+pub(super) struct SuppliersPage {
+    layout: Layout,
     suppliers: Vec<Supplier>,
 }
 
 pub(super) async fn list_suppliers(
     State(state): State<AppState>,
-    uri: Uri,
-) -> Result<Response, WebError> {
+    layout: Layout,
+) -> Result<Page<SuppliersPage>, WebError> {
     let mut conn = state.connection().await?;
     let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
-    let page = SuppliersPage {
-        now: state.clock.now(),
-        notice: Notice::in_uri(&uri),
-        suppliers,
-    };
-    Ok(Page::ok(page).into_response())
+    Ok(Page::ok(SuppliersPage { layout, suppliers }))
 }
 
-pub(super) async fn new_supplier() -> Page<SupplierFormPage> {
-    let empty = SupplierForm::empty();
-    Page::ok(SupplierFormPage::new(None, &empty, Mistakes::default()))
+pub(super) async fn new_supplier(layout: Layout) -> Page<SupplierFormPage> {
+    let (empty, mistakes) = (SupplierForm::empty(), Mistakes::default());
+    Page::ok(SupplierFormPage::new(layout, None, &empty, mistakes))
 }
 
 pub(super) async fn create_supplier(
     State(state): State<AppState>,
+    layout: Layout,
     Form(form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
     let typed = match form.parse(None) {
         Ok(typed) => typed,
-        Err(mistakes) => return Ok(refuse(None, &form, mistakes)),
+        Err(mistakes) => return Ok(refuse(layout, None, &form, mistakes)),
     };
     let submission = form.submission();
     catalogue::add_supplier(&state.pool, &*state.clock, &typed, Some(&submission))
@@ -62,10 +59,12 @@ pub(super) async fn create_supplier(
 
 pub(super) async fn edit_supplier(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<SupplierId>,
 ) -> Result<Page<SupplierFormPage>, WebError> {
     let form = find(&state, id).await?.into();
     Ok(Page::ok(SupplierFormPage::new(
+        layout,
         Some(id),
         &form,
         Mistakes::default(),
@@ -74,6 +73,7 @@ pub(super) async fn edit_supplier(
 
 pub(super) async fn change_supplier(
     State(state): State<AppState>,
+    layout: Layout,
     Form(mut form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
     let id = SupplierId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Supplier))?;
@@ -81,7 +81,7 @@ pub(super) async fn change_supplier(
         let shown = find(&state, id).await?.into();
         let typed = match form.parse(Some(&shown)) {
             Ok(typed) => typed,
-            Err(mistakes) => return Ok(refuse(Some(id), &form, mistakes)),
+            Err(mistakes) => return Ok(refuse(layout, Some(id), &form, mistakes)),
         };
         let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
         match catalogue::change_supplier(pool, clock, id, &typed, seen.as_ref()).await {
@@ -93,7 +93,7 @@ pub(super) async fn change_supplier(
         let differences = form.merge(&saved);
         form.seen = saved.seen;
         if !differences.is_empty() {
-            let page = SupplierFormPage::new(Some(id), &form, differences);
+            let page = SupplierFormPage::new(layout, Some(id), &form, differences);
             return Ok(Page(StatusCode::CONFLICT, page).into_response());
         }
     }
@@ -107,14 +107,20 @@ fn changed() -> Response {
     Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response()
 }
 
-fn refuse(id: Option<SupplierId>, form: &SupplierForm, mistakes: Mistakes) -> Response {
-    let page = SupplierFormPage::new(id, form, mistakes);
+fn refuse(
+    layout: Layout,
+    id: Option<SupplierId>,
+    form: &SupplierForm,
+    mistakes: Mistakes,
+) -> Response {
+    let page = SupplierFormPage::new(layout, id, form, mistakes);
     Page(StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
 }
 
 #[derive(Template)]
 #[template(path = "staff/suppliers/remove.html")]
 struct RemovalPage {
+    layout: Layout,
     supplier: Supplier,
     /// What keeps it on the list.
     beans: Vec<Bean>,
@@ -122,19 +128,21 @@ struct RemovalPage {
 
 pub(super) async fn confirm_removal(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<SupplierId>,
 ) -> Result<Response, WebError> {
-    ask_about_removal(&state, id, StatusCode::OK).await
+    ask_about_removal(&state, layout, id, StatusCode::OK).await
 }
 
 pub(super) async fn remove_supplier(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<SupplierId>,
 ) -> Result<Response, WebError> {
     match catalogue::remove_supplier(&state.pool, &*state.clock, id).await {
         Ok(()) => Ok(Redirect::to(&Notice::SupplierRemoved.on(paths::SUPPLIERS)).into_response()),
         Err(CatalogueError::HasBeans(_)) => {
-            ask_about_removal(&state, id, StatusCode::CONFLICT).await
+            ask_about_removal(&state, layout, id, StatusCode::CONFLICT).await
         }
         Err(error) => Err(refused(error)),
     }
@@ -143,6 +151,7 @@ pub(super) async fn remove_supplier(
 /// Shows what removing means or, as long as the supplier has beans, why it cannot be done.
 async fn ask_about_removal(
     state: &AppState,
+    layout: Layout,
     id: SupplierId,
     status: StatusCode,
 ) -> Result<Response, WebError> {
@@ -150,7 +159,12 @@ async fn ask_about_removal(
     let mut conn = state.connection().await?;
     let mut beans = db::beans::list_beans(&mut conn).await?;
     beans.retain(|bean| bean.supplier == id);
-    Ok(Page(status, RemovalPage { supplier, beans }).into_response())
+    let page = RemovalPage {
+        layout,
+        supplier,
+        beans,
+    };
+    Ok(Page(status, page).into_response())
 }
 
 async fn find(state: &AppState, id: SupplierId) -> Result<Supplier, WebError> {

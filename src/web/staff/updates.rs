@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::db;
@@ -12,8 +11,10 @@ use crate::domain::{UpdateId, UpdateState};
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
+use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::pager::{PageChoice, Pager, Query};
+use crate::web::ui::pager::{PageChoice, Pager};
+use crate::web::ui::query::Query;
 use crate::web::ui::wording::{self, Tag};
 
 /// As many as one page can show without becoming slow to read.
@@ -86,7 +87,7 @@ impl StateFilter {
 #[derive(Template)]
 #[template(path = "staff/updates/list.html")]
 pub(crate) struct UpdatesPage {
-    now: DateTime<Utc>,
+    layout: Layout,
     chosen: Option<UpdateState>,
     filters: Vec<StateFilter>,
     pager: Pager,
@@ -94,12 +95,6 @@ pub(crate) struct UpdatesPage {
 }
 
 impl UpdatesPage {
-    /// Where its first page is.
-    fn path(&self) -> String {
-        let list = || paths::UPDATES.to_owned();
-        self.chosen.map_or_else(list, paths::updates_in)
-    }
-
     fn all(&self) -> i64 {
         self.filters.iter().map(|filter| filter.number).sum()
     }
@@ -115,6 +110,7 @@ pub(crate) struct Choice {
 /// Lists the updates, of all states or of the one named in the address, newest first.
 pub(crate) async fn list_updates(
     State(state): State<AppState>,
+    layout: Layout,
     Query(choice): Query<Choice>,
 ) -> Result<Page<UpdatesPage>, WebError> {
     let chosen = UpdateState::from_code(&choice.state);
@@ -133,7 +129,7 @@ pub(crate) async fn list_updates(
         None => db::update_lists::list_updates(&mut conn, limit, offset).await?,
     };
     Ok(Page::ok(UpdatesPage {
-        now: state.clock.now(),
+        layout,
         chosen,
         filters,
         pager,
@@ -161,6 +157,7 @@ impl From<EventLine> for Step {
 #[derive(Template)]
 #[template(path = "staff/updates/page.html")]
 pub(crate) struct UpdatePage {
+    layout: Layout,
     update: UpdateRow,
     /// The newest first in the list of pages; on a page, the oldest first.
     steps: Vec<Step>,
@@ -168,6 +165,12 @@ pub(crate) struct UpdatePage {
 }
 
 impl UpdatePage {
+    /// The bean's bags before and after, if it was applied.
+    fn quantities(&self) -> Option<(i64, i64)> {
+        let line = &self.update.line;
+        line.quantity_before.zip(line.quantity_after)
+    }
+
     /// The sender's id, where it is not ours as well.
     fn sender_id(&self) -> Option<UpdateId> {
         let line = &self.update.line;
@@ -178,6 +181,7 @@ impl UpdatePage {
 /// Shows one update. Its sender's id leads there as well, unless several suppliers use that.
 pub(crate) async fn show_update(
     State(state): State<AppState>,
+    layout: Layout,
     Id(id): Id<UpdateId>,
     Query(choice): Query<PageChoice>,
 ) -> Result<Page<UpdatePage>, WebError> {
@@ -194,6 +198,7 @@ pub(crate) async fn show_update(
     let (limit, offset) = (pager.limit(), pager.offset());
     let events = db::timeline::list_events(&mut conn, line.id, limit, offset).await?;
     Ok(Page::ok(UpdatePage {
+        layout,
         update: line.into(),
         steps: events.into_iter().rev().map(Step::from).collect(),
         pager,

@@ -11,8 +11,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::query::Query;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths;
 use crate::web::state::AppState;
@@ -21,6 +23,13 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route(paths::FAVICON, get(show_favicon))
         .route(paths::STATIC, get(show_asset))
+}
+
+/// Which version of a file a link asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    v: String,
 }
 
 /// A file under `/static/`.
@@ -78,8 +87,12 @@ impl Asset {
 
     fn respond(&self, uri: &Uri, headers: &HeaderMap) -> Response {
         let etag = format!("\"{}\"", self.version);
-        let current = uri.query().and_then(|query| query.strip_prefix("v=")) == Some(&self.version);
-        let caching = if current { FOR_EVER } else { ASK_AGAIN };
+        let Asked { v } = Query::of(uri);
+        let caching = if v == self.version {
+            FOR_EVER
+        } else {
+            ASK_AGAIN
+        };
         let about = [(CACHE_CONTROL, caching.to_owned()), (ETAG, etag.clone())];
         let known = headers
             .get(IF_NONE_MATCH)

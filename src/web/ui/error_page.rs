@@ -4,12 +4,15 @@ use askama::Template;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 
+use super::layout::Layout;
 use super::page::HTML;
 use crate::web::http::error::WebError;
+use crate::web::paths;
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
+    layout: Layout,
     heading: &'a str,
     text: &'a str,
     request_id: Option<&'a str>,
@@ -19,6 +22,7 @@ struct ErrorPage<'a> {
 pub(crate) fn render(error: &WebError, request_id: &str) -> Response {
     let (heading, text) = error.words();
     let page = ErrorPage {
+        layout: Layout::nowhere(),
         heading,
         text,
         request_id: error.status().is_server_error().then_some(request_id),

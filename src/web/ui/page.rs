@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use axum::http::StatusCode;
-use axum::http::Uri;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
@@ -29,64 +28,6 @@ impl<T: Template> IntoResponse for Page<T> {
             Ok(html) => (self.0, [(CONTENT_TYPE, HTML)], html).into_response(),
             Err(error) => WebError::internal(error).into_response(),
         }
-    }
-}
-
-/// What was just done, told on the page one is sent to afterwards.
-///
-/// The address only carries a word of this fixed set, so nobody can put words into our mouth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    BeanAdded,
-    BeanChanged,
-    BeanRemoved,
-    SupplierAdded,
-    SupplierChanged,
-    SupplierRemoved,
-}
-
-impl Notice {
-    const ALL: [Self; 6] = [
-        Self::BeanAdded,
-        Self::BeanChanged,
-        Self::BeanRemoved,
-        Self::SupplierAdded,
-        Self::SupplierChanged,
-        Self::SupplierRemoved,
-    ];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::BeanAdded => "bean-added",
-            Self::BeanChanged => "bean-changed",
-            Self::BeanRemoved => "bean-removed",
-            Self::SupplierAdded => "supplier-added",
-            Self::SupplierChanged => "supplier-changed",
-            Self::SupplierRemoved => "supplier-removed",
-        }
-    }
-
-    /// The sentence.
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::BeanAdded => "The bean is on the list.",
-            Self::BeanChanged => "The bean’s changes are saved.",
-            Self::BeanRemoved => "The bean is off the list.",
-            Self::SupplierAdded => "The supplier is on the list.",
-            Self::SupplierChanged => "The supplier’s changes are saved.",
-            Self::SupplierRemoved => "The supplier is off the list.",
-        }
-    }
-
-    /// The address of `path` with this notice on it.
-    pub(crate) fn on(self, path: &str) -> String {
-        format!("{path}?done={}", self.word())
-    }
-
-    /// Finds the notice in an address.
-    pub(crate) fn in_uri(uri: &Uri) -> Option<Self> {
-        let word = uri.query()?.strip_prefix("done=")?;
-        Self::ALL.into_iter().find(|notice| notice.word() == word)
     }
 }
 
@@ -223,14 +164,5 @@ mod tests {
     fn an_email_link_cannot_carry_more_than_its_address() {
         assert_eq!(mailto("a.b+c@d.com"), "mailto:a.b+c@d.com");
         assert_eq!(mailto("a?bcc=é@d"), "mailto:a%3Fbcc%3D%C3%A9@d");
-    }
-
-    #[test]
-    fn a_notice_is_one_of_ours_or_none() {
-        let address = Notice::BeanAdded.on("/beans").parse().unwrap();
-
-        assert_eq!(Notice::in_uri(&address), Some(Notice::BeanAdded));
-        let forged = Uri::from_static("/beans?done=you+won");
-        assert_eq!(Notice::in_uri(&forged), None);
     }
 }

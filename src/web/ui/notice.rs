@@ -1,0 +1,82 @@
+//! What was just done, told on the page one is sent to afterwards.
+
+use axum::http::Uri;
+use serde::Deserialize;
+
+use super::query::Query;
+
+/// A notice. The address only carries a word of this fixed set, so nobody can put words into our mouth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice {
+    BeanAdded,
+    BeanChanged,
+    BeanRemoved,
+    SupplierAdded,
+    SupplierChanged,
+    SupplierRemoved,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Done {
+    done: String,
+}
+
+impl Notice {
+    const ALL: [Self; 6] = [
+        Self::BeanAdded,
+        Self::BeanChanged,
+        Self::BeanRemoved,
+        Self::SupplierAdded,
+        Self::SupplierChanged,
+        Self::SupplierRemoved,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::BeanAdded => "bean-added",
+            Self::BeanChanged => "bean-changed",
+            Self::BeanRemoved => "bean-removed",
+            Self::SupplierAdded => "supplier-added",
+            Self::SupplierChanged => "supplier-changed",
+            Self::SupplierRemoved => "supplier-removed",
+        }
+    }
+
+    /// The sentence.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::BeanAdded => "The bean was added.",
+            Self::BeanChanged => "Your changes to the bean were saved.",
+            Self::BeanRemoved => "The bean was removed.",
+            Self::SupplierAdded => "The supplier was added.",
+            Self::SupplierChanged => "Your changes to the supplier were saved.",
+            Self::SupplierRemoved => "The supplier was removed.",
+        }
+    }
+
+    /// The address of `path` with this notice on it.
+    pub(crate) fn on(self, path: &str) -> String {
+        format!("{path}?done={}", self.word())
+    }
+
+    /// Finds the notice in an address.
+    pub(crate) fn in_uri(uri: &Uri) -> Option<Self> {
+        let Done { done } = Query::of(uri);
+        Self::ALL.into_iter().find(|notice| notice.word() == done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_one_of_ours_or_none() {
+        let address = Notice::BeanAdded.on("/beans").parse().unwrap();
+
+        assert_eq!(Notice::in_uri(&address), Some(Notice::BeanAdded));
+        let forged = Uri::from_static("/beans?done=you+won");
+        assert_eq!(Notice::in_uri(&forged), None);
+    }
+}

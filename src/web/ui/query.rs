@@ -1,0 +1,27 @@
+//! What the query string of an address chooses.
+
+use axum::extract::FromRequestParts;
+use axum::http::Uri;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::web::http::error::WebError;
+
+/// The choices in an address's query. What cannot be read counts as not chosen.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> Query<T> {
+    /// Reads the choices.
+    pub(crate) fn of(uri: &Uri) -> T {
+        let query = axum::extract::Query::try_from_uri(uri);
+        query.map(|query| query.0).unwrap_or_default()
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequestParts<S> for Query<T> {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, WebError> {
+        Ok(Self(Self::of(&parts.uri)))
+    }
+}
