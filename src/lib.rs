@@ -4,7 +4,7 @@
 //!
 //! An update is **accepted** with its outbox row ([`inventory::accept_update`]), the **relay**
 //! publishes it to the topic ([`outbox`]), the topic puts it into the queue, a **poller** receives
-//! it ([`poller`]), it is **decoded** ([`messaging::wire`]) and **applied** in one transaction with
+//! it ([`consumer`]), it is **decoded** ([`messaging::wire`]) and **applied** in one transaction with
 //! its inbox row, its stock movement and its timeline ([`inventory::apply_batch`]), and only then
 //! is its message **deleted**. What can never be applied is released until the queue gives it up;
 //! the **collector** then moves it into a table where people can work on it ([`dead_letters`]). Sent
@@ -13,16 +13,14 @@
 //!
 //! # Around it
 //!
-//! [`config`] names every setting and [`check`] tries them; [`credentials`] opens the database's
-//! door; [`provision`] makes queues and topic, and prints the policies for them; [`adopt`] takes
-//! over a database of the lab's app; [`audit`] proves the books.
+//! [`config`] names every setting and [`operations`] checks them, tells how things stand and proves the
+//! books; [`aws`] makes the clients and gets the database's login; [`provision`] makes queues and topics,
+//! and prints the policies for them; [`adopt`] takes over a database of the lab's app.
 //!
 //! # Who may use whom
 //!
-//! `main → cli → app → { web, poller, outbox, dead_letters } → { inventory, catalogue, messaging,
-//! db } → domain`. [`domain`] does no I/O; SQL lives in [`db`] alone; AWS types stay inside
-//! `messaging::{sns, sqs}`, [`app`], [`credentials`], [`provision`] and [`local`]; axum stays inside [`web`] and
-//! [`local`]. A test reads the imports and holds this line.
+//! The table in `src/tests/architecture.rs` is the only statement of the rule, and every file is held to
+//! it.
 
 pub mod adopt;
 pub mod app;

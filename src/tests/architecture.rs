@@ -248,8 +248,8 @@ fn all_used_by<'a>(
     let mut found = BTreeSet::new();
     let mut next = vec![file];
     while let Some(file) = next.pop() {
-        let used = uses.get(file).into_iter().flatten();
-        next.extend(used.filter(|used| found.insert(**used)));
+        let imports = uses.get(file).into_iter().flatten();
+        next.extend(imports.filter(|import| found.insert(**import)));
     }
     found
 }
@@ -412,6 +412,7 @@ fn find_sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 impl Source {
+    #[expect(clippy::too_many_lines, reason = "one pass over the file")]
     fn parse(name: &str, text: &str) -> Self {
         let shipped = text
             .split("#[cfg(test)]\nmod tests {")

@@ -1,4 +1,4 @@
-//! The settings: one table, and flag, variable, README and complaint agree on it.
+//! The settings: one table, and flag, variable, reference and complaint agree on it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -73,7 +73,7 @@ fn every_example_is_accepted() {
     }
 }
 
-/// A row of the README's table.
+/// A row of the reference's table.
 fn row(setting: &Setting, arg: &Arg) -> String {
     let defaults: Vec<_> = arg
         .get_default_values()
@@ -95,16 +95,19 @@ fn row(setting: &Setting, arg: &Arg) -> String {
 }
 
 #[test]
-fn the_readme_lists_every_setting_as_it_is() {
+fn the_reference_lists_every_setting_as_it_is() {
     let arguments = arguments();
     let mut table =
         String::from("| variable | without it | what it sets | example |\n|---|---|---|---|\n");
     for setting in SETTINGS {
         writeln!(table, "{}", row(setting, &arguments[setting.variable])).unwrap();
     }
-    let readme = include_str!("../../README.md");
+    let reference = include_str!("../../deploy/settings.md");
 
-    assert!(readme.contains(&table), "the README needs this:\n{table}");
+    assert!(
+        reference.contains(&table),
+        "deploy/settings.md needs this:\n{table}"
+    );
 }
 
 /// Each setting that can be wrong is named with what was expected and an example, before anything
@@ -189,7 +192,7 @@ async fn the_labs_variables_are_enough() {
     server.terminate().await;
 }
 
-/// Ours counts, as its row in the README says; it is not for the operator to find out.
+/// Ours counts, as its row in the reference says; it is not for the operator to find out.
 #[tokio::test]
 async fn a_name_of_ours_and_the_labs_that_disagree_are_told() {
     let settings = BTreeMap::from([
