@@ -25,7 +25,7 @@ async fn a_new_bean_has_one_opening_movement() {
 
     assert_eq!(answer.status(), 303);
     let list = site.get(answer.header("location")).await;
-    assert_eq!(list.text_of(".notice"), "The bean is on the list.");
+    assert_eq!(list.text_of(".notice"), "The bean was added.");
     assert!(list.all("td.first a").contains(&"Sunday Cup".to_owned()));
     let movements = site.movements_of(15).await;
     assert_eq!(movements.len(), 1);
