@@ -11,6 +11,7 @@ mod connection;
 pub mod dead_letters;
 mod error;
 pub mod inbox;
+pub mod known_updates;
 pub mod movements;
 pub mod outbox;
 mod rows;

@@ -1,18 +1,15 @@
-//! SQL that writes inventory updates down. Lists of them are in `update_lists`, their timelines in
-//! `timeline`.
-
-use std::collections::{HashMap, HashSet};
+//! SQL that writes inventory updates down. Which of them are known already is in `known_updates`, lists
+//! of them are in `update_lists`, their timelines in `timeline`.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
-use uuid::Uuid;
 
+use super::DbResult;
 use super::rows::{datetime, hex, hex_bytes, json};
-use super::{DbError, DbResult};
 use crate::domain::{
-    BeanId, Claim, Fingerprint, InventoryUpdate, Origin, Refusal, SupplierId, UpdateId, UpdateKey,
-    UpdateKind, UpdateState,
+    BeanId, Claim, Fingerprint, InventoryUpdate, Origin, Refusal, UpdateId, UpdateKey, UpdateKind,
+    UpdateState,
 };
 
 /// What a message says, as it is stored.
@@ -39,19 +36,6 @@ pub struct Standing {
     pub refusals: i32,
     /// The bean's quantity before and after, if it was applied.
     pub quantities: Option<(i64, i64)>,
-}
-
-/// An update that was seen before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// Our id of it.
-    pub id: UpdateId,
-    /// What it means; of one that was corrected, what it means now.
-    pub fingerprint: Fingerprint,
-    /// Where it stands.
-    pub state: UpdateState,
-    /// When it was first sent, as far as that is known.
-    pub sent_at: Option<DateTime<Utc>>,
 }
 
 /// An update to be added.
@@ -152,6 +136,56 @@ struct NewRow<'a> {
     sender_id: String,
 }
 
+/// A statement on JSON rows called `new`, which carry the columns listed: each column is spelled once,
+/// here.
+macro_rules! query_rows {
+    ($before:tt, [$($columns:ident)*], $after:tt, $($argument:expr),*) => {
+        query_rows!(
+            @with ($before + " JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$.id'")
+            [$($columns)*] $after, $($argument),*
+        )
+    };
+    (@with ($($sql:tt)*) [sender $($more:ident)*] $after:tt, $($argument:expr),*) => {
+        query_rows!(
+            @with ($($sql)* + r#",
+                sender_id CHAR(32) PATH '$.sender_id',
+                supplier_id BIGINT PATH '$.supplier_id'"#)
+            [$($more)*] $after, $($argument),*
+        )
+    };
+    (@with ($($sql:tt)*) [contents $($more:ident)*] $after:tt, $($argument:expr),*) => {
+        query_rows!(
+            @with ($($sql)* + r#",
+                hash CHAR(64) PATH '$.hash',
+                bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
+                kind VARCHAR(16) PATH '$.kind',
+                quantity BIGINT PATH '$.quantity',
+                reference VARCHAR(64) PATH '$.reference' ERROR ON ERROR,
+                note VARCHAR(500) PATH '$.note' ERROR ON ERROR,
+                occurred_at DATETIME(6) PATH '$.occurred_at',
+                sent_at DATETIME(6) PATH '$.sent_at'"#)
+            [$($more)*] $after, $($argument),*
+        )
+    };
+    (@with ($($sql:tt)*) [standings $($more:ident)*] $after:tt, $($argument:expr),*) => {
+        query_rows!(
+            @with ($($sql)* + r#",
+                state VARCHAR(16) PATH '$.state',
+                bean_id BIGINT PATH '$.bean_id',
+                reason VARCHAR(24) PATH '$.reason',
+                explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
+                refusals INT PATH '$.refusals',
+                quantity_before BIGINT PATH '$.quantity_before',
+                quantity_after BIGINT PATH '$.quantity_after',
+                finished_at DATETIME(6) PATH '$.finished_at'"#)
+            [$($more)*] $after, $($argument),*
+        )
+    };
+    (@with ($($sql:tt)*) [] $after:tt, $($argument:expr),*) => {
+        sqlx::query!($($sql)* + ")) AS new " + $after, $($argument),*)
+    };
+}
+
 /// Adds updates that nobody announced, with the origin [`Origin::External`]. A unique violation
 /// means that another poller was faster with one of them: roll back and decide again.
 pub async fn insert_updates(
@@ -170,7 +204,7 @@ pub async fn insert_updates(
             sender_id: hex(update.key.id.0),
         })
         .collect();
-    sqlx::query!(
+    query_rows!(
         r#"
         INSERT INTO inventory_updates (
             id, sender_id, payload_hash, origin, supplier_id, bean_type, bean_id, kind, quantity, reference, note,
@@ -181,28 +215,10 @@ pub async fn insert_updates(
             UNHEX(new.id), UNHEX(new.sender_id), UNHEX(new.hash), 'external', new.supplier_id, new.bean_type,
             new.bean_id, new.kind, new.quantity, new.reference, new.note, new.occurred_at, new.sent_at, new.state,
             new.reason, new.explanation, new.refusals, new.quantity_before, new.quantity_after, ?, new.finished_at
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (
-            id CHAR(32) PATH '$.id',
-            sender_id CHAR(32) PATH '$.sender_id',
-            hash CHAR(64) PATH '$.hash',
-            supplier_id BIGINT PATH '$.supplier_id',
-            bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
-            bean_id BIGINT PATH '$.bean_id',
-            kind VARCHAR(16) PATH '$.kind',
-            quantity BIGINT PATH '$.quantity',
-            reference VARCHAR(64) PATH '$.reference' ERROR ON ERROR,
-            note VARCHAR(500) PATH '$.note' ERROR ON ERROR,
-            occurred_at DATETIME(6) PATH '$.occurred_at',
-            sent_at DATETIME(6) PATH '$.sent_at',
-            state VARCHAR(16) PATH '$.state',
-            reason VARCHAR(24) PATH '$.reason',
-            explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
-            refusals INT PATH '$.refusals',
-            quantity_before BIGINT PATH '$.quantity_before',
-            quantity_after BIGINT PATH '$.quantity_after',
-            finished_at DATETIME(6) PATH '$.finished_at'
-        )) AS new
+        FROM
         "#,
+        [sender contents standings],
+        "",
         now,
         json(&rows)
     )
@@ -225,19 +241,10 @@ pub async fn set_standings(
         .iter()
         .map(|(id, standing)| StandingRow::new(*id, standing, now))
         .collect();
-    sqlx::query!(
+    query_rows!(
+        "UPDATE",
+        [standings],
         r#"
-        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
-            id CHAR(32) PATH '$.id',
-            state VARCHAR(16) PATH '$.state',
-            bean_id BIGINT PATH '$.bean_id',
-            reason VARCHAR(24) PATH '$.reason',
-            explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
-            refusals INT PATH '$.refusals',
-            quantity_before BIGINT PATH '$.quantity_before',
-            quantity_after BIGINT PATH '$.quantity_after',
-            finished_at DATETIME(6) PATH '$.finished_at'
-        )) AS new
         STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(new.id)
         SET
             u.state = new.state,
@@ -269,19 +276,10 @@ pub async fn set_contents(
         .iter()
         .map(|(id, content)| ContentRow::new(*id, content))
         .collect();
-    sqlx::query!(
+    query_rows!(
+        "UPDATE",
+        [contents],
         r#"
-        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
-            id CHAR(32) PATH '$.id',
-            hash CHAR(64) PATH '$.hash',
-            bean_type VARCHAR(255) PATH '$.bean_type' ERROR ON ERROR,
-            kind VARCHAR(16) PATH '$.kind',
-            quantity BIGINT PATH '$.quantity',
-            reference VARCHAR(64) PATH '$.reference' ERROR ON ERROR,
-            note VARCHAR(500) PATH '$.note' ERROR ON ERROR,
-            occurred_at DATETIME(6) PATH '$.occurred_at',
-            sent_at DATETIME(6) PATH '$.sent_at'
-        )) AS new
         STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(new.id)
         SET
             u.payload_hash = UNHEX(new.hash),
@@ -300,177 +298,6 @@ pub async fn set_contents(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-#[derive(Serialize)]
-struct KeyRow {
-    supplier_id: i64,
-    sender_id: String,
-}
-
-/// Finds our ids of the updates that were seen before, with what they mean. Nothing is locked, so
-/// both may change until [`lock_updates`].
-pub async fn find_ids(
-    conn: &mut MySqlConnection,
-    keys: &[UpdateKey],
-) -> DbResult<HashMap<UpdateKey, (UpdateId, Fingerprint)>> {
-    let mut found = find_ids_of_suppliers(conn, keys).await?;
-    found.extend(find_nameless_ids(conn, keys).await?);
-    Ok(found)
-}
-
-async fn find_ids_of_suppliers(
-    conn: &mut MySqlConnection,
-    keys: &[UpdateKey],
-) -> DbResult<HashMap<UpdateKey, (UpdateId, Fingerprint)>> {
-    let mut found = HashMap::new();
-    let named = keys.iter().filter_map(|key| {
-        Some(KeyRow {
-            supplier_id: key.supplier?.0,
-            sender_id: hex(key.id.0),
-        })
-    });
-    let named: Vec<KeyRow> = named.collect();
-    if !named.is_empty() {
-        let rows = sqlx::query!(
-            r#"
-            SELECT
-                u.id AS "id!: Uuid",
-                u.supplier_id AS "supplier_id!",
-                u.sender_id AS "sender_id!: Uuid",
-                u.payload_hash AS "payload_hash!: Vec<u8>"
-            FROM JSON_TABLE(?, '$[*]' COLUMNS (
-                supplier_id BIGINT PATH '$.supplier_id',
-                sender_id CHAR(32) PATH '$.sender_id'
-            )) AS wanted
-            STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (uq_inventory_updates_supplier_id_sender_id)
-                ON u.supplier_id = wanted.supplier_id AND u.sender_id = UNHEX(wanted.sender_id)
-            "#,
-            json(&named)
-        )
-        .fetch_all(conn)
-        .await?;
-        for row in rows {
-            let key = UpdateKey {
-                supplier: Some(SupplierId(row.supplier_id)),
-                id: UpdateId(row.sender_id),
-            };
-            found.insert(key, (UpdateId(row.id), fingerprint(row.payload_hash)?));
-        }
-    }
-    Ok(found)
-}
-
-/// Where no supplier could be read, the broker's id is ours as well.
-async fn find_nameless_ids(
-    conn: &mut MySqlConnection,
-    keys: &[UpdateKey],
-) -> DbResult<HashMap<UpdateKey, (UpdateId, Fingerprint)>> {
-    let mut found = HashMap::new();
-    let nameless: Vec<String> = keys
-        .iter()
-        .filter(|key| key.supplier.is_none())
-        .map(|key| hex(key.id.0))
-        .collect();
-    if !nameless.is_empty() {
-        let rows = sqlx::query!(
-            r#"
-            SELECT u.id AS "id!: Uuid", u.payload_hash AS "payload_hash!: Vec<u8>"
-            FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
-            STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
-            WHERE u.supplier_id IS NULL
-            "#,
-            json(&nameless)
-        )
-        .fetch_all(conn)
-        .await?;
-        for row in rows {
-            let id = UpdateId(row.id);
-            let key = UpdateKey { supplier: None, id };
-            found.insert(key, (id, fingerprint(row.payload_hash)?));
-        }
-    }
-    Ok(found)
-}
-
-fn fingerprint(bytes: Vec<u8>) -> DbResult<Fingerprint> {
-    bytes.try_into().map_err(|_other_length| DbError::Corrupt {
-        table: "inventory_updates",
-        column: "payload_hash",
-    })
-}
-
-/// Locks updates in the order given, which must be ascending: then no two transactions can wait for
-/// each other.
-pub async fn lock_updates(
-    conn: &mut MySqlConnection,
-    ascending: &[UpdateId],
-) -> DbResult<HashMap<UpdateId, Known>> {
-    debug_assert!(ascending.is_sorted(), "locks are taken in id order");
-    if ascending.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let ids: Vec<String> = ascending.iter().map(|id| hex(id.0)).collect();
-    // The table function is wrapped, because MySQL tries to lock it too and fails (3569).
-    let rows = sqlx::query!(
-        r#"
-        SELECT
-            u.id AS "id!: Uuid",
-            u.payload_hash AS "payload_hash!: Vec<u8>",
-            u.state AS "state!",
-            u.sent_at AS "sent_at: DateTime<Utc>"
-        FROM (
-            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS listed
-        ) AS wanted
-        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
-        FOR UPDATE
-        "#,
-        json(&ids)
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = UpdateId(row.id);
-            let known = Known {
-                id,
-                fingerprint: fingerprint(row.payload_hash)?,
-                state: UpdateState::from_code(&row.state).ok_or(DbError::Corrupt {
-                    table: "inventory_updates",
-                    column: "state",
-                })?,
-                sent_at: row.sent_at,
-            };
-            Ok((id, known))
-        })
-        .collect()
-}
-
-/// Finds everything that updates have said before a correction replaced it.
-pub async fn find_earlier_contents(
-    conn: &mut MySqlConnection,
-    ids: &[UpdateId],
-) -> DbResult<HashSet<(UpdateId, Fingerprint)>> {
-    if ids.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
-    let rows = sqlx::query!(
-        r#"
-        SELECT DISTINCT e.update_id AS "id!: Uuid", e.payload_hash AS "payload_hash!: Vec<u8>"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
-        STRAIGHT_JOIN update_events AS e FORCE INDEX (idx_update_events_update_id)
-            ON e.update_id = UNHEX(wanted.id)
-        JOIN inventory_updates AS u ON u.id = e.update_id
-        WHERE e.payload_hash IS NOT NULL AND e.payload_hash <> u.payload_hash
-        "#,
-        json(&ids)
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|row| Ok((UpdateId(row.id), fingerprint(row.payload_hash)?)))
-        .collect()
 }
 
 /// Stores an update that was just accepted, which counts as its time of sending: it may wait long to be

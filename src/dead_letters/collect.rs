@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::consumer::{Handler, Outcome};
 use crate::db::dead_letters::DeadLetter;
+use crate::db::known_updates::Known;
 use crate::db::timeline::{Attempt, Event};
-use crate::db::updates::{Known, NewUpdate, Standing};
+use crate::db::updates::{NewUpdate, Standing};
 use crate::db::{self, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{Reason, Refusal, UpdateId, UpdateKey, UpdateState};
 use crate::inventory::{Identity, Incoming, find_ids, lock};

@@ -137,7 +137,7 @@ async fn refuse_unstorable(tx: &mut Transaction, message: &Incoming) -> DbResult
         "The message has something in it that the database cannot store.",
     );
     let now = db::server::tell_time(tx).await?;
-    let again = !db::updates::lock_updates(tx, &[id]).await?.is_empty();
+    let again = !db::known_updates::lock_updates(tx, &[id]).await?.is_empty();
     let standing = Standing {
         state: UpdateState::Refused,
         bean: None,

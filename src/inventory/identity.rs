@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Incoming;
-use crate::db::updates::Known;
+use crate::db::known_updates::Known;
 use crate::db::{self, Connection, DbResult};
 use crate::domain::{Fingerprint, UpdateId, UpdateKey};
 
@@ -65,7 +65,7 @@ pub(crate) async fn find_ids(
     messages: &[Incoming],
 ) -> DbResult<HashMap<UpdateKey, UpdateId>> {
     let keys: Vec<UpdateKey> = messages.iter().map(Incoming::key).collect();
-    let mut found = db::updates::find_ids(conn, &keys).await?;
+    let mut found = db::known_updates::find_ids(conn, &keys).await?;
     let conflicts: Vec<UpdateKey> = messages
         .iter()
         .filter_map(|message| {
@@ -74,7 +74,7 @@ pub(crate) async fn find_ids(
             differs.then(|| conflict_key(message.key(), &message.fingerprint()))
         })
         .collect();
-    found.extend(db::updates::find_ids(conn, &conflicts).await?);
+    found.extend(db::known_updates::find_ids(conn, &conflicts).await?);
     Ok(found.into_iter().map(|(key, (id, _))| (key, id)).collect())
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn lock(
 ) -> DbResult<Updates> {
     let ascending: BTreeSet<UpdateId> = ids.values().copied().collect();
     let ascending: Vec<UpdateId> = ascending.into_iter().collect();
-    let locked = db::updates::lock_updates(conn, &ascending).await?;
+    let locked = db::known_updates::lock_updates(conn, &ascending).await?;
     let by_key: HashMap<UpdateKey, Known> = ids
         .into_iter()
         .filter_map(|(key, id)| Some((key, *locked.get(&id)?)))
@@ -101,7 +101,7 @@ pub(crate) async fn lock(
         .collect();
     Ok(Updates {
         by_key,
-        earlier: db::updates::find_earlier_contents(conn, &differing).await?,
+        earlier: db::known_updates::find_earlier_contents(conn, &differing).await?,
     })
 }
 

@@ -9,8 +9,9 @@ use super::{Incoming, Outcome};
 use crate::db::beans::Offer;
 use crate::db::dead_letters::Closing;
 use crate::db::inbox::End;
+use crate::db::known_updates::Known;
 use crate::db::timeline::Event;
-use crate::db::updates::{Content, Known, NewUpdate, Standing};
+use crate::db::updates::{Content, NewUpdate, Standing};
 use crate::domain::{
     BeanId, BeanStock, BeanType, Cause, Decision, InventoryUpdate, Movement, Reason, Refusal,
     SupplierId, UpdateId, UpdateKey, UpdateState, decide, did_you_mean, isolate, quote,

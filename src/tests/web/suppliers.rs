@@ -17,7 +17,10 @@ async fn a_supplier_is_added_and_changed_without_loss() {
 
     assert_eq!(answer.status(), 303);
     let list = site.get(answer.header("location")).await;
-    assert_eq!(list.text_of(".notice"), "Your changes to the supplier were saved.");
+    assert_eq!(
+        list.text_of(".notice"),
+        "Your changes to the supplier were saved."
+    );
     let names = list.all("td.first");
     let row = names.iter().position(|name| name == NAME).unwrap();
     let address = &list.all("td[data-label=Address]")[row];
