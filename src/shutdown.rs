@@ -106,7 +106,8 @@ mod tests {
         assert!(start > 0, "a bug");
     }
 
-    #[tokio::test]
+    /// The second it rests is virtual.
+    #[tokio::test(start_paused = true)]
     async fn a_part_that_panics_starts_again() {
         let shutdown = Shutdown::default();
         let starts = Arc::new(AtomicU32::new(0));
