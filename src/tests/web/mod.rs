@@ -5,6 +5,7 @@ mod dead_letters;
 mod ingress;
 mod pages;
 mod requests;
+mod snapshots;
 mod suppliers;
 mod twice;
 mod updates;
