@@ -62,7 +62,7 @@ fn write(element: scraper::ElementRef<'_>, depth: usize, lines: &mut Vec<String>
         if let Some(child) = scraper::ElementRef::wrap(child) {
             write(child, depth + 1, lines);
         } else if let Some(text) = child.value().as_text()
-            && value.name() != "time"
+            && !["pre", "time"].contains(&value.name())
         {
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             if !text.is_empty() {
