@@ -60,7 +60,7 @@ enum Command {
     Migrate {
         #[command(flatten)]
         database: Database,
-        /// Whether an empty database gets the lab's suppliers and beans, for a first look
+        /// Fill an empty database with the lab's suppliers and beans
         #[arg(long, env = "DEMO_DATA", default_value_t = false,
               action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
         demo_data: bool,

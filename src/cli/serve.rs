@@ -30,12 +30,11 @@ pub(super) struct Serve {
     /// Run only these parts
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
-    /// Whether to create and repair queues, topic and subscription first (needs an operator's
-    /// rights)
+    /// Create and repair queues, topic and subscription first (needs an operator's rights)
     #[arg(long, env = "PROVISION", default_value_t = false,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     provision: bool,
-    /// Whether an empty database gets the lab's suppliers and beans, for a first look
+    /// Fill an empty database with the lab's suppliers and beans
     #[arg(long, env = "DEMO_DATA", default_value_t = false,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     demo_data: bool,

@@ -6,16 +6,16 @@ use super::parse;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub struct AwsSettings {
-    /// AWS region; credentials come from the SDK's provider chain
+    /// AWS region
     #[arg(long, env = "AWS_REGION", value_parser = parse::region)]
     aws_region: Option<String>,
-    /// AWS region of the queue and the topic (the lab's name)
+    /// AWS region of the queue and the topic, if it differs (the lab's name)
     #[arg(long, env = "SQS_REGION", value_parser = parse::region)]
     sqs_region: Option<String>,
-    /// Endpoint of all AWS services, if it is not AWS
+    /// Endpoint for all AWS services, in place of AWS's own
     #[arg(long, env = "AWS_ENDPOINT_URL", value_parser = parse::endpoint)]
     aws_endpoint_url: Option<String>,
-    /// Endpoint of Secrets Manager, like a VPC endpoint
+    /// Endpoint for Secrets Manager, such as a VPC endpoint
     #[arg(long, env = "AWS_ENDPOINT_URL_SECRETS_MANAGER", value_parser = parse::endpoint)]
     aws_endpoint_url_secrets_manager: Option<String>,
 }

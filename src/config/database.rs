@@ -18,28 +18,28 @@ use crate::db::PoolSettings;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseSettings {
-    /// The database
+    /// URL of the database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<Secret>,
-    /// The database's host, instead of a URL (the lab's name)
+    /// Host of the database, in place of a URL (the lab's name)
     #[arg(long, env = "APP_DB_HOST")]
     app_db_host: Option<String>,
-    /// The database's user (the lab's name)
+    /// User of the database (the lab's name)
     #[arg(long, env = "APP_DB_USER")]
     app_db_user: Option<String>,
-    /// That user's password (the lab's name)
+    /// Password of the database user (the lab's name)
     #[arg(long, env = "APP_DB_PASSWORD", hide_env_values = true)]
     app_db_password: Option<Secret>,
-    /// The database's name (the lab's name)
+    /// Name of the database (the lab's name)
     #[arg(long, env = "APP_DB_NAME")]
     app_db_name: Option<String>,
-    /// How the connection is encrypted and the server verified
+    /// Encryption of the database connection and verification of the server
     #[arg(long, env = "DATABASE_TLS", hide_possible_values = true)]
     database_tls: Option<Tls>,
-    /// Authorities that may have signed the server's certificate besides the public ones, like Amazon RDS's
+    /// Certificate authorities to trust besides the public ones, such as Amazon RDS's
     #[arg(long, env = "DATABASE_CA")]
     database_ca: Option<PathBuf>,
-    /// How to sign in: with the password, or as the AWS role with a token (RDS IAM authentication)
+    /// Database authentication: a password, or a token for the AWS role (RDS IAM authentication)
     #[arg(
         long,
         env = "DATABASE_AUTH",
@@ -47,10 +47,10 @@ pub struct DatabaseSettings {
         hide_possible_values = true
     )]
     database_auth: Auth,
-    /// Where Secrets Manager keeps user and password, read again every minute
+    /// Secrets Manager secret with the database user and password, read again every minute
     #[arg(long, env = "DATABASE_SECRET")]
     database_secret: Option<String>,
-    /// The most connections to open
+    /// Maximum number of database connections
     #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16,
           value_parser = clap::value_parser!(u32).range(2..=1000))]
     database_pool_size: u32,
@@ -78,7 +78,7 @@ enum Auth {
     Iam,
 }
 
-/// What opens the database's door.
+/// How to authenticate to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// The user and password in the settings.
@@ -113,7 +113,7 @@ impl DatabaseSettings {
         })
     }
 
-    /// What opens the door.
+    /// How to authenticate.
     ///
     /// # Errors
     /// Two ways are set at once.
@@ -169,7 +169,7 @@ impl DatabaseSettings {
         Ok(options)
     }
 
-    /// Without a word about it, the way to another machine is encrypted.
+    /// A connection to another machine is encrypted by default.
     fn protected(&self, options: MySqlConnectOptions) -> Result<MySqlConnectOptions> {
         let local = is_local(&options);
         let mut options = options;

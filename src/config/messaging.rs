@@ -15,48 +15,47 @@ pub struct MessagingSettings {
     /// Which AWS.
     #[command(flatten)]
     pub aws: AwsSettings,
-    /// Endpoint of SQS, like a VPC endpoint
+    /// Endpoint for SQS, such as a VPC endpoint
     #[arg(long, env = "AWS_ENDPOINT_URL_SQS", value_parser = parse::endpoint)]
     aws_endpoint_url_sqs: Option<String>,
-    /// Endpoint of SNS, like a VPC endpoint
+    /// Endpoint for SNS, such as a VPC endpoint
     #[arg(long, env = "AWS_ENDPOINT_URL_SNS", value_parser = parse::endpoint)]
     aws_endpoint_url_sns: Option<String>,
-    /// The queue to poll
+    /// URL of the queue of updates
     #[arg(long, env = "QUEUE_URL", value_parser = parse::queue_url)]
     queue_url: Option<String>,
-    /// The queue to poll (the lab's name)
+    /// URL of the queue of updates (the lab's name)
     #[arg(long, env = "SQS_ENDPOINT", value_parser = parse::queue_url)]
     sqs_endpoint: Option<String>,
-    /// The dead-letter queue to collect from
+    /// URL of the dead-letter queue
     #[arg(long, env = "DEAD_LETTER_QUEUE_URL", value_parser = parse::queue_url)]
     dead_letter_queue_url: Option<String>,
-    /// The queue of messages that the topic could not deliver, polled as well
+    /// URL of the queue for messages that the topic could not deliver; it is polled as well
     #[arg(long, env = "UNDELIVERED_QUEUE_URL", value_parser = parse::queue_url)]
     undelivered_queue_url: Option<String>,
-    /// The topic to publish to and, after it, others whose messages are taken; without it, those of
-    /// any topic are taken
+    /// ARN of the topic to publish to, followed by those of other topics to accept messages from
     #[arg(long, env = "TOPIC_ARN", value_delimiter = ',', value_parser = parse::topic_arn)]
     topic_arn: Vec<String>,
-    /// How long received messages are invisible to others
+    /// Visibility timeout of received messages, in seconds
     #[arg(long, env = "VISIBILITY_TIMEOUT_IN_SEC", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(5..=43_200))]
     visibility_timeout_in_sec: u64,
-    /// How long a receive waits for the first message
+    /// Wait time of a long poll, in seconds
     #[arg(long, env = "LONG_POLL_WAIT_IN_SEC", default_value_t = 20,
           value_parser = clap::value_parser!(u64).range(0..=20))]
     long_poll_wait_in_sec: u64,
-    /// Pollers to run when there is much to do; one when there is not
+    /// Maximum number of concurrent pollers
     #[arg(long, env = "POLLERS", default_value_t = 4,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub pollers: u16,
-    /// Whether dead letters are moved into the database, where staff see them
+    /// Move dead letters into the database, where staff can see them
     #[arg(long, env = "COLLECT_DEAD_LETTERS", default_value_t = true,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub collect_dead_letters: bool,
 }
 
 impl MessagingSettings {
-    /// Checks that no queue has two jobs: a collector on the queue itself would take good updates
+    /// Checks that no queue has two roles: a collector on the queue itself would take good updates
     /// for dead letters.
     ///
     /// # Errors

@@ -48,11 +48,11 @@ impl fmt::Debug for Secret {
 /// How to log.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogSettings {
-    /// What to log
+    /// Log level or filters
     #[arg(long = "rust-log", alias = "log", env = "RUST_LOG", default_value = "info", global = true,
           value_parser = parse::log_filter)]
     pub filter: String,
-    /// How log lines look
+    /// Format of log lines
     #[arg(
         long,
         env = "LOG_FORMAT",

@@ -9,13 +9,13 @@ use url::Url;
 
 use super::{parse, reference};
 
-/// Where a server listens. Beyond this machine only if somebody says so, until there are accounts.
+/// Where a server listens. Other machines are let in only if that is set, until there are accounts.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListenSettings {
-    /// The address to listen on
+    /// Address to listen on
     #[arg(long, env = "LISTEN_ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen_address: IpAddr,
-    /// Whether others than this machine may be let in although nobody has to sign in
+    /// Accept connections from other machines without sign-in
     #[arg(long, env = "ALLOW_UNAUTHENTICATED", default_value_t = false,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     allow_unauthenticated: bool,
@@ -58,14 +58,14 @@ pub struct WebSettings {
     /// Port of the website (the lab's name)
     #[arg(long, env = "APP_PORT")]
     app_port: Option<u16>,
-    /// The address people type. The site answers to its host besides localhost; with https it asks
-    /// browsers to stay with https
+    /// Public URL of the website. Requests for other hosts except localhost are refused; with https,
+    /// HSTS is sent
     #[arg(long, env = "PUBLIC_URL", value_parser = parse::site)]
     public_url: Option<Url>,
-    /// Proxies whose word about a visitor's address and protocol is taken
+    /// Trusted reverse proxies, whose forwarding headers are used
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse::network)]
     trusted_proxies: Vec<IpNet>,
-    /// How long the database may be read-only, or the queue away, before `/readyz` says so
+    /// Time that the database or the queue may be unavailable before `/readyz` fails, in seconds
     #[arg(long, env = "UNREADY_AFTER_IN_SEC", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(0..=3600))]
     unready_after_in_sec: u64,

@@ -38,7 +38,7 @@ pub struct LocalSettings {
     /// Port of the embedded SNS and SQS
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder for the database and the queues' messages
+    /// Folder for the database and queued messages
     #[arg(
         long,
         alias = "data",
@@ -46,7 +46,7 @@ pub struct LocalSettings {
         default_value = "./.beanstock"
     )]
     pub beanstock_data: PathBuf,
-    /// Whether an empty database gets the lab's suppliers and beans, for a first look
+    /// Fill an empty database with the lab's suppliers and beans
     #[arg(long, env = "DEMO_DATA", default_value_t = true,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub demo_data: bool,
@@ -150,11 +150,10 @@ pub struct LocalAwsSettings {
     /// Port of the embedded SNS and SQS
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder for the database and the queues' messages
+    /// Folder for the database and queued messages
     #[arg(long, alias = "data", env = "BEANSTOCK_DATA")]
     pub beanstock_data: Option<PathBuf>,
-    /// Whether to create and repair queues, topic and subscription first (needs an operator's
-    /// rights)
+    /// Create and repair queues, topic and subscription first (needs an operator's rights)
     #[arg(long, env = "PROVISION", default_value_t = false,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub provision: bool,

@@ -17,34 +17,34 @@ const TAG: &str = "application=beanstock";
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Resources")]
 pub struct ResourceSettings {
-    /// Name of the queue
+    /// Name of the queue of updates
     #[arg(long, env = "QUEUE_NAME", default_value = QUEUE, value_parser = resource_name)]
     pub queue_name: String,
     /// Name of the dead-letter queue
     #[arg(long, env = "DEAD_LETTER_QUEUE_NAME", default_value = DEAD_LETTER_QUEUE,
           value_parser = resource_name)]
     pub dead_letter_queue_name: String,
-    /// Name of the queue for what the topic cannot deliver, the subscription's dead-letter queue
+    /// Name of the queue for messages that the topic could not deliver (the subscription's dead-letter queue)
     #[arg(long, env = "UNDELIVERED_QUEUE_NAME", default_value = UNDELIVERED_QUEUE,
           value_parser = resource_name)]
     pub undelivered_queue_name: String,
     /// Name of the topic
     #[arg(long, env = "TOPIC_NAME", default_value = TOPIC, value_parser = resource_name)]
     pub topic_name: String,
-    /// Receives after which a message is dead-lettered
+    /// Number of receives after which a message becomes a dead letter
     #[arg(long, env = "MAX_RECEIVE_COUNT", default_value_t = MAX_RECEIVE_COUNT,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_receive_count: u32,
-    /// Key to encrypt queues and topic with; its policy must let `sns.amazonaws.com` use it
+    /// KMS key for queues and topic; its policy must allow `sns.amazonaws.com`
     #[arg(long, env = "KMS_KEY", value_parser = kms_key)]
     pub kms_key: Option<String>,
-    /// Others who may publish to the topic
+    /// Other accounts and principals that may publish to the topic
     #[arg(long, env = "TOPIC_PUBLISHERS", value_delimiter = ',', value_parser = principal)]
     pub topic_publishers: Vec<String>,
-    /// The application's role, which the queues then let receive and delete
+    /// Role of the application, which the queue policies then allow to consume
     #[arg(long, env = "APPLICATION_ROLE", value_parser = role_arn)]
     pub application_role: Option<String>,
-    /// Tags of queues and topic
+    /// Tags for queues and topic
     #[arg(long, env = "RESOURCE_TAGS", value_delimiter = ',', default_value = TAG,
           value_parser = tag)]
     pub resource_tags: Vec<(String, String)>,
@@ -70,7 +70,7 @@ impl ResourceSettings {
     /// Checks what concerns several settings at once.
     ///
     /// # Errors
-    /// Kinds or names are mixed up, or the key would shut SNS out.
+    /// FIFO and standard are mixed, names are equal, or SNS could not use the key.
     pub fn check(&self) -> Result<()> {
         let names = [
             &self.queue_name,

@@ -342,19 +342,19 @@ impl BeanFormPage {
                 inputmode: "numeric",
                 width: "short",
                 hint: if id.is_some() {
-                    "Deliveries change this by themselves. Change it here only to correct it."
+                    "Deliveries update this number automatically. Change it only to correct it."
                 } else {
-                    "What is on the shelf today. It becomes the opening stock."
+                    "The bags on the shelf today. They become the opening stock."
                 },
                 ..TextField::new("quantity", "Bags in stock", &form.quantity, &mistakes)
             },
             quantity_was: form.quantity_was.clone(),
             quantity_reason: TextField {
                 width: "wide",
-                hint: "Only if you change the number, like “Two bags torn”. It stays in the books.",
+                hint: "Needed if you change the number, for example “Two bags torn”. It is kept with the movement.",
                 ..TextField::new(
                     "quantity_reason",
-                    "Why the number changes",
+                    "Reason for the correction",
                     &form.quantity_reason,
                     &mistakes,
                 )
@@ -373,7 +373,7 @@ fn about_fields(form: &BeanForm, mistakes: &Mistakes) -> [TextField; 4] {
     };
     [
         TextField {
-            hint: "Suppliers name it in their updates; capitals make no difference.",
+            hint: "Suppliers use this name in their updates. Upper and lower case are the same.",
             suggestions: "known-types",
             ..field("type", "Type", &form.bean_type, "medium")
         },

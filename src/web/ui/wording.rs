@@ -61,7 +61,7 @@ pub(crate) fn what(kind: Option<UpdateKind>, quantity: Option<i64>) -> String {
     match kind {
         Some(UpdateKind::Delivery) => format!("{number} delivered"),
         Some(UpdateKind::Return) => format!("{number} sent back"),
-        Some(UpdateKind::OutOfStock) => "Supplier has none".to_owned(),
+        Some(UpdateKind::OutOfStock) => "Out of stock at supplier".to_owned(),
         Some(UpdateKind::Count) => format!("{number} counted"),
         None => "Could not be read".to_owned(),
     }
