@@ -27,7 +27,6 @@ use crate::web;
 /// The parts of the program, which may run together or each alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Part {
-    /// The website.
     Web,
     /// Applies what the queue delivers.
     Poller,
@@ -38,16 +37,13 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Web, Self::Poller, Self::Relay, Self::Collector];
 }
 
 /// What the parts share.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// The database.
     pub pool: Pool,
-    /// The time.
     pub clock: Arc<dyn Clock>,
     /// How and when to stop.
     pub shutdown: Shutdown,

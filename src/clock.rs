@@ -2,13 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The moment this is asked, in UTC.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -7,7 +7,6 @@ use tracing_subscriber::EnvFilter;
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// One JSON object a line.
     Json,
@@ -42,7 +41,6 @@ impl Streak {
         self.failures
     }
 
-    /// Notes a success.
     pub fn succeeded(&mut self, what: &'static str) {
         if std::mem::take(&mut self.failures) > 0 {
             tracing::info!("{what} works again");

@@ -50,7 +50,6 @@ fn refused(what: impl std::fmt::Display) -> SignInError {
 
 /// Who we are to the database.
 pub struct SignIn {
-    /// The user.
     pub user: String,
     /// The password, or a token in its place.
     pub password: String,

@@ -16,9 +16,7 @@ use crate::config::{AwsSettings, MessagingSettings};
 pub struct Aws {
     /// For Secrets Manager and tokens.
     pub sign_in: SdkConfig,
-    /// For SQS.
     pub sqs: SdkConfig,
-    /// For SNS.
     pub sns: SdkConfig,
 }
 
@@ -100,7 +98,6 @@ pub fn sqs_client(aws: &SdkConfig, wait: Duration) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config)
 }
 
-/// An SNS client.
 pub fn sns_client(aws: &SdkConfig) -> aws_sdk_sns::Client {
     let config = aws_sdk_sns::config::Builder::from(aws)
         .timeout_config(timeouts(Duration::ZERO))

@@ -23,7 +23,6 @@ pub enum CatalogueError {
     /// The supplier or bean was changed while somebody was editing it.
     #[error("it was changed in the meantime")]
     ChangedMeanwhile,
-    /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
 }

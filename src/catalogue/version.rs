@@ -51,7 +51,6 @@ impl Version {
         self.0.split('-').nth(place) == Some(short_digest(text).as_str())
     }
 
-    /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -52,7 +52,6 @@ pub struct ConsumerSettings {
     pub max_receive_count: u32,
 }
 
-/// Consumes a queue.
 #[derive(Debug)]
 pub struct Consumer<Q, H> {
     queue: Q,

@@ -14,7 +14,6 @@ pub enum Outcome {
 /// How many messages of a batch came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// The whole batch.
     pub received: usize,
     /// Deleted, because their effect is committed.
     pub done: usize,

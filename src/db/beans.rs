@@ -14,21 +14,17 @@ use crate::domain::{BeanDetails, BeanId, BeanStock, Stock, SupplierId};
 /// A bean as staff see it.
 #[derive(Debug, Clone)]
 pub struct Bean {
-    /// Its number.
     pub id: BeanId,
-    /// Who delivers it.
     pub supplier: SupplierId,
     /// Who that is, by name.
     pub supplier_name: String,
     /// Its type, as typed.
     pub bean_type: String,
-    /// The product's name.
     pub product_name: String,
     /// US dollars a bag.
     pub price: Decimal,
     /// A sentence or two.
     pub description: String,
-    /// Bags in stock.
     pub quantity: i64,
     /// Since when the supplier has none.
     pub out_of_stock_since: Option<DateTime<Utc>>,
@@ -37,7 +33,6 @@ pub struct Bean {
 /// What a supplier has to offer: enough to look up what an update is about.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    /// The supplier's name.
     pub supplier_name: String,
     /// Whether its updates are taken.
     pub active: bool,
@@ -78,7 +73,6 @@ pub async fn list_beans(conn: &mut MySqlConnection) -> DbResult<Vec<Bean>> {
     select_beans(conn, None).await
 }
 
-/// Finds one bean.
 pub async fn find_bean(conn: &mut MySqlConnection, id: BeanId) -> DbResult<Option<Bean>> {
     Ok(select_beans(conn, Some(id)).await?.pop())
 }

@@ -105,7 +105,6 @@ pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> D
 /// An open letter whose update was applied after all.
 #[derive(Debug, Clone)]
 pub struct Closing {
-    /// The update.
     pub update: UpdateId,
     /// What closed the letter: [`UpdateState::Resent`] or [`UpdateState::Fixed`].
     pub state: UpdateState,
@@ -183,7 +182,6 @@ pub const LISTED_CHARACTERS: i64 = 65_536;
 /// A dead letter as its list shows it.
 #[derive(Debug, Clone)]
 pub struct DeadLetterLine {
-    /// The letter.
     pub id: Uuid,
     /// The update it carries.
     pub update: UpdateId,

@@ -5,7 +5,6 @@ use std::time::Duration;
 /// The result of every query function.
 pub type DbResult<T> = Result<T, DbError>;
 
-/// A failed query.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// The server or the way to it failed, or it refused the statement.
@@ -25,19 +24,14 @@ pub enum DbError {
     },
     /// The server had not finished within the limit of a transaction.
     #[error("the database took more than {} s", limit.as_secs())]
-    TimedOut {
-        /// The limit.
-        limit: Duration,
-    },
+    TimedOut { limit: Duration },
     /// The answer to COMMIT was lost, so the change was made or not; doing it again is safe.
     #[error("the database did not confirm a change")]
     Unconfirmed(#[source] sqlx::Error),
     /// A row holds something that this program never writes.
     #[error("unexpected value in {table}.{column}")]
     Corrupt {
-        /// The table.
         table: &'static str,
-        /// The column.
         column: &'static str,
     },
 }

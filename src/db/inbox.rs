@@ -15,7 +15,6 @@ pub struct End {
     pub id: UpdateId,
     /// What the update meant.
     pub fingerprint: Fingerprint,
-    /// How it ended.
     pub state: UpdateState,
 }
 

@@ -18,7 +18,6 @@ pub struct Known {
     pub id: UpdateId,
     /// What it means; of one that was corrected, what it means now.
     pub fingerprint: Fingerprint,
-    /// Where it stands.
     pub state: UpdateState,
     /// When it was first sent, as far as that is known.
     pub sent_at: Option<DateTime<Utc>>,

@@ -18,7 +18,6 @@ pub struct MovementLine {
     pub kind: MovementKind,
     /// By how many bags.
     pub change_by: i64,
-    /// What that left.
     pub quantity_after: i64,
     /// The update that caused it, if one did.
     pub update: Option<UpdateId>,

@@ -18,7 +18,6 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The stored code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Updates => "updates",
@@ -33,9 +32,7 @@ pub struct OutboxMessage {
     pub id: Uuid,
     /// The update it carries, and what that does.
     pub update: Option<(UpdateId, UpdateKind)>,
-    /// The message group.
     pub group: String,
-    /// The encoded message.
     pub body: String,
     /// How often it was sent or tried before.
     pub attempts: i32,
@@ -169,9 +166,7 @@ pub async fn find_oldest_unpublished(
 /// When a message is to be looked at again.
 #[derive(Debug, Clone, Copy)]
 pub struct NextAttempt {
-    /// Which message.
     pub id: Uuid,
-    /// Not before then.
     pub at: DateTime<Utc>,
     /// Set once it is on the topic.
     pub published_at: Option<DateTime<Utc>>,

@@ -26,13 +26,11 @@ pub enum Schema {
     Absent,
     /// This many migrations are missing.
     Behind(usize),
-    /// All there.
     Current,
     /// It has a migration this program does not know.
     Newer(i64),
 }
 
-/// Asks the server.
 pub async fn describe(conn: &mut MySqlConnection) -> DbResult<Server> {
     let row = sqlx::query!(
         r#"
@@ -60,7 +58,6 @@ pub async fn tell_time(conn: &mut MySqlConnection) -> DbResult<DateTime<Utc>> {
     Ok(now.fetch_one(conn).await?.and_utc())
 }
 
-/// Compares the migrations.
 pub async fn schema(conn: &mut MySqlConnection) -> DbResult<Schema> {
     let ours = sqlx::migrate!();
     let applied = match conn.list_applied_migrations(ours.table_name.as_ref()).await {

@@ -9,19 +9,15 @@ use crate::domain::{SupplierDetails, SupplierId};
 /// A supplier as staff see it.
 #[derive(Debug, Clone)]
 pub struct Supplier {
-    /// Its number.
     pub id: SupplierId,
     /// Its name, as typed like all its texts.
     pub name: String,
     /// Street and number.
     pub address: String,
-    /// City.
     pub city: String,
     /// State or region.
     pub state: String,
-    /// E-mail address.
     pub email: String,
-    /// Phone number.
     pub phone: String,
     /// Whether its updates are taken.
     pub active: bool,
@@ -62,7 +58,6 @@ pub async fn list_suppliers(conn: &mut MySqlConnection) -> DbResult<Vec<Supplier
     select_suppliers(conn, None).await
 }
 
-/// Finds one supplier.
 pub async fn find_supplier(
     conn: &mut MySqlConnection,
     id: SupplierId,

@@ -118,7 +118,6 @@ pub async fn find_last_receive(
 /// A step of a timeline, as the update's page lists it.
 #[derive(Debug, Clone)]
 pub struct EventLine {
-    /// When it happened.
     pub at: DateTime<Utc>,
     /// The state the update came to.
     pub state: UpdateState,

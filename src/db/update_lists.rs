@@ -25,19 +25,14 @@ pub struct UpdateLine {
     pub bean_type: Option<String>,
     /// The bean it was found to mean.
     pub bean: Option<BeanId>,
-    /// What it does.
     pub kind: Option<UpdateKind>,
-    /// How many bags.
     pub quantity: Option<i64>,
-    /// The sender's reference.
     pub reference: Option<String>,
-    /// The sender's note.
     pub note: Option<String>,
     /// When it happened, if the sender said so.
     pub occurred_at: Option<DateTime<Utc>>,
     /// When it was sent.
     pub sent_at: Option<DateTime<Utc>>,
-    /// Where it stands.
     pub state: UpdateState,
     /// Why it was refused or superseded, in plain words.
     pub explanation: Option<String>,
@@ -250,7 +245,6 @@ pub async fn find_update_of_sender(
     })
 }
 
-/// Finds one update.
 pub async fn find_update(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<Option<UpdateLine>> {
     let row = select_updates!("WHERE u.id = ?", id.0)
         .fetch_optional(conn)
@@ -261,7 +255,6 @@ pub async fn find_update(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<O
 /// How many updates stand in one state.
 #[derive(Debug, Clone, Copy)]
 pub struct StateCount {
-    /// The state.
     pub state: UpdateState,
     /// How many updates stand there.
     pub number: i64,
@@ -297,7 +290,6 @@ pub async fn count_by_state(conn: &mut MySqlConnection) -> DbResult<Vec<StateCou
 /// How many updates stand where, and since when the oldest unfinished one waits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UpdateCounts {
-    /// All there are.
     pub accepted: i64,
     /// Those whose effect is in the stock.
     pub applied: i64,

@@ -15,7 +15,6 @@ use crate::domain::{
 /// What a message says, as it is stored.
 #[derive(Debug, Clone)]
 pub struct Content {
-    /// What it means.
     pub fingerprint: Fingerprint,
     /// What it claims, as far as it could be read.
     pub claim: Claim,

@@ -120,7 +120,6 @@ impl Bags {
         Self::within(bags, min)
     }
 
-    /// The number.
     pub fn get(self) -> i64 {
         self.0
     }
@@ -139,13 +138,11 @@ pub struct BagsInStock(i64);
 /// Why a number of bags on the shelf was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBagsInStock {
-    /// Nothing was typed.
     #[error("is empty")]
     Empty,
     /// Not digits at all.
     #[error("must be a whole number, like 12")]
     NotAWholeNumber,
-    /// Outside the limits.
     #[error("must be between 0 and 1,000,000,000")]
     OutOfRange,
 }
@@ -169,7 +166,6 @@ impl BagsInStock {
         Self(bags)
     }
 
-    /// The number.
     pub fn get(self) -> i64 {
         self.0
     }
@@ -224,7 +220,6 @@ pub enum InvalidPrice {
     /// Not an amount of money.
     #[error("must be an amount like 18 or 18.00")]
     NotAnAmount,
-    /// Outside the limits.
     #[error("must be between 0 and 99,999.99")]
     OutOfRange,
 }
@@ -265,7 +260,6 @@ impl Price {
 /// What the café knows about a bean beside its stock, as staff enter it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeanDetails {
-    /// Who delivers it.
     pub supplier: SupplierId,
     /// The supplier's word for it, by which updates name it.
     pub bean_type: BeanType,

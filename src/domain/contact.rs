@@ -26,7 +26,6 @@ impl EmailAddress {
         Self(text)
     }
 
-    /// The address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +67,6 @@ impl PhoneNumber {
         Self(text)
     }
 
-    /// The number.
     pub fn as_str(&self) -> &str {
         &self.0
     }

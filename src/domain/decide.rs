@@ -14,14 +14,10 @@ pub enum Decision {
     Move {
         /// Why.
         kind: MovementKind,
-        /// The bean afterwards.
         after: Stock,
     },
     /// Only the out-of-stock flag is set.
-    Flag {
-        /// The bean afterwards.
-        after: Stock,
-    },
+    Flag { after: Stock },
     /// Something newer already says otherwise; record it and change nothing.
     Superseded(Refusal),
 }

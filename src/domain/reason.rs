@@ -100,7 +100,6 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{explanation}")]
 pub struct Refusal {
-    /// The reason's kind.
     pub reason: Reason,
     /// One or two plain sentences: what is wrong and what would help. At most 1,000 characters.
     pub explanation: String,

@@ -24,11 +24,8 @@ pub struct Stock {
 pub enum MovementKind {
     /// What was there when the bean was added.
     Opening,
-    /// Bags arrived.
     Delivery,
-    /// Bags went back.
     Return,
-    /// Bags were counted.
     Count,
     /// Staff corrected the number, with a reason.
     Correction,
@@ -37,7 +34,6 @@ pub enum MovementKind {
 }
 
 impl MovementKind {
-    /// Every kind.
     pub const ALL: [Self; 6] = [
         Self::Opening,
         Self::Delivery,
@@ -52,7 +48,6 @@ impl MovementKind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// The stored code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Opening => "opening",
@@ -68,7 +63,6 @@ impl MovementKind {
 /// What a movement comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// An update.
     Update(UpdateId),
     /// A person, who said why.
     Person(ShortText<500>),
@@ -79,7 +73,6 @@ pub enum Cause {
 /// A change of one bean's quantity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
-    /// The bean.
     pub bean: BeanId,
     /// Its place in the bean's ledger: 1, 2, 3 …
     pub sequence: i64,
@@ -96,9 +89,7 @@ pub struct Movement {
 /// A bean's stock together with its place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BeanStock {
-    /// The bean.
     pub bean: BeanId,
-    /// Its stock now.
     pub stock: Stock,
     /// The sequence of its newest movement; 0 if it has none.
     pub last_movement: i64,

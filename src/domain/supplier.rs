@@ -18,11 +18,9 @@ impl fmt::Display for SupplierId {
 /// What the café knows about a supplier, as staff enter it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupplierDetails {
-    /// The company's name.
     pub name: ShortText<255>,
     /// Street and number.
     pub address: ShortText<255>,
-    /// Town or city.
     pub city: ShortText<255>,
     /// State or region.
     pub state: ShortText<255>,

@@ -140,7 +140,6 @@ impl<const MAX: usize> ShortText<MAX> {
         Self(text)
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -21,7 +21,6 @@ pub enum UpdateKind {
 }
 
 impl UpdateKind {
-    /// Every kind.
     pub const ALL: [Self; 4] = [Self::Delivery, Self::Return, Self::OutOfStock, Self::Count];
 
     /// The stored and published code.
@@ -87,7 +86,6 @@ pub struct InventoryUpdate {
     pub supplier: SupplierId,
     /// The bean it is about, as typed.
     pub bean_type: BeanType,
-    /// What it does.
     pub change: StockChange,
     /// When it happened, if the sender said so.
     pub occurred_at: Option<DateTime<Utc>>,
@@ -106,13 +104,9 @@ pub struct Claim {
     pub supplier: Option<i64>,
     /// The bean it names.
     pub bean_type: Option<String>,
-    /// What it does.
     pub kind: Option<UpdateKind>,
-    /// How many bags.
     pub quantity: Option<i64>,
-    /// The sender's reference.
     pub reference: Option<String>,
-    /// The sender's note.
     pub note: Option<String>,
     /// When it happened, or when the bags were counted.
     pub occurred_at: Option<DateTime<Utc>>,
@@ -189,16 +183,13 @@ impl InventoryUpdate {
 pub enum Origin {
     /// A form on the website.
     Web,
-    /// An uploaded file.
     Csv,
-    /// The HTTP API.
     Api,
     /// A message on the topic that nobody announced, like the lab's script sends.
     External,
 }
 
 impl Origin {
-    /// Every origin.
     pub const ALL: [Self; 4] = [Self::Web, Self::Csv, Self::Api, Self::External];
 
     /// Finds the origin a code stands for.
@@ -206,7 +197,6 @@ impl Origin {
         Self::ALL.into_iter().find(|origin| origin.code() == code)
     }
 
-    /// The stored code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Web => "web",
@@ -225,7 +215,6 @@ impl Origin {
 pub enum UpdateState {
     /// Stored with its outbox row; not yet on the topic.
     Accepted,
-    /// On the topic.
     Published,
     /// Refused at least once, and still in the queue.
     Refused,
@@ -244,7 +233,6 @@ pub enum UpdateState {
 }
 
 impl UpdateState {
-    /// Every state.
     pub const ALL: [Self; 9] = [
         Self::Accepted,
         Self::Published,
@@ -257,7 +245,6 @@ impl UpdateState {
         Self::Discarded,
     ];
 
-    /// The stored code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",

@@ -28,7 +28,6 @@ pub(super) struct Plan {
     pub(super) standings: BTreeMap<UpdateId, Standing>,
     /// What those say now that were corrected.
     pub(super) corrections: BTreeMap<UpdateId, Content>,
-    /// New inbox rows.
     pub(super) ends: Vec<End>,
     /// Ids that were at their end before.
     pub(super) repeats: Vec<UpdateId>,
@@ -51,7 +50,6 @@ pub(super) struct Locked {
     pub(super) beans: BTreeMap<BeanId, BeanStock>,
     /// The updates that the messages may be.
     pub(super) updates: Updates,
-    /// The database's time.
     pub(super) now: DateTime<Utc>,
 }
 

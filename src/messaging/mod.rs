@@ -33,7 +33,6 @@ pub struct ReceivedMessage {
     pub sent_at: Option<DateTime<Utc>>,
     /// System attributes, all of them texts.
     pub attributes: BTreeMap<String, String>,
-    /// The sender's attributes.
     pub message_attributes: BTreeMap<String, MessageAttribute>,
 }
 
@@ -65,7 +64,6 @@ pub enum ServiceError {
     Unreachable {
         /// Which queue or topic.
         resource: String,
-        /// What was heard.
         detail: String,
     },
     /// The resource is gone or forbidden: somebody has to act.
@@ -73,7 +71,6 @@ pub enum ServiceError {
     Refused {
         /// Which queue or topic.
         resource: String,
-        /// What was heard.
         detail: String,
     },
 }
@@ -104,7 +101,6 @@ pub trait Queue: Send + Sync + 'static {
 /// A message to be published.
 #[derive(Debug, Clone, Default)]
 pub struct Publication {
-    /// The message.
     pub body: String,
     /// The subject, if it has one.
     pub subject: Option<&'static str>,
@@ -113,7 +109,6 @@ pub struct Publication {
     /// The deduplication id. Without one a FIFO topic deduplicates by content, and then two honest
     /// deliveries of the same amount within five minutes are one.
     pub deduplication_id: Option<String>,
-    /// String attributes.
     pub attributes: Vec<(&'static str, String)>,
 }
 

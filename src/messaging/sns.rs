@@ -10,7 +10,6 @@ use super::{
     service_error,
 };
 
-/// One SNS topic.
 #[derive(Debug, Clone)]
 pub struct SnsPublisher {
     client: Client,

@@ -20,7 +20,6 @@ use super::{
     failed_entries, service_error,
 };
 
-/// One SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -40,7 +39,6 @@ pub struct Depth {
 /// What a queue's redrive policy says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
-    /// Where messages go.
     pub dead_letter_queue_arn: String,
     /// After how many receives.
     pub max_receive_count: u32,
@@ -56,7 +54,6 @@ impl SqsQueue {
         }
     }
 
-    /// The queue's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -92,7 +89,6 @@ impl SqsQueue {
         })
     }
 
-    /// The queue's ARN.
     pub async fn arn(&self) -> Result<Option<String>, ServiceError> {
         let attribute = QueueAttributeName::QueueArn;
         Ok(self

@@ -25,7 +25,6 @@ pub struct Status {
     /// Seconds since the oldest of those was accepted; 0 if none waits, so that a metric has a
     /// value at each measurement.
     pub oldest_waiting_seconds: i64,
-    /// When that was.
     pub oldest_waiting_since: Option<String>,
     /// Seconds since the oldest update in the outbox that is not on the topic was accepted; 0 if
     /// all are.

@@ -40,7 +40,6 @@ const PUBLISH_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// nothing is and no commit of this process says otherwise.
 const IDLE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
-/// Publishes the outbox.
 #[derive(Debug)]
 pub struct Relay<P> {
     destination: Destination,

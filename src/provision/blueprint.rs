@@ -20,7 +20,6 @@ pub(super) const CONSUME: [&str; 4] = [
 /// Attributes of SNS, which keeps all of them as texts, JSON among it.
 pub(super) type Attributes = Vec<(&'static str, String)>;
 
-/// One queue.
 #[derive(Debug)]
 pub(super) struct QueueBlueprint {
     pub(super) role: QueueRole,
@@ -31,7 +30,6 @@ pub(super) struct QueueBlueprint {
     pub(super) attributes: Vec<(QueueAttributeName, String)>,
 }
 
-/// One topic.
 #[derive(Debug)]
 pub(super) struct TopicBlueprint {
     pub(super) logical_id: &'static str,
@@ -39,7 +37,6 @@ pub(super) struct TopicBlueprint {
     pub(super) attributes: Attributes,
 }
 
-/// One subscription.
 #[derive(Debug)]
 pub(super) struct SubscriptionBlueprint {
     pub(super) entry: SubscriptionEntry,
@@ -49,7 +46,6 @@ pub(super) struct SubscriptionBlueprint {
     pub(super) attributes: Attributes,
 }
 
-/// Everything.
 #[derive(Debug)]
 pub(super) struct Blueprint {
     pub(super) queues: Vec<QueueBlueprint>,

@@ -9,7 +9,6 @@ use super::topology::Topology;
 use crate::messaging::QueueRole;
 use crate::messaging::sqs::is_fifo;
 
-/// Writes the template.
 pub fn template(topology: &Topology) -> Value {
     // CloudFormation puts in its own account when the stack is made.
     let account = AwsAccount {

@@ -58,7 +58,6 @@ impl Provisioned {
 /// Whether to do it or only to say what would be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Create and repair.
     Apply,
     /// Read only, and list what would be changed.
     Plan,

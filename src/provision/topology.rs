@@ -60,11 +60,8 @@ pub struct SubscriptionEntry {
 /// Everything that is to be.
 #[derive(Debug, Clone)]
 pub struct Topology {
-    /// The queues.
     pub queues: Vec<QueueEntry>,
-    /// The topics.
     pub topics: Vec<TopicEntry>,
-    /// The subscriptions.
     pub subscriptions: Vec<SubscriptionEntry>,
     /// The key everything is encrypted with; without one, keys of SQS are used.
     pub kms_key: Option<String>,

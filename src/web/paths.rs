@@ -90,7 +90,6 @@ pub(crate) trait InPath: Sized {
     /// What is missing when there is no such id.
     const MISSING: Missing;
 
-    /// Reads the id.
     fn from_segment(segment: &str) -> Option<Self>;
 }
 

@@ -17,9 +17,7 @@ use crate::readiness::Readiness;
 /// The website's surroundings; cloning is cheap and shares everything.
 #[derive(Debug, Clone)]
 pub struct AppState {
-    /// The database.
     pub pool: Pool,
-    /// The time.
     pub clock: Arc<dyn Clock>,
     /// Which parts of the program are up, for `/readyz`.
     pub readiness: Readiness,

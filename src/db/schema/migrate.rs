@@ -56,10 +56,8 @@ pub enum MigrateError {
         .0.table, .0.name, .0.table, .0.kind, .0.name
     )]
     ConstraintInTheWay(Constraint),
-    /// The server failed.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// A migration failed.
     #[error("a migration failed")]
     Migration(#[source] SqlxMigrateError),
 }

@@ -26,9 +26,7 @@ pub(super) struct Opened {
 /// What is in the envelopes.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// A JSON object.
     Object(Map<String, Value>),
-    /// Any other text.
     Text(String),
 }
 

@@ -6,7 +6,6 @@ use crate::domain::{
     parse_integer, quote,
 };
 
-/// Reads one line.
 pub(super) fn read(
     line: &str,
     id: UpdateId,

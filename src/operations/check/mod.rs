@@ -11,7 +11,6 @@ pub use self::messaging::check_messaging;
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It works.
     Fine,
     /// It works, but not as well as it could.
     Note,
@@ -22,11 +21,8 @@ pub enum Verdict {
 /// One line of the report.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// How it stands.
     pub verdict: Verdict,
-    /// With what.
     pub subject: &'static str,
-    /// What was found.
     pub found: String,
     /// What to do about it; empty if nothing.
     pub remedy: String,

@@ -18,13 +18,9 @@ use crate::db::{DbError, Trouble};
 pub enum Missing {
     /// No page at all.
     Page,
-    /// A bean.
     Bean,
-    /// A supplier.
     Supplier,
-    /// An inventory update.
     Update,
-    /// A dead letter.
     Letter,
 }
 
@@ -110,7 +106,6 @@ impl WebError {
         }
     }
 
-    /// The status code.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,

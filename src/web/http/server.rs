@@ -60,7 +60,6 @@ const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
 /// What a server serves.
 pub(crate) struct Site {
-    /// Everything.
     pub(crate) pages: Router,
     /// What connections get that are beyond the limits.
     pub(crate) probes: Router,

@@ -16,7 +16,6 @@ use crate::web::ui::form::{
 };
 use crate::web::ui::layout::Layout;
 
-/// What was typed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct BeanForm {
@@ -63,7 +62,6 @@ pub(super) struct TypedBean {
 }
 
 impl BeanForm {
-    /// An empty form.
     pub(crate) fn empty() -> Self {
         Self {
             form_key: new_key(),

@@ -52,7 +52,6 @@ impl BeanPage {
     }
 }
 
-/// Shows a bean.
 pub(crate) async fn show_bean(
     State(state): State<AppState>,
     layout: Layout,

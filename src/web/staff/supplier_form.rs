@@ -12,7 +12,6 @@ use crate::web::ui::form::{
 };
 use crate::web::ui::layout::Layout;
 
-/// What was typed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct SupplierForm {
@@ -46,7 +45,6 @@ impl From<Supplier> for SupplierForm {
 }
 
 impl SupplierForm {
-    /// An empty form.
     pub(crate) fn empty() -> Self {
         Self {
             form_key: new_key(),

@@ -17,7 +17,6 @@ const HEIGHT: i64 = 400;
 /// A step line of stock over time.
 #[derive(Debug)]
 pub(crate) struct StepChart {
-    /// The line.
     pub(crate) line: String,
     /// The line, closed along the ground.
     pub(crate) area: String,

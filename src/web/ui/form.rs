@@ -126,14 +126,12 @@ pub(crate) struct Mistake {
 pub(crate) struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    /// A single mistake.
     pub(crate) fn one(field: &'static str, sentence: impl Into<String>) -> Self {
         let mut mistakes = Self::default();
         mistakes.add(field, sentence);
         mistakes
     }
 
-    /// Adds a mistake.
     pub(crate) fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
         self.0.push(Mistake {
             field,

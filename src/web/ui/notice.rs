@@ -43,7 +43,6 @@ impl Notice {
         }
     }
 
-    /// The sentence.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::BeanAdded => "The bean was added.",

@@ -11,7 +11,6 @@ use crate::web::http::error::WebError;
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default> Query<T> {
-    /// Reads the choices.
     pub(crate) fn of(uri: &Uri) -> T {
         let query = axum::extract::Query::try_from_uri(uri);
         query.map(|query| query.0).unwrap_or_default()

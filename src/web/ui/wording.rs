@@ -67,7 +67,6 @@ pub(crate) fn what(kind: Option<UpdateKind>, quantity: Option<i64>) -> String {
     }
 }
 
-/// Why stock moved.
 pub(crate) fn movement(kind: impl Borrow<MovementKind>) -> &'static str {
     match kind.borrow() {
         MovementKind::Opening => "Opening stock",
