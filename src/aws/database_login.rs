@@ -1,4 +1,4 @@
-//! How the database lets us in: with a fixed password, with a token for an AWS role, or with what
+//! How to authenticate to the database: with a fixed password, with a token for an AWS role, or with what
 //! Secrets Manager keeps. Tokens and secrets change, so they are read again while we run.
 
 use std::time::{Duration, SystemTime};

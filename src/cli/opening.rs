@@ -1,4 +1,4 @@
-//! Waiting at the start until the database lets us in and has its schema: starting must not depend
+//! Waiting at the start until the database accepts connections and has its schema: starting must not depend
 //! on who starts first.
 
 use std::time::{Duration, Instant};

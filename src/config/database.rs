@@ -1,4 +1,4 @@
-//! Where the database is, how the way to it is protected, and how it lets us in.
+//! Where the database is, how the connection is protected, and how to authenticate.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -250,7 +250,7 @@ impl From<Tls> for MySqlSslMode {
     }
 }
 
-/// Whether nobody else can listen on the way to the server.
+/// Whether the connection cannot be intercepted, because it does not leave this machine.
 pub fn is_local(options: &MySqlConnectOptions) -> bool {
     let host = options.get_host();
     let address = host.parse::<IpAddr>();

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{parse, reference};
 
-/// Where a server listens. Other machines are let in only if that is set, until there are accounts.
+/// Where a server listens. Connections from other machines are refused by default, because there is no sign-in yet.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListenSettings {
     /// Address to listen on

@@ -90,7 +90,7 @@ pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i6
         .collect())
 }
 
-/// Updates whose state and inbox row disagree: one says the update has had its end, the other not,
+/// Updates whose state and inbox row disagree: one says the update has its final state, the other not,
 /// or not the same: (update, state, outcome).
 pub async fn disagreeing_ends(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String, String)>> {
     let rows = sqlx::query!(

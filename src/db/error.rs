@@ -45,7 +45,7 @@ pub enum Trouble {
     Duplicate,
     /// The statement's data cannot be stored; trying again cannot help.
     BadData,
-    /// The server is away, read-only, full, or not letting us in: wait, on a new connection.
+    /// The server is away, read-only, full, or refusing access: wait, on a new connection.
     Unavailable,
 }
 

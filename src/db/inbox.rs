@@ -1,4 +1,4 @@
-//! SQL for the inbox: which updates are at their end.
+//! SQL for the inbox: which updates have their final state.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -61,7 +61,7 @@ pub async fn insert_ends(
     Ok(())
 }
 
-/// Counts further deliveries of updates that have had their end.
+/// Counts further deliveries of updates that have their final state.
 pub async fn count_repeats(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbResult<()> {
     if ids.is_empty() {
         return Ok(());

@@ -226,7 +226,7 @@ pub async fn insert_updates(
     Ok(())
 }
 
-/// Writes down what became of updates that the caller has locked. One that is at its end is left
+/// Writes down what became of updates that the caller has locked. One that has its final state is left
 /// there, whatever the caller believes.
 pub async fn set_standings(
     conn: &mut MySqlConnection,

@@ -92,7 +92,7 @@ async fn store(tx: &mut Transaction, rules: &Rules, letter: &ReceivedMessage) ->
         // A correction has taken its place.
         Identity::Earlier(_) => return Ok(()),
     };
-    if let Some(known) = before.filter(|known| known.state.is_end()) {
+    if let Some(known) = before.filter(|known| known.state.is_final()) {
         // A copy of an update that is in a final state: nothing is lost with it.
         return db::inbox::count_repeats(tx, &[known.id]).await;
     }

@@ -260,7 +260,7 @@ impl UpdateState {
     }
 
     /// Whether nothing can happen to the update any more; later copies of it are duplicates.
-    pub fn is_end(self) -> bool {
+    pub fn is_final(self) -> bool {
         matches!(
             self,
             Self::Applied | Self::Superseded | Self::Fixed | Self::Discarded

@@ -98,7 +98,7 @@ impl Incoming {
 pub enum Outcome {
     /// Its effect is in the stock.
     Applied,
-    /// Its update had its end before; nothing changed.
+    /// Its update was in its final state before; nothing changed.
     Duplicate,
     /// Something newer already said otherwise; recorded, nothing changed.
     Superseded,

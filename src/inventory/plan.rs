@@ -29,7 +29,7 @@ pub(super) struct Plan {
     /// What those say now that were corrected.
     pub(super) corrections: BTreeMap<UpdateId, Content>,
     pub(super) ends: Vec<End>,
-    /// Ids that were at their end before.
+    /// Updates that were in their final state before.
     pub(super) repeats: Vec<UpdateId>,
     /// Ids whose outbox rows are done with.
     pub(super) delivered: Vec<UpdateId>,
@@ -143,7 +143,7 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-/// A message whose update is not at its end: which one it is, and what is to be written for it.
+/// A message whose update has no final state yet: which one it is, and what is to be written for it.
 struct Subject<'a> {
     message: &'a Incoming,
     id: UpdateId,
@@ -191,7 +191,7 @@ impl<'a> Planner<'a> {
             Identity::Conflict(key, known) => (key, known),
             Identity::Earlier(known) => return self.repeat(known),
         };
-        if let Some(known) = before.filter(|known| known.state.is_end()) {
+        if let Some(known) = before.filter(|known| known.state.is_final()) {
             return self.repeat(known);
         }
         let subject = Subject {
@@ -209,9 +209,9 @@ impl<'a> Planner<'a> {
         applied.unwrap_or_else(|refusal| self.refuse(&subject, bean.clone().ok(), refusal))
     }
 
-    /// A copy of what is at its end, or of what a correction has replaced.
+    /// A copy of an update with a final state, or of what a correction has replaced.
     fn repeat(&mut self, known: Known) -> Outcome {
-        if known.state.is_end() {
+        if known.state.is_final() {
             self.plan.repeats.push(known.id);
         }
         Outcome::Duplicate

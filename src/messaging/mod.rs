@@ -124,7 +124,7 @@ pub trait Publisher: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<FailedEntry>, ServiceError>> + Send;
 }
 
-/// What SQS and SNS answer when waiting cannot help: the resource is gone or the door is shut.
+/// What SQS and SNS answer when waiting cannot help: the resource is gone, or access is denied.
 ///
 /// From the error lists of the two API references and their common errors.
 const REFUSALS: [&str; 15] = [

@@ -54,7 +54,7 @@ async fn audit_stock(conn: &mut Connection) -> DbResult<Vec<Finding>> {
 async fn audit_updates(conn: &mut Connection) -> DbResult<Vec<Finding>> {
     Ok(vec![
         finding(
-            "an update has one end, and it stays",
+            "an update has one final state, and it stays",
             audit::disagreeing_ends(conn).await?,
             |(id, state, outcome)| format!("update {id} is {state}, its inbox row says {outcome}"),
         ),

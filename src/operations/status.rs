@@ -20,7 +20,7 @@ pub struct Status {
     pub applied: i64,
     /// Updates that a newer count had overtaken.
     pub superseded: i64,
-    /// Updates that have not had their end yet.
+    /// Updates without a final state yet.
     pub waiting: i64,
     /// Seconds since the oldest of those was accepted; 0 if none waits, so that a metric has a
     /// value at each measurement.

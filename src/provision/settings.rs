@@ -1,4 +1,4 @@
-//! What to create: names, encryption, and whom to let in.
+//! What to create: names, encryption, and who gets access.
 
 use anyhow::{Result, ensure};
 

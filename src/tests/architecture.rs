@@ -209,7 +209,7 @@ fn every_room_uses_only_what_it_may() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// An edge that nobody needs any more is a door left open.
+/// An edge that nobody needs any more invites a wrong one.
 #[test]
 fn every_edge_of_the_table_is_used() {
     let house = House::read();

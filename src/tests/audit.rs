@@ -84,7 +84,7 @@ async fn a_deleted_movement_is_found() {
 async fn an_end_that_the_inbox_does_not_know_is_found() {
     let found = broken_by(&["DELETE FROM inbox WHERE outcome = 'applied'"]).await;
 
-    assert_eq!(found, ["an update has one end, and it stays"]);
+    assert_eq!(found, ["an update has one final state, and it stays"]);
 }
 
 #[tokio::test]

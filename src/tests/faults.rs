@@ -252,10 +252,10 @@ async fn two_thousand_mixed_updates_survive_three_kills_of_a_server() {
             victim = Program::start(&["serve"], &settings);
         }
     }
-    until("everything has its end", || is_done(&app)).await;
+    until("everything has its final state", || is_done(&app)).await;
     let latecomer = app.add_bean(2, LATECOMER).await;
     publish(&app, &work.again).await;
-    until("what came again has its end", || is_done(&app)).await;
+    until("what came again has its final state", || is_done(&app)).await;
 
     let revived = i64::try_from(work.again.len()).unwrap();
     assert!(revived > 0);

@@ -150,7 +150,7 @@ async fn the_program_does_the_whole_lab() {
     }
 
     let server = Program::start(&["serve"], &settings_for(&app));
-    until("step 2 has had its end", || async {
+    until("step 2 has its final state", || async {
         app.dead_letters().await.len() == 3
     })
     .await;
@@ -158,7 +158,7 @@ async fn the_program_does_the_whole_lab() {
     for line in ["3:Excelsa:9", "6:Arabica:6"] {
         app.publish_line(line).await;
     }
-    until("step 3 has had its end", || async {
+    until("step 3 has its final state", || async {
         (app.stock_of(5).await, app.stock_of(10).await) == (209, 306)
     })
     .await;

@@ -42,7 +42,7 @@ async fn the_application_may_do_what_it_does_and_nothing_else() {
 
     app.accept(&delivery(UpdateId::generate(), 9)).await;
     app.publish_line("777777:Unprocessable:3").await;
-    until("both have had their end", || async {
+    until("both have their final state", || async {
         app.stock_of(5).await == 209 && app.dead_letters().await.len() == 1
     })
     .await;

@@ -69,7 +69,7 @@ async fn an_unknown_address_gets_a_page_with_a_way_home() {
     assert!(response.headers().contains_key(CONTENT_SECURITY_POLICY));
     assert!(response.headers().contains_key("x-request-id"));
     let page = text(response).await;
-    assert!(page.contains("<h1>That page isn’t on our shelves</h1>"));
+    assert!(page.contains("<h1>Page not found</h1>"));
     assert!(page.contains(r#"href="/""#));
 }
 

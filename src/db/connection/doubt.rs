@@ -69,7 +69,7 @@ impl Doubt {
     }
 }
 
-/// Has the pool drop the connection without a farewell, for which it would wait again.
+/// Has the pool drop the connection without closing it properly, for which it would wait again.
 pub(crate) fn no_answer() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(
         io::ErrorKind::TimedOut,

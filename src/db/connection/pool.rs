@@ -175,7 +175,7 @@ pub async fn reach(settings: &PoolSettings) -> DbResult<()> {
     connection.close().await.map_err(DbError::from)
 }
 
-/// Asks the server for a sign of life.
+/// Checks that the server answers.
 pub async fn ping(pool: &Pool) -> DbResult<()> {
     pool.acquire().await?.ping().await.map_err(DbError::from)
 }

@@ -1,4 +1,4 @@
-//! Queues, topic and subscription: whether they are there, fit each other, and let us in.
+//! Queues, topic and subscription: whether they exist, fit each other, and grant access.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{SqsQueue, find_url, is_fifo, is_same};
 use crate::messaging::{DEAD_LETTERS, ServiceError, UPDATES};
 
-/// Checks queues, topic and subscription: whether they are there, fit each other, and let us in.
+/// Checks queues, topic and subscription: whether they exist, fit each other, and grant access.
 pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Line> {
     let mut report = Report::default();
     if let Err(error) = settings.check() {

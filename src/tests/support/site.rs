@@ -60,7 +60,7 @@ impl Site {
         Self::on(app.pool.clone(), Arc::clone(&app.clock))
     }
 
-    /// The site of an app whose updates have all had their end.
+    /// The site of an app whose updates all have their final state.
     pub(crate) async fn after_all(app: &TestApp) -> Self {
         app.drain().await;
         Self::of(app)

@@ -192,17 +192,17 @@ async fn what_cannot_exist_is_a_friendly_404() {
     let site = Site::open().await;
 
     for (path, heading) in [
-        ("/beans/abc", "That bean isn’t on the list"),
-        ("/beans/99999999999999999999", "That bean isn’t on the list"),
-        ("/beans/-1", "That bean isn’t on the list"),
-        ("/bean-update/0", "That bean isn’t on the list"),
-        ("/supplier-update/99", "That supplier isn’t on the list"),
-        ("/updates/xyz", "There is no such update"),
+        ("/beans/abc", "Bean not found"),
+        ("/beans/99999999999999999999", "Bean not found"),
+        ("/beans/-1", "Bean not found"),
+        ("/bean-update/0", "Bean not found"),
+        ("/supplier-update/99", "Supplier not found"),
+        ("/updates/xyz", "Update not found"),
         (
             "/updates/01890000-0000-7000-8000-000000000000",
-            "There is no such update",
+            "Update not found",
         ),
-        ("/nowhere", "That page isn’t on our shelves"),
+        ("/nowhere", "Page not found"),
     ] {
         let page = site.get(path).await;
 

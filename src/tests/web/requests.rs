@@ -61,7 +61,7 @@ async fn forms_of_other_sites_change_nothing() {
     let foreign = post_from(&site, "origin", "https://evil.example").await;
 
     assert_eq!((cross_site.status(), foreign.status()), (403, 403));
-    assert_eq!(foreign.text_of("h1"), "That form came from another site");
+    assert_eq!(foreign.text_of("h1"), "The form came from another site");
     assert_eq!(site.rows_of("beans").await, 14);
 }
 

@@ -83,7 +83,7 @@ impl Slot {
         self.busy.load(Ordering::Acquire)
     }
 
-    /// Since when it rests, if it may be asked to leave: a probe has just been let in to ask.
+    /// Since when it rests, if it may be asked to leave: a probe has just connected to ask.
     fn rests_since(&self) -> Option<Instant> {
         const TIME_TO_ASK: Duration = Duration::from_secs(2);
         let since = *self

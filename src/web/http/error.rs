@@ -134,71 +134,71 @@ impl WebError {
     pub(crate) fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound(Missing::Page) => (
-                "That page isn’t on our shelves",
-                "Check the address for a slip of the finger, or start from one of these.",
+                "Page not found",
+                "Check the address for a typing mistake, or start from one of these pages.",
             ),
             Self::NotFound(Missing::Bean) => (
-                "That bean isn’t on the list",
-                "It was taken off the list, or it never was on it.",
+                "Bean not found",
+                "It was removed from the list, or the address has a typing mistake.",
             ),
             Self::NotFound(Missing::Supplier) => (
-                "That supplier isn’t on the list",
-                "It was taken off the list, or it never was on it.",
+                "Supplier not found",
+                "It was removed from the list, or the address has a typing mistake.",
             ),
             Self::NotFound(Missing::Letter) => (
-                "There is no such message",
-                "Check the last characters of the address; one may have been lost in copying.",
+                "Message not found",
+                "Check the end of the address; a character may have been lost in copying.",
             ),
             Self::NotFound(Missing::Update) => (
-                "There is no such update",
-                "Check the last characters of the address; one may have been lost in copying.",
+                "Update not found",
+                "Check the end of the address; a character may have been lost in copying.",
             ),
             Self::MethodNotAllowed => (
-                "That doesn’t work at this address",
-                "The page exists, but not for what was asked of it.",
+                "This address does not support that action",
+                "Nothing was saved. Go back and use the buttons on the page.",
             ),
             Self::BadForm => (
-                "We couldn’t read that form",
+                "The form could not be read",
                 "Nothing was saved. Go back, reload the page and send it again.",
             ),
             Self::TooLarge => (
-                "That is too much to take in",
+                "The form is too large",
                 "Nothing was saved. A form can carry 64 KiB; go back and shorten what you typed.",
             ),
             Self::TooSlow => (
-                "That form took too long to arrive",
+                "The form took too long to arrive",
                 "Nothing was saved. Go back and send it again, on a better connection if you can.",
             ),
             Self::TooMany => (
-                "That was a lot at once",
+                "Too many requests at once",
                 "Your address has more requests open than we answer at a time. Try again in a moment.",
             ),
             Self::CrossSite => (
-                "That form came from another site",
+                "The form came from another site",
                 "Nothing was saved. Open the page here and fill in the form again.",
             ),
             Self::UnknownHost => (
-                "We don’t go by that name",
-                "The address in your browser is not one this site knows. Whoever runs it can make it \
-                 known with PUBLIC_URL; nothing was saved.",
+                "Unknown host name",
+                "This site does not answer to the host name in your browser’s address, so nothing was \
+                 saved. Whoever runs the site can allow the name with PUBLIC_URL.",
             ),
             Self::Unavailable(_) | Self::NoAnswer(_) => (
-                "The stock room is locked for a moment",
-                "The database does not answer. Try again in a minute.",
+                "The database is not available",
+                "Stock cannot be shown right now. Try again in a minute.",
             ),
             Self::NotSaved(_) => (
-                "The stock room is locked for a moment",
-                "The database does not answer, so nothing was saved. Going back shows the form as \
-                 you filled it in; send it again in a minute.",
+                "The database is not available",
+                "It does not answer, so nothing was saved. Going back shows the form as you filled it \
+                 in; send it again in a minute.",
             ),
             Self::Unsure(_) => (
-                "The stock room is locked for a moment",
-                "The database does not answer. We cannot tell whether it was saved; check the \
-                 list before you send it again. Going back shows the form as you filled it in.",
+                "The database did not confirm the change",
+                "We cannot tell whether it was saved; check the list before you send it again. Going \
+                 back shows the form as you filled it in.",
             ),
             Self::Internal(_) => (
                 "Something went wrong on our side",
-                "It is not your doing, and it was written down for us to look at.",
+                "It is not your fault. The details are in the log.",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The website's connections: who is let in, who is waited for, how long, and how they end.
+//! The website's connections: how many are accepted, how long they may take, and how they are closed.
 //!
 //! `axum::serve` waits for ever for the headers of a request, so a visitor who sends half of one
 //! holds a descriptor that the database and the queue need too.
@@ -250,7 +250,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// A visitor who left before being let in is no trouble; other failures are.
+/// A client that disconnects before it is accepted is no failure; anything else is.
 async fn pause(error: &io::Error) {
     let visitor_left = matches!(
         error.kind(),
