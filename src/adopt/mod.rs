@@ -264,13 +264,11 @@ async fn read_plan(conn: &mut Connection, places: [Place; 2]) -> DbResult<Plan> 
     let beans = lab::list_lab_beans(conn, beans_at).await?;
     let mut plan = Plan::make(suppliers, beans);
     let layout = lab::find_layout(conn).await?;
-    let dependents = lab::find_dependents(conn).await?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
         plan.leave_columns(table, layout.columns_of(table.name_at(place)));
-        plan.leave_dependents(table, dependents.on(table, place));
+        plan.leave_dependents(table, &lab::list_dependents(conn, table, place).await?);
         plan.number_after(table, lab::find_next_id(conn, table, place).await?);
     }
-    plan.note_hidden(&dependents.hidden);
     Ok(plan)
 }
 
@@ -280,11 +278,11 @@ const MOVEMENTS_AT_ONCE: usize = 1_000;
 /// Copies the rows, and tells how many of the decisions are kept.
 async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
     let now = db::server::tell_time(tx).await?;
-    for supplier in &plan.suppliers {
-        adoptions::insert_adopted_supplier(tx, supplier.id(), &supplier.details(), now).await?;
+    for (id, details) in &plan.suppliers {
+        adoptions::insert_adopted_supplier(tx, *id, details, now).await?;
     }
     for bean in &plan.beans {
-        adoptions::insert_adopted_bean(tx, bean.id(), &bean.details(), bean.quantity, now).await?;
+        adoptions::insert_adopted_bean(tx, bean.id, &bean.details, bean.quantity, now).await?;
     }
     if let Some(next) = plan.next_supplier {
         adoptions::use_up_supplier_id(tx, SupplierId(next - 1), now).await?;
@@ -296,7 +294,7 @@ async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
         .beans
         .iter()
         .map(|bean| {
-            let mut stock = BeanStock::empty(bean.id());
+            let mut stock = BeanStock::empty(bean.id);
             stock.set_quantity(MovementKind::Opening, bean.quantity, now, Cause::Itself)
         })
         .collect();

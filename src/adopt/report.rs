@@ -1,6 +1,5 @@
 //! What the command prints.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::plan::Plan;
@@ -100,8 +99,8 @@ fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan, kept: usize) -> fmt::Resu
     )
 }
 
-/// How many decisions of one kind are written; more than anybody reads.
-const OF_A_KIND: usize = 200;
+/// How many decisions are written; more than anybody reads.
+const PRINTED: usize = 200;
 
 /// Writes the decisions, and tells whether some were left out.
 fn write_decisions(f: &mut fmt::Formatter<'_>, plan: &Plan) -> Result<bool, fmt::Error> {
@@ -110,31 +109,14 @@ fn write_decisions(f: &mut fmt::Formatter<'_>, plan: &Plan) -> Result<bool, fmt:
         return Ok(false);
     }
     writeln!(f, "Decisions:")?;
-    let mut kinds: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for decision in &plan.decisions {
-        let of_its_kind = kinds.entry(kind(decision)).or_default();
-        of_its_kind.push(decision);
-        if of_its_kind.len() <= OF_A_KIND {
-            writeln!(f, "- {decision}")?;
-        }
+    for decision in plan.decisions.iter().take(PRINTED) {
+        writeln!(f, "- {decision}")?;
     }
-    kinds.retain(|_, decisions| decisions.len() > OF_A_KIND);
-    for decisions in kinds.values() {
-        let more = decisions.len() - OF_A_KIND;
-        writeln!(f, "- and {more} more like this: {}", decisions[OF_A_KIND])?;
+    let more = plan.decisions.len().saturating_sub(PRINTED);
+    if more > 0 {
+        writeln!(f, "- and {more} more")?;
     }
-    Ok(!kinds.is_empty())
-}
-
-/// What decisions share that differ in numbers and in what they quote.
-fn kind(decision: &str) -> String {
-    let start = decision.split('“').next().unwrap_or_default();
-    let end = match decision.rsplit_once('”') {
-        Some((_, end)) => end,
-        None => "",
-    };
-    let words = start.chars().chain(end.chars());
-    words.filter(|word| !word.is_ascii_digit()).collect()
+    Ok(more > 0)
 }
 
 fn contents(plan: &Plan) -> String {

@@ -7,9 +7,7 @@ mod texts;
 
 pub(super) use numbers::{MAX_ID, id_key, price, quantity, usable_id};
 use texts::decode;
-pub(super) use texts::{
-    bean_type, is_escaped, lacks_escapes, name, numbered_stem, numbered_type, text,
-};
+pub(super) use texts::{bean_type, is_escaped, name, numbered_type, text};
 
 /// A value as our tables take it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,21 +5,19 @@
 mod rows;
 mod suppliers;
 
-use std::collections::{BTreeSet, HashMap};
-
-use rust_decimal::Decimal;
+use std::collections::HashMap;
 
 use self::rows::{Notes, Numbered, number};
-use self::suppliers::{PlannedSupplier, Suppliers};
+use self::suppliers::Suppliers;
 use super::clean;
-use crate::db::schema::lab::{Dependent, DependentKind, LabBean, LabSupplier, LabTable};
-use crate::domain::{BeanDetails, BeanId, BeanType, Price, ShortText, SupplierId, quote};
+use crate::db::schema::lab::{Dependent, LabBean, LabSupplier, LabTable};
+use crate::domain::{BeanDetails, BeanId, Price, ShortText, SupplierDetails, SupplierId, quote};
 
 /// What will be in our tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// By id.
-    pub(super) suppliers: Vec<PlannedSupplier>,
+    pub(super) suppliers: Vec<(SupplierId, SupplierDetails)>,
     /// By id.
     pub(super) beans: Vec<PlannedBean>,
     /// Everything that is not simply what the lab had, as sentences.
@@ -33,28 +31,15 @@ pub(super) struct Plan {
 /// A bean that fits our table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlannedBean {
-    id: i64,
-    supplier: i64,
-    bean_type: BeanType,
-    product_name: String,
-    price: Decimal,
-    description: String,
+    pub(super) id: BeanId,
+    pub(super) details: BeanDetails,
     pub(super) quantity: i64,
 }
 
 impl PlannedBean {
-    pub(super) fn id(&self) -> BeanId {
-        BeanId(self.id)
-    }
-
-    pub(super) fn details(&self) -> BeanDetails {
-        BeanDetails {
-            supplier: SupplierId(self.supplier),
-            bean_type: self.bean_type.clone(),
-            product_name: ShortText::stored(self.product_name.clone()),
-            price: Price::stored(self.price),
-            description: ShortText::stored(self.description.clone()),
-        }
+    /// What tells it from the other beans.
+    fn key(&self) -> (SupplierId, String) {
+        (self.details.supplier, self.details.bean_type.key())
     }
 }
 
@@ -73,7 +58,11 @@ impl Plan {
         decisions.extend(notes.sentences("bean"));
         decisions.extend(about_texts);
         Self {
-            suppliers: suppliers.planned.into_values().collect(),
+            suppliers: suppliers
+                .planned
+                .into_iter()
+                .map(|(id, details)| (SupplierId(id), details))
+                .collect(),
             beans: planned,
             decisions,
             next_supplier: None,
@@ -96,44 +85,21 @@ impl Plan {
     }
 
     /// Says what happens to what others made on top of a table.
-    pub(super) fn leave_dependents(&mut self, table: LabTable, dependents: BTreeSet<Dependent>) {
+    pub(super) fn leave_dependents(&mut self, table: LabTable, dependents: &[Dependent]) {
         let (name, moved) = (table.name(), table.moved_name());
-        for Dependent {
-            name: dependent,
-            kind,
-        } in dependents
-        {
+        for dependent in dependents {
+            let (kind, other) = (dependent.kind.as_str(), &dependent.name);
             self.decisions.push(match kind {
-                DependentKind::ForeignKey(key) => format!(
-                    "table {dependent} refers to {name} with the foreign key {key}, which goes on \
-                     referring to {moved}: rows for new {name} are refused until somebody points \
-                     it at {name}"
+                "foreign key" => format!(
+                    "foreign key {other} refers to {name} and goes on referring to {moved}: rows for new \
+                     {name} are refused until somebody points it at {name}"
                 ),
-                DependentKind::Trigger => format!(
-                    "trigger {dependent} on {name} goes with the table to {moved}, so beanstock's \
-                     {name} do without it"
-                ),
-                DependentKind::Text(kind @ "view") => format!(
-                    "{kind} {dependent} reads {name}, and reads beanstock's table of that name from \
-                     now on"
-                ),
-                DependentKind::Text(kind) => format!(
-                    "{kind} {dependent} names {name}, and works on beanstock's table of that name \
-                     from now on, which has other columns: stock that it changes is explained by no \
-                     movement, so change or drop it"
+                "trigger" => format!("trigger {other} on {name} goes with the table to {moved}"),
+                _ => format!(
+                    "{kind} {other} names {name} and works on beanstock's table of that name from now on; \
+                     no movement explains stock that it changes"
                 ),
             });
-        }
-    }
-
-    /// Says what could not be looked for.
-    pub(super) fn note_hidden(&mut self, hidden: &[&str]) {
-        if !hidden.is_empty() {
-            self.decisions.push(format!(
-                "this user may lack the right to see all {}: what there is of them on the lab's \
-                 tables is not listed here, unless it was visible",
-                hidden.join(", all ")
-            ));
         }
     }
 
@@ -141,8 +107,8 @@ impl Plan {
     /// number of a row that is gone.
     pub(super) fn number_after(&mut self, table: LabTable, next: Option<i64>) {
         let last = match table {
-            LabTable::Suppliers => self.suppliers.last().map(|row| row.id().0),
-            LabTable::Beans => self.beans.last().map(|row| row.id().0),
+            LabTable::Suppliers => self.suppliers.last().map(|(id, _)| id.0),
+            LabTable::Beans => self.beans.last().map(|bean| bean.id.0),
         };
         let next = next.filter(|next| *next >= last.unwrap_or(0) + 2);
         let Some(next) = next else { return };
@@ -193,22 +159,6 @@ fn count_escaped(suppliers: &[LabSupplier], beans: &[LabBean]) -> Option<String>
     })
 }
 
-/// Tells which texts `/beans.json` gives in another way than the lab's app did.
-fn note_unescaped(id: i64, row: &LabBean, notes: &mut Notes) {
-    for (what, raw) in ["type", "product_name", "description"]
-        .into_iter()
-        .zip(shown_texts(row))
-    {
-        if raw.as_deref().is_some_and(clean::lacks_escapes) {
-            let note = "was stored without the HTML escapes it needs";
-            notes.add(
-                id,
-                format!("{what} {note}; /beans.json escapes it from now on"),
-            );
-        }
-    }
-}
-
 /// What `/beans.json` shows of a bean.
 fn shown_texts(bean: &LabBean) -> [&Option<String>; 3] {
     [&bean.bean_type, &bean.product_name, &bean.description]
@@ -223,20 +173,18 @@ fn plan_bean(
     if let Some(note) = note {
         notes.add(id, note);
     }
-    note_unescaped(id, &row, notes);
     let product_name = clean::text("product_name", row.product_name.as_deref(), 255);
     let description = clean::text("description", row.description.as_deref(), 1_000);
     PlannedBean {
-        id,
-        supplier: notes.accept(id, suppliers.find(row.supplier_id.as_deref())),
-        bean_type: notes.accept(id, clean::bean_type(row.bean_type.as_deref())),
-        product_name: notes.accept(id, product_name),
-        price: notes.accept(id, clean::price(row.price.as_deref(), row.price_is_text)),
-        description: notes.accept(id, description),
-        quantity: notes.accept(
-            id,
-            clean::quantity(row.quantity.as_deref(), row.quantity_is_text),
-        ),
+        id: BeanId(id),
+        details: BeanDetails {
+            supplier: SupplierId(notes.accept(id, suppliers.find(row.supplier_id.as_deref()))),
+            bean_type: notes.accept(id, clean::bean_type(row.bean_type.as_deref())),
+            product_name: ShortText::stored(notes.accept(id, product_name)),
+            price: Price::stored(notes.accept(id, clean::price(row.price.as_deref()))),
+            description: ShortText::stored(notes.accept(id, description)),
+        },
+        quantity: notes.accept(id, clean::quantity(row.quantity.as_deref())),
     }
 }
 
@@ -245,30 +193,28 @@ fn plan_bean(
 fn tell_apart(beans: &mut [PlannedBean], notes: &mut Notes) {
     let mut owners = HashMap::new();
     for bean in &*beans {
-        let key = (bean.supplier, bean.bean_type.key());
-        owners.entry(key).or_insert(bean.id);
+        owners.entry(bean.key()).or_insert(bean.id);
     }
-    let mut next_numbers = HashMap::new();
+    let mut next_numbers: HashMap<(SupplierId, String), usize> = HashMap::new();
     for bean in beans {
-        let owner = owners[&(bean.supplier, bean.bean_type.key())];
+        let owner = owners[&bean.key()];
         if owner == bean.id {
             continue;
         }
-        let typed = bean.bean_type.clone();
-        let stem = (bean.supplier, clean::numbered_stem(&typed));
-        let number = next_numbers.entry(stem).or_insert(2);
-        while owners.contains_key(&(bean.supplier, bean.bean_type.key())) {
-            bean.bean_type = clean::numbered_type(&typed, *number);
+        let typed = bean.details.bean_type.clone();
+        let number = next_numbers.entry(bean.key()).or_insert(2);
+        while owners.contains_key(&bean.key()) {
+            bean.details.bean_type = clean::numbered_type(&typed, *number);
             *number += 1;
         }
-        owners.insert((bean.supplier, bean.bean_type.key()), bean.id);
+        owners.insert(bean.key(), bean.id);
         let note = format!(
             "supplier {} has {} already (bean {owner}), so this one becomes {}",
-            bean.supplier,
+            bean.details.supplier,
             quote(typed.as_str()),
-            quote(bean.bean_type.as_str())
+            quote(bean.details.bean_type.as_str())
         );
-        notes.add(bean.id, note);
+        notes.add(bean.id.0, note);
     }
 }
 
@@ -291,8 +237,6 @@ mod tests {
 
     fn bean(id: &str, supplier: Option<&str>, bean_type: &str) -> LabBean {
         LabBean {
-            price_is_text: false,
-            quantity_is_text: false,
             id: Some(id.to_owned()),
             supplier_id: supplier.map(str::to_owned),
             bean_type: Some(bean_type.to_owned()),
@@ -306,7 +250,10 @@ mod tests {
     /// Bean, supplier and type of every bean.
     fn beans(plan: &Plan) -> Vec<(i64, i64, &str)> {
         let beans = plan.beans.iter();
-        let shown = beans.map(|bean| (bean.id, bean.supplier, bean.bean_type.as_str()));
+        let shown = beans.map(|bean| {
+            let details = &bean.details;
+            (bean.id.0, details.supplier.0, details.bean_type.as_str())
+        });
         shown.collect()
     }
 
@@ -353,24 +300,6 @@ mod tests {
         bean 7: supplier 1 has “ARABICA” already (bean 3), so this one becomes “ARABICA (3)”
         bean 9: supplier 1 has “Arabica” already (bean 3), so this one becomes “Arabica (4)”
         ");
-    }
-
-    #[test]
-    fn any_number_of_beans_of_one_type_is_told_apart() {
-        let long = format!("{} ", "é".repeat(95));
-        let rows = (1..=40_000).map(|id| match id % 2 {
-            0 => bean(&id.to_string(), Some("1"), "Arabica"),
-            _ => bean(&id.to_string(), Some("1"), &format!("{long}{}", id % 5_000)),
-        });
-
-        let plan = Plan::make(vec![supplier("1")], rows.collect());
-
-        let types = plan.beans.iter().map(|bean| bean.bean_type.key());
-        assert_eq!(
-            types.collect::<std::collections::HashSet<_>>().len(),
-            40_000
-        );
-        assert_eq!(plan.beans[39_999].bean_type.as_str(), "Arabica (20000)");
     }
 
     #[test]

@@ -5,28 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 use super::rows::{Notes, Numbered, number};
 use crate::adopt::clean::{self, Cleaned};
 use crate::db::schema::lab::{LabBean, LabSupplier};
-use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, SupplierId, quote};
+use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, quote};
 
 /// The name of a supplier that only beans know of.
 const UNKNOWN: &str = "Unknown supplier";
-
-/// A supplier that fits our table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::adopt) struct PlannedSupplier {
-    id: i64,
-    name: String,
-    address: String,
-    city: String,
-    state: String,
-    email: String,
-    phone: String,
-}
 
 /// The suppliers to be, and how beans find theirs.
 #[derive(Debug, Default)]
 pub(super) struct Suppliers {
     /// By id.
-    pub(super) planned: BTreeMap<i64, PlannedSupplier>,
+    pub(super) planned: BTreeMap<i64, SupplierDetails>,
     /// From what the lab's rows say to the id.
     by_key: HashMap<String, i64>,
     /// For beans that name no supplier, once there is one.
@@ -34,24 +22,6 @@ pub(super) struct Suppliers {
     /// The largest id that exists or that a bean names.
     largest: i64,
     pub(super) notes: Notes,
-}
-
-impl PlannedSupplier {
-    pub(in crate::adopt) fn id(&self) -> SupplierId {
-        SupplierId(self.id)
-    }
-
-    pub(in crate::adopt) fn details(&self) -> SupplierDetails {
-        let text = |text: &String| ShortText::stored(text.clone());
-        SupplierDetails {
-            name: text(&self.name),
-            address: text(&self.address),
-            city: text(&self.city),
-            state: text(&self.state),
-            email: EmailAddress::stored(self.email.clone()),
-            phone: PhoneNumber::stored(self.phone.clone()),
-        }
-    }
 }
 
 impl Suppliers {
@@ -83,16 +53,14 @@ impl Suppliers {
             let text = clean::text(what, raw.as_deref(), max);
             self.notes.accept(id, text)
         };
-        let supplier = PlannedSupplier {
-            id,
-            name,
-            address: text("address", row.address, 255),
-            city: text("city", row.city, 255),
-            state: text("state", row.state, 255),
-            email: text("email", row.email, 255),
-            phone: text("phone", row.phone, 100),
-        };
-        self.planned.insert(id, supplier);
+        let texts = [
+            text("address", row.address, 255),
+            text("city", row.city, 255),
+            text("state", row.state, 255),
+            text("email", row.email, 255),
+            text("phone", row.phone, 100),
+        ];
+        self.planned.insert(id, details(name, texts));
     }
 
     /// Finds the supplier a bean names; one that does not exist is added, for staff to fill in.
@@ -135,11 +103,17 @@ impl Suppliers {
             quote(&name)
         );
         self.notes.add(id, note);
-        let supplier = PlannedSupplier {
-            id,
-            name,
-            ..PlannedSupplier::default()
-        };
-        self.planned.insert(id, supplier);
+        self.planned.insert(id, details(name, Default::default()));
+    }
+}
+
+fn details(name: String, [address, city, state, email, phone]: [String; 5]) -> SupplierDetails {
+    SupplierDetails {
+        name: ShortText::stored(name),
+        address: ShortText::stored(address),
+        city: ShortText::stored(city),
+        state: ShortText::stored(state),
+        email: EmailAddress::stored(email),
+        phone: PhoneNumber::stored(phone),
     }
 }

@@ -8,10 +8,10 @@ mod dependents;
 mod layout;
 
 use sqlx::mysql::MySqlRow;
-use sqlx::{Column as _, MySqlConnection, Row as _, TypeInfo as _};
+use sqlx::{MySqlConnection, Row as _};
 
 use crate::db::DbResult;
-pub use dependents::{Dependent, Dependents, Kind as DependentKind, find_dependents};
+pub use dependents::{Dependent, list_dependents};
 pub use layout::{Constraint, Layout, find_layout};
 
 /// A table of the lab's app.
@@ -79,7 +79,6 @@ impl LabTable {
 
 /// A supplier as the lab's app stored it. Its order is that of its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the columns of the lab's table, as text")]
 pub struct LabSupplier {
     pub id: Option<String>,
     pub name: Option<String>,
@@ -92,7 +91,6 @@ pub struct LabSupplier {
 
 /// A bean as the lab's app stored it. Its order is that of its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the columns of the lab's table, as text")]
 pub struct LabBean {
     pub id: Option<String>,
     pub supplier_id: Option<String>,
@@ -101,10 +99,6 @@ pub struct LabBean {
     pub price: Option<String>,
     pub description: Option<String>,
     pub quantity: Option<String>,
-    /// Whether the price is a text, in which a point may stand between thousands.
-    pub price_is_text: bool,
-    /// The same of the quantity.
-    pub quantity_is_text: bool,
 }
 
 /// Lists the lab's suppliers, in no order.
@@ -153,37 +147,15 @@ pub async fn list_lab_beans(conn: &mut MySqlConnection, place: Place) -> DbResul
             price: text(row, "price")?,
             description: text(row, "description")?,
             quantity: text(row, "quantity")?,
-            price_is_text: is_text(row, "price")?,
-            quantity_is_text: is_text(row, "quantity")?,
         })
     });
     beans.collect()
 }
 
-/// What is read in the place of bytes that are no text.
-pub const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
-
-/// Reads a value as text. A BIT comes as the bytes of its number, and a BLOB may hold any bytes.
+/// Reads a value as text, whatever its column holds.
 fn text(row: &MySqlRow, column: &str) -> DbResult<Option<String>> {
     let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
-    let is_bits = row.try_column(column)?.type_info().name() == "BIT";
-    Ok(bytes.map(|bytes| {
-        if is_bits {
-            let number = bytes
-                .iter()
-                .fold(0_u64, |high, low| high << 8 | u64::from(*low));
-            return number.to_string();
-        }
-        String::from_utf8_lossy(bytes).into_owned()
-    }))
-}
-
-/// Whether a column holds texts; others hold numbers, which can be read in one way only.
-fn is_text(row: &MySqlRow, column: &str) -> DbResult<bool> {
-    let column = row.try_column(column)?.type_info();
-    Ok(["CHAR", "TEXT", "BLOB", "BINARY", "ENUM", "SET"]
-        .iter()
-        .any(|kind| column.name().contains(kind)))
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
 /// Finds the number that the next row of a table would get, which is kept although the row that had the
