@@ -34,8 +34,8 @@ enum Print {
 }
 
 pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
-    settings.resources.check()?;
     let topology = Topology::new(&settings.resources);
+    topology.check()?;
     if let Some(what) = settings.print {
         let document = match what {
             Print::Iam => iam::policies(&topology, &account(&settings.messaging)),

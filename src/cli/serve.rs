@@ -166,8 +166,8 @@ async fn set_up(
     let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
     let sns = aws::sns_client(&aws.sns);
     app::wait_for_answer(shutdown, &sqs, &resources.queue_name).await?;
-    resources.check()?;
     let topology = Topology::new(resources);
+    topology.check()?;
     let provisioned = provision::provision(&sqs, &sns, &topology, Mode::Apply).await?;
     for change in &provisioned.changes {
         tracing::info!("provisioned: {change}");

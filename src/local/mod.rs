@@ -247,8 +247,8 @@ pub async fn sdk_config(endpoint: &str) -> SdkConfig {
 pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Result<Provisioned> {
     let sqs = sqs_client(sdk, Duration::ZERO);
     let sns = sns_client(sdk);
-    resources.check()?;
     let topology = Topology::new(resources);
+    topology.check()?;
     provision::provision(&sqs, &sns, &topology, Mode::Apply).await
 }
 

@@ -5,6 +5,8 @@
 pub struct QueueRole {
     /// The setting with its URL.
     pub setting: &'static str,
+    /// The setting with its name, for provisioning.
+    pub name_setting: &'static str,
     /// What people call it.
     pub title: &'static str,
     /// Its logical id in `CloudFormation` templates.
@@ -16,6 +18,7 @@ pub struct QueueRole {
 /// The queue of updates.
 pub const UPDATES: QueueRole = QueueRole {
     setting: "QUEUE_URL",
+    name_setting: "QUEUE_NAME",
     title: "queue",
     logical_id: "Queue",
     when_unset: "neither QUEUE_URL nor SQS_ENDPOINT is set, so nothing is polled",
@@ -24,6 +27,7 @@ pub const UPDATES: QueueRole = QueueRole {
 /// What the queue of updates gave up on.
 pub const DEAD_LETTERS: QueueRole = QueueRole {
     setting: "DEAD_LETTER_QUEUE_URL",
+    name_setting: "DEAD_LETTER_QUEUE_NAME",
     title: "dead-letter queue",
     logical_id: "DeadLetterQueue",
     when_unset: "",
@@ -32,6 +36,7 @@ pub const DEAD_LETTERS: QueueRole = QueueRole {
 /// What the topic could not deliver to the queue of updates.
 pub const UNDELIVERED: QueueRole = QueueRole {
     setting: "UNDELIVERED_QUEUE_URL",
+    name_setting: "UNDELIVERED_QUEUE_NAME",
     title: "undelivered queue",
     logical_id: "UndeliveredQueue",
     when_unset: "UNDELIVERED_QUEUE_URL is not set, so what the topic cannot deliver waits there",

@@ -1,9 +1,6 @@
 //! What to create: names, encryption, and who gets access.
 
-use anyhow::{Result, ensure};
-
 use crate::config::{kms_key, principal, resource_name, role_arn, tag};
-use crate::messaging::sqs::is_fifo;
 
 const QUEUE: &str = "updated_beans.fifo";
 const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue.fifo";
@@ -63,37 +60,5 @@ impl Default for ResourceSettings {
             application_role: None,
             resource_tags: vec![("application".to_owned(), "beanstock".to_owned())],
         }
-    }
-}
-
-impl ResourceSettings {
-    /// Checks what concerns several settings at once.
-    ///
-    /// # Errors
-    /// FIFO and standard are mixed, names are equal, or SNS could not use the key.
-    pub fn check(&self) -> Result<()> {
-        let names = [
-            &self.queue_name,
-            &self.dead_letter_queue_name,
-            &self.undelivered_queue_name,
-        ];
-        let fifo = is_fifo(&self.queue_name);
-        ensure!(
-            names.iter().all(|name| is_fifo(name) == fifo) && is_fifo(&self.topic_name) == fifo,
-            "QUEUE_NAME, DEAD_LETTER_QUEUE_NAME, UNDELIVERED_QUEUE_NAME and TOPIC_NAME must all end \
-             in .fifo, or none of them: SQS and SNS do not mix the two kinds here"
-        );
-        let all_differ = names[0] != names[1] && names[0] != names[2] && names[1] != names[2];
-        ensure!(
-            all_differ,
-            "QUEUE_NAME, DEAD_LETTER_QUEUE_NAME and UNDELIVERED_QUEUE_NAME must be three names"
-        );
-        let managed = |key: &String| key.starts_with("alias/aws/") || key.contains(":alias/aws/");
-        ensure!(
-            !self.kms_key.as_ref().is_some_and(managed),
-            "KMS_KEY is a key that AWS manages, and those do not let SNS in, so nothing would be \
-             delivered; make a key of your own, or leave KMS_KEY away for SSE-SQS"
-        );
-        Ok(())
     }
 }

@@ -3,9 +3,13 @@
 //! Provisioning, the printed policies and template, and the settings that lead to what was provisioned
 //! walk these lists. One more queue is one more entry.
 
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::settings::ResourceSettings;
+use crate::messaging::sqs::is_fifo;
 use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
 
 /// A queue that is to be.
@@ -127,6 +131,42 @@ impl Topology {
             application_role: settings.application_role.clone(),
             tags: settings.resource_tags.clone(),
         }
+    }
+
+    /// Checks what concerns several entries at once.
+    ///
+    /// # Errors
+    /// FIFO and standard are mixed, two queues have one name, or SNS could not use the key.
+    pub fn check(&self) -> Result<()> {
+        let settings: Vec<&str> = self
+            .queues
+            .iter()
+            .map(|queue| queue.role.name_setting)
+            .collect();
+        let settings = settings.join(", ");
+        let queues: BTreeSet<&str> = self
+            .queues
+            .iter()
+            .map(|queue| queue.name.as_str())
+            .collect();
+        let topics = self.topics.iter().map(|topic| topic.name.as_str());
+        let kinds: BTreeSet<bool> = queues.iter().copied().chain(topics).map(is_fifo).collect();
+        ensure!(
+            kinds.len() < 2,
+            "{settings} and TOPIC_NAME must all end in .fifo, or none of them: SQS and SNS do not mix \
+             the two kinds here"
+        );
+        ensure!(
+            queues.len() == self.queues.len(),
+            "{settings} must all be different: each queue has a job of its own"
+        );
+        let managed = |key: &String| key.starts_with("alias/aws/") || key.contains(":alias/aws/");
+        ensure!(
+            !self.kms_key.as_ref().is_some_and(managed),
+            "KMS_KEY is a key that AWS manages, and those do not let SNS in, so nothing would be \
+             delivered; make a key of your own, or leave KMS_KEY away for SSE-SQS"
+        );
+        Ok(())
     }
 
     /// The name of the queue with a role.

@@ -164,6 +164,19 @@ async fn names_of_both_kinds_are_not_mixed() {
     assert!(error.to_string().contains("TOPIC_NAME"), "{error}");
 }
 
+#[test]
+fn every_queue_of_the_topology_has_a_name_of_its_own() {
+    let mut names = Kind::Fifo.resources();
+    names.undelivered_queue_name = names.queue_name.clone();
+
+    let error = Topology::new(&names).check().unwrap_err().to_string();
+
+    assert!(
+        error.contains("UNDELIVERED_QUEUE_NAME must all be different"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_dry_run_lists_everything_and_changes_nothing() {
     let app = TestApp::start(Kind::Fifo).await;
@@ -309,6 +322,7 @@ async fn what_the_topic_could_not_deliver_is_applied_from_its_own_queue() {
 async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
     const COUNTS: QueueRole = QueueRole {
         setting: "COUNTS_QUEUE_URL",
+        name_setting: "COUNTS_QUEUE_NAME",
         title: "queue of counts",
         logical_id: "CountsQueue",
         when_unset: "",
