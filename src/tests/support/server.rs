@@ -105,7 +105,10 @@ fn given_server(url: &str) -> MySqlConnectOptions {
         .await
         .unwrap();
         // Tables of one may refer to those of another.
-        connection.execute("SET FOREIGN_KEY_CHECKS = 0").await.unwrap();
+        connection
+            .execute("SET FOREIGN_KEY_CHECKS = 0")
+            .await
+            .unwrap();
         for name in names.iter().filter(|name| is_old(name)) {
             let drop = format!("DROP DATABASE IF EXISTS {name}");
             connection.execute(AssertSqlSafe(drop)).await.unwrap();
