@@ -26,8 +26,8 @@ pub struct Gate {
     /// How often it was opened again since a batch was last handled: a database may take the probe and
     /// refuse the work, and then it is asked less and less often.
     returns: Arc<AtomicU32>,
-    /// Only one consumer asks; the others wait for its answer.
-    probing: Arc<Mutex<()>>,
+    /// Only one consumer asks, the others wait for its answer. It holds how often it got none in a row.
+    probing: Arc<Mutex<u32>>,
 }
 
 impl Gate {
@@ -42,7 +42,7 @@ impl Gate {
     }
 
     /// Whether the database is believed to be away.
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         *self.closed.borrow()
     }
 
@@ -73,23 +73,26 @@ impl Gate {
     /// # Errors
     /// `stop` is or was cancelled first.
     pub async fn pass(&self, stop: &CancellationToken) -> Result<(), Stopping> {
-        let mut failures = self.returns.load(Ordering::Relaxed);
         while self.is_closed() {
-            let _one_probe = tokio::select! {
-                guard = self.probing.lock() => guard,
+            let mut failures = tokio::select! {
+                failures = self.probing.lock() => failures,
                 () = stop.cancelled() => return Err(Stopping),
             };
             if !self.is_closed() {
                 break;
             }
+            let pause = backoff::before_probe(*failures + self.returns.load(Ordering::Relaxed));
             let probe = tokio::select! {
-                probe = self.probe_after(backoff::before_probe(failures)) => probe,
+                probe = self.probe_after(pause) => probe,
                 // Cutting a transaction short closes its connection, so this is safe.
                 () = stop.cancelled() => return Err(Stopping),
             };
             match probe {
-                Ok(()) => self.open(),
-                Err(_) => failures += 1,
+                Ok(()) => {
+                    *failures = 0;
+                    self.open();
+                }
+                Err(_) => *failures += 1,
             }
         }
         if stop.is_cancelled() {

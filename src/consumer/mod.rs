@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use self::gate::Gate;
 pub use self::outcome::{Outcome, Tally};
@@ -206,7 +207,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
             &self.shutdown.hard
         };
         let since = Instant::now();
-        let mut refusals = 0;
+        let (mut failures, mut refusals) = (0, 0);
         loop {
             let error = match self.handler.handle(batch).await {
                 Ok(outcomes) => {
@@ -215,25 +216,40 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
                 }
                 Err(error) => error,
             };
-            self.note(&error);
+            self.note(&error, failures);
+            failures += 1;
             // The gate opens only when the database takes writes. If that goes on refusing this batch,
-            // the batch is at fault, and others have waited for it long enough.
-            refusals += u32::from(!error.is_silence());
+            // the batch is at fault, and others have waited for it long enough. A row that somebody
+            // else holds is no refusal.
+            refusals += u32::from(error.is_answer());
             let keeps_trying = !can_afford_another && refusals < MAX_REFUSALS;
             let patient = keeps_trying || since.elapsed() < self.settings.visibility;
-            if !patient || self.gate.pass(stop).await.is_err() {
+            if !patient || self.pause(failures, stop).await.is_err() {
                 return None;
             }
         }
     }
 
-    fn note(&self, error: &DbError) {
-        if error.trouble() == Trouble::Unavailable {
+    /// Closes the gate if the database is away; what is wrong with one batch alone closes it to nobody.
+    fn note(&self, error: &DbError, failures: u32) {
+        let is_of_this_batch = matches!(error, DbError::Corrupt { .. });
+        if error.trouble() == Trouble::Unavailable && !is_of_this_batch {
             self.gate.close(error);
-        } else {
+        } else if failures == 0 {
             let error = crate::telemetry::chain(error);
             tracing::warn!(error, "a batch was not handled; trying again");
         }
+    }
+
+    /// Waits before a batch is tried again: until the database is back or, if it is not away, a moment.
+    async fn pause(&self, failures: u32, stop: &CancellationToken) -> Result<(), Stopping> {
+        if !self.gate.is_closed() {
+            tokio::select! {
+                () = tokio::time::sleep(backoff::before_probe(failures)) => {}
+                () = stop.cancelled() => return Err(Stopping),
+            }
+        }
+        self.gate.pass(stop).await
     }
 
     async fn hand_back(&self, batch: &[ReceivedMessage]) {

@@ -45,7 +45,7 @@ pub(super) async fn settle<Q: Queue>(
 
 /// Deletes messages whose end is committed. Failed entries are tried again, and only those;
 /// deleting twice is harmless, and so is the redelivery of one that could not be deleted.
-pub(super) async fn delete<Q: Queue>(queue: &Q, mut receipts: Vec<&str>) {
+async fn delete<Q: Queue>(queue: &Q, mut receipts: Vec<&str>) {
     let mut delays = DELETE_RETRIES.into_iter();
     while !receipts.is_empty() {
         let result = queue.delete(&receipts).await;
@@ -66,7 +66,7 @@ fn log_undeleted(receipts: &[&str], error: impl std::fmt::Display) {
     tracing::warn!(
         %error,
         messages = receipts.len(),
-        "messages with an end could not be deleted; they will come again and change nothing"
+        "handled messages could not be deleted; they will come again and change nothing"
     );
 }
 
@@ -80,7 +80,7 @@ fn retryable<'a>(receipts: &[&'a str], failed: &[FailedEntry]) -> Vec<&'a str> {
 }
 
 /// Makes messages visible again at once.
-pub(super) async fn release<Q: Queue>(queue: &Q, messages: &[&ReceivedMessage]) {
+async fn release<Q: Queue>(queue: &Q, messages: &[&ReceivedMessage]) {
     hand_back(queue, messages, |_| Duration::ZERO).await;
 }
 

@@ -22,7 +22,8 @@ pub enum DbError {
         /// How long one was waited for.
         waited: Duration,
     },
-    /// The server had not finished within the limit of a transaction.
+    /// The server had not finished the statements of a transaction within its limit. They were never
+    /// committed.
     #[error("the database took more than {} s", limit.as_secs())]
     TimedOut { limit: Duration },
     /// The answer to COMMIT was lost, so the change was made or not; doing it again is safe.
@@ -93,11 +94,6 @@ impl DbError {
         matches!(self.number(), Some(1142 | 1143 | 1227))
     }
 
-    /// Whether the server was there and refused, other than because somebody else held the rows.
-    pub fn is_answer(&self) -> bool {
-        self.number().is_some() && self.trouble() == Trouble::Unavailable
-    }
-
     /// Whether there was no answer at all, so that another try may get one.
     pub fn is_silence(&self) -> bool {
         match self {
@@ -109,7 +105,18 @@ impl DbError {
 
     /// Whether a change may have been made although this error came back.
     pub fn is_unsure(&self) -> bool {
-        matches!(self, Self::TimedOut { .. } | Self::Unconfirmed(_))
+        matches!(self, Self::Unconfirmed(_))
+    }
+
+    /// Whether the connection it came over can be used again.
+    pub(super) fn leaves_a_good_connection(&self) -> bool {
+        matches!(self, Self::Corrupt { .. }) || self.trouble() != Trouble::Unavailable
+    }
+
+    /// Whether the server works and would say the same again, so that waiting for it does not help.
+    pub fn is_answer(&self) -> bool {
+        let refused = self.number().is_some() && self.trouble() == Trouble::Unavailable;
+        refused || matches!(self, Self::Corrupt { .. })
     }
 
     /// Whether the server has no database of that name.

@@ -132,12 +132,17 @@ pub async fn list_due(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let kind = row.kind.as_deref();
-            let kind =
-                kind.map(|kind| code("outbox_messages", "kind", kind, UpdateKind::from_code));
+            let update = match (row.update_id, row.kind) {
+                (None, _) => None,
+                (Some(id), kind) => {
+                    let kind = kind.unwrap_or_default();
+                    let kind = code("outbox_messages", "kind", &kind, UpdateKind::from_code)?;
+                    Some((UpdateId(id), kind))
+                }
+            };
             Ok(OutboxMessage {
                 id: row.id,
-                update: row.update_id.map(UpdateId).zip(kind.transpose()?),
+                update,
                 group: row.message_group,
                 body: row.body,
                 attempts: row.attempts,
@@ -249,6 +254,25 @@ pub async fn delete_messages(conn: &mut MySqlConnection, ids: &[UpdateId]) -> Db
         DELETE o
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS gone
         STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (idx_outbox_messages_update_id) ON o.update_id = UNHEX(gone.id)
+        "#,
+        json(&ids)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes messages that belong to no update, once they are published.
+pub async fn delete_published(conn: &mut MySqlConnection, ids: &[Uuid]) -> DbResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().copied().map(hex).collect();
+    sqlx::query!(
+        r#"
+        DELETE o
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS gone
+        STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (PRIMARY) ON o.id = UNHEX(gone.id)
         "#,
         json(&ids)
     )

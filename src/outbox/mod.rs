@@ -146,13 +146,12 @@ impl<P: Publisher> Relay<P> {
     }
 
     async fn lease(&self) -> DbResult<Vec<OutboxMessage>> {
-        let (now, destination) = (self.clock.now(), self.destination);
-        let mut conn = self.pool.acquire().await?;
-        if !db::outbox::is_any_due(&mut conn, destination, now).await? {
-            return Ok(Vec::new());
-        }
-        drop(conn);
         db::in_transaction(&self.pool, async |tx| {
+            let (now, destination) = (self.clock.now(), self.destination);
+            // Without a lock: mostly there is nothing, and copies need not wait for each other to see it.
+            if !db::outbox::is_any_due(tx, destination, now).await? {
+                return Ok(Vec::new());
+            }
             db::outbox::lock_claims(tx).await?;
             let messages = db::outbox::list_due(tx, destination, now, LEASED_AT_ONCE).await?;
             let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
@@ -227,15 +226,23 @@ impl<P: Publisher> Relay<P> {
             .collect();
         let published = batch.iter().zip(&attempts);
         let published = published.filter(|(_, attempt)| attempt.published_at.is_some());
-        let published: Vec<UpdateId> = published
-            .filter_map(|(message, _)| message.update.map(|(id, _)| id))
+        let (of_updates, of_none): (Vec<_>, Vec<_>) = published
+            .map(|(message, _)| message)
+            .partition(|message| message.update.is_some());
+        let mut updates: Vec<UpdateId> = of_updates
+            .iter()
+            .filter_map(|message| message.update.map(|(id, _)| id))
             .collect();
-        let events: Vec<Event> = published.iter().map(|id| published_event(*id)).collect();
+        updates.sort_unstable();
+        // Nobody reports the arrival of a message of no update: on the topic, it is done with.
+        let done: Vec<_> = of_none.iter().map(|message| message.id).collect();
+        let events: Vec<Event> = updates.iter().map(|id| published_event(*id)).collect();
         db::in_transaction(&self.pool, async |tx| {
             // Updates before their outbox rows, in id order: the order in which pollers lock them too.
-            db::updates::set_published(tx, &published).await?;
+            db::updates::set_published(tx, &updates).await?;
             db::timeline::insert_events(tx, &events, now).await?;
-            db::outbox::set_next_attempts(tx, &attempts).await
+            db::outbox::set_next_attempts(tx, &attempts).await?;
+            db::outbox::delete_published(tx, &done).await
         })
         .await
     }

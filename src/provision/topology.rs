@@ -149,10 +149,19 @@ impl Topology {
             .iter()
             .map(|queue| queue.name.as_str())
             .collect();
-        let topics = self.topics.iter().map(|topic| topic.name.as_str());
-        let kinds: BTreeSet<bool> = queues.iter().copied().chain(topics).map(is_fifo).collect();
+        let reached = self.subscriptions.iter().flat_map(|subscription| {
+            let topic = self.topic_name(subscription.topic);
+            [subscription.queue, subscription.undelivered]
+                .map(|queue| (topic, self.queue_name(queue)))
+        });
+        let redriven = self.queues.iter().filter_map(|queue| {
+            let (to, _) = queue.redrive?;
+            Some((queue.name.as_str(), self.queue_name(to)))
+        });
         ensure!(
-            kinds.len() < 2,
+            reached
+                .chain(redriven)
+                .all(|(from, to)| is_fifo(from) == is_fifo(to)),
             "{settings} and TOPIC_NAME must all end in .fifo, or none of them: SQS and SNS do not mix \
              the two kinds here"
         );
@@ -164,7 +173,7 @@ impl Topology {
         ensure!(
             !self.kms_key.as_ref().is_some_and(managed),
             "KMS_KEY is a key that AWS manages, and those do not let SNS in, so nothing would be \
-             delivered; make a key of your own, or leave KMS_KEY away for SSE-SQS"
+             delivered; make a key of your own, or unset KMS_KEY to use SSE-SQS"
         );
         Ok(())
     }

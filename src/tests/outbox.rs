@@ -31,6 +31,26 @@ async fn a_relay_leaves_what_goes_elsewhere_alone() {
     assert_eq!(app.stock_of(5).await, 209);
 }
 
+/// Nobody reports its arrival, so it must not wait for that.
+#[tokio::test]
+async fn a_message_of_no_update_is_published_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    app.execute(
+        "INSERT INTO outbox_messages (id, destination, message_group, body, due_at) \
+         VALUES (UNHEX(REPEAT('00', 16)), 'updates', 'g', '3:Excelsa:9', '2026-01-01')",
+    )
+    .await;
+
+    let relayed = app.relay().relay_once().await.unwrap();
+    let mut conn = app.pool.acquire().await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM outbox_messages")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+
+    assert_eq!((relayed.published, left), (1, 0));
+}
+
 #[tokio::test]
 async fn accepting_an_update_wakes_the_relays_of_the_process() {
     let app = TestApp::start(Kind::Fifo).await;

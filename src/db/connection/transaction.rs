@@ -1,5 +1,6 @@
 //! Transactions: one helper begins them, tries them again, and ends them.
 
+use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use crate::db::error::{DbError, DbResult, Trouble};
 /// Two transactions that meet are tried again this often; `MySQL`'s own replication tries 10 times.
 const MAX_TRIES: u32 = 8;
 
-/// No further try begins after this: with a lock wait of 5 s, whoever waits for the answer hears from us
-/// within 30 s.
+/// No further try begins after this: with a lock wait of 5 s, whoever meets others hears from us within
+/// about 30 s.
 const TRY_AGAIN_WITHIN: Duration = Duration::from_secs(25);
 
 /// A database transaction, as [`in_transaction`] hands it to the work.
@@ -46,11 +47,12 @@ impl WorkError for DbError {
 ///
 /// The whole of it is done again if it met another transaction (deadlock, lock wait, a row that somebody
 /// else has just inserted), so `work` must change nothing but the database. Of these errors only those
-/// are returned that go on for [`MAX_TRIES`] tries or 25 s; nothing was changed then.
+/// are returned that go on for [`MAX_TRIES`] tries or 25 s.
 ///
 /// # Errors
-/// What `work` returned; nothing was changed. [`DbError::Unconfirmed`] if the answer to COMMIT was lost
-/// or everything took more than a minute: then it may have been changed or not.
+/// What `work` returned, or [`DbError::TimedOut`] if a try of it took more than a minute: nothing was
+/// changed. [`DbError::Unconfirmed`] if the answer to COMMIT was lost or took that long: it was changed or
+/// not.
 pub async fn in_transaction<T, E: WorkError>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut Transaction) -> Result<T, E> + Copy,
@@ -58,7 +60,7 @@ pub async fn in_transaction<T, E: WorkError>(
     let begun = Instant::now();
     let mut tries = 0;
     loop {
-        let error = match within(LIMIT, attempt(pool, work)).await {
+        let error = match attempt(pool, work).await {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
@@ -79,17 +81,25 @@ async fn attempt<T, E: WorkError>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut Transaction) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut tx = Transaction::begin(pool).await?;
-    match work(&mut tx).await {
+    let work = async {
+        let mut tx = Transaction::begin(pool).await?;
+        let worked = work(&mut tx).await;
+        Ok::<_, E>((tx, worked))
+    };
+    let (tx, worked) = within(LIMIT, work).await?;
+    match worked {
         Ok(done) => {
             tx.commit().await?;
             Ok(done)
         }
         Err(error) => {
-            let trouble = error.db_error().map(DbError::trouble);
-            // Whoever answered has a connection that is good for another try.
-            if trouble != Some(Trouble::Unavailable) {
-                tx.rollback().await?;
+            // Whoever answered has a connection that is good for another try. If that fails now, the
+            // connection is closed; what the work said is still what happened.
+            if error
+                .db_error()
+                .is_none_or(DbError::leaves_a_good_connection)
+            {
+                tx.rollback().await.ok();
             }
             Err(error)
         }
@@ -124,7 +134,8 @@ impl Transaction {
     }
 
     async fn commit(mut self) -> DbResult<()> {
-        match self.execute("COMMIT").await {
+        let answer = tokio::time::timeout(LIMIT, self.execute("COMMIT")).await;
+        match answer.unwrap_or_else(|_elapsed| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()))) {
             Ok(_) => {
                 self.give_back();
                 if self.fills_outbox {
@@ -139,7 +150,8 @@ impl Transaction {
     }
 
     async fn rollback(mut self) -> DbResult<()> {
-        self.execute("ROLLBACK").await?;
+        let rolled_back = async { Ok::<_, DbError>(self.execute("ROLLBACK").await?) };
+        within(LIMIT, rolled_back).await?;
         self.give_back();
         Ok(())
     }
