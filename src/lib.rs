@@ -13,8 +13,8 @@
 //!
 //! # Around it
 //!
-//! [`config`] names every setting and [`operations`] checks them, tells how things stand and proves the
-//! books; [`aws`] makes the clients and gets the database's login; [`provision`] makes queues and topics,
+//! [`config`] names every setting and [`operations`] checks them, tells how things stand and checks the
+//! stock against its movements; [`aws`] makes the clients and gets the database's login; [`provision`] makes queues and topics,
 //! and prints the policies for them; [`adopt`] takes over a database of the lab's app.
 //!
 //! # Who may use whom

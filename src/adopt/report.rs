@@ -94,7 +94,7 @@ fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan, kept: usize) -> fmt::Resu
         f,
         "\nTook over {}.\nThe lab's tables are kept as lab_suppliers and lab_beans. If the \
          lab's app still runs, stop it: what it changes now\nis explained by no movement. \
-         `beanstock audit` proves the books; `beanstock serve` goes on from here.",
+         `beanstock audit` checks the stock against its movements; `beanstock serve` goes on from here.",
         contents(plan)
     )
 }

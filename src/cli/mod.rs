@@ -25,10 +25,10 @@ use crate::clock::SystemClock;
 use crate::config::LogSettings;
 use crate::db;
 
-/// Keeps a café's coffee-bean inventory right, through SNS and SQS.
+/// Keeps a café's coffee-bean stock accurate: applies suppliers' SNS and SQS messages exactly once.
 ///
-/// Suppliers' updates come over a topic into a queue; each is applied exactly once to `MySQL`; what
-/// cannot be applied waits, with its reason, for somebody to fix it.
+/// Suppliers publish updates to a topic, and a queue delivers them. What cannot be applied is kept, with
+/// the reason, until somebody fixes it.
 ///
 /// Start with `beanstock local`: it brings its own database, queue and topic.
 #[derive(Debug, Parser)]
@@ -67,7 +67,7 @@ enum Command {
     },
     /// Takes over a database of the lab's app; nothing in it is dropped.
     ///
-    /// Stop the lab's app first. Killed and run again, this comes to the same end.
+    /// Stop the lab's app first. Safe to run again if it was interrupted.
     Adopt {
         #[command(flatten)]
         database: Database,
@@ -77,13 +77,13 @@ enum Command {
     },
     /// Creates the queues, the topic and the subscription, and repairs what has drifted.
     Provision(Box<provision::Provision>),
-    /// Tries everything `serve` will need, tells what is wrong and what to do, and changes nothing.
+    /// Tries everything `serve` will need, reports what is wrong and what to do, and changes nothing.
     ///
     /// Exits with 1 if something is broken.
     Check(Box<System>),
     /// Publishes the updates in a file, one a line: `3:Excelsa:9` or JSON.
     Publish(Box<publish::Publish>),
-    /// Tells how many updates wait, since when, and how deep the queues are.
+    /// Reports how many updates wait, since when, and how many messages the queues hold.
     Status {
         #[command(flatten)]
         system: Box<System>,
@@ -93,7 +93,7 @@ enum Command {
     },
     /// Proves that the stock is explained and nothing is lost or counted twice.
     ///
-    /// Exits with 1 and names the rows if the books are wrong.
+    /// Exits with 1 and lists the rows if something is wrong.
     Audit {
         #[command(flatten)]
         database: Database,
@@ -176,7 +176,7 @@ async fn migrate(settings: &Database, demo_data: bool) -> Result<ExitCode> {
     let pool = connect(&settings.database, &settings.aws).await?;
     db::migrate(&pool).await?;
     if demo_data && demo::fill_if_empty(&pool, &SystemClock).await? {
-        print("The empty database has the demonstration data now.")?;
+        print("Added the demonstration data.")?;
     }
     print("The schema is up to date.")
 }

@@ -56,7 +56,7 @@ pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
         print(&format!("{word}: {change}"))?;
     }
     if provisioned.changes.is_empty() {
-        print("Everything is right already.")?;
+        print("Nothing to change.")?;
     }
     if mode == Mode::Plan {
         return print("Nothing was changed.");

@@ -27,7 +27,7 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
         {
             Ok(()) => {}
             // What the database says is worth knowing all the same.
-            Err(error) => tracing::warn!(%error, "the queues do not say how deep they are"),
+            Err(error) => tracing::warn!(%error, "cannot read how many messages the queues hold"),
         }
     }
     if json {
@@ -39,7 +39,7 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
 fn describe(status: &Status) -> String {
     let queue = |queue: Option<QueueStatus>| match queue {
         Some(queue) => format!("{} ready, {} in flight", queue.visible, queue.in_flight),
-        None => "not set, or no answer".to_owned(),
+        None => "not configured, or not answering".to_owned(),
     };
     let oldest = |seconds: i64, what: &str| match seconds {
         0 => String::new(),

@@ -194,8 +194,8 @@ impl DatabaseSettings {
         let verified = matches!(mode, MySqlSslMode::VerifyIdentity);
         ensure!(
             verified || self.database_ca.is_none() || options.get_socket().is_some(),
-            "DATABASE_CA is set, but the server is not to be verified; leave DATABASE_TLS (and \
-             ssl-mode) away, or make it verify-identity"
+            "DATABASE_CA is set, but the server is not to be verified; unset DATABASE_TLS (and \
+             ssl-mode), or set it to verify-identity"
         );
         let in_the_open = matches!(mode, MySqlSslMode::Disabled | MySqlSslMode::Preferred);
         if self.database_auth == Auth::Iam {

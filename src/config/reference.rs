@@ -1,5 +1,5 @@
-//! Every setting in one table: what is expected, and an example. The program's complaints and the
-//! README are written from it.
+//! Every setting in one table: what is expected, and an example. Error texts and
+//! `deploy/settings.md` are written from it.
 
 /// What a setting takes.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ pub const LAB_NAMES: [(&str, &str); 6] = [
     ("PORT", "APP_PORT"),
 ];
 
-/// All settings, in the order of the README.
+/// All settings, in the order of `deploy/settings.md`.
 pub const SETTINGS: &[Setting] = &[
     setting(
         "DATABASE_URL",

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use ipnet::IpNet;
 use url::Url;
 
-use super::{parse, reference};
+use super::parse;
 
 /// Where a server listens. Connections from other machines are refused by default, because there is no sign-in yet.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,9 +29,9 @@ impl ListenSettings {
     pub fn address(&self, port: u16) -> Result<SocketAddr> {
         ensure!(
             self.listen_address.is_loopback() || self.allow_unauthenticated,
-            "LISTEN_ADDRESS={} would let everybody in who can reach this machine, and nobody has to \
-             sign in yet. If only people you trust can reach it (a private network, a proxy that \
-             asks for a password), set ALLOW_UNAUTHENTICATED=true",
+            "LISTEN_ADDRESS={} accepts connections from other machines, and there is no sign-in yet. If \
+             only people you trust can reach it (a private network, a proxy that asks for a \
+             password), set ALLOW_UNAUTHENTICATED=true",
             self.listen_address
         );
         Ok(SocketAddr::new(self.listen_address, port))
@@ -96,8 +96,8 @@ impl WebSettings {
 /// Says why an address cannot be listened on.
 pub fn cannot_listen(address: SocketAddr, port_variable: &str) -> String {
     format!(
-        "cannot listen on {address}: the port may be taken; {}",
-        reference::wrong(port_variable, None)
+        "cannot listen on {address}. Another program may be using the port; set {port_variable} to one \
+         that is free"
     )
 }
 

@@ -201,8 +201,8 @@ fn never_tried(max_receive_count: Option<u32>) -> Refusal {
     Refusal::new(
         Reason::NeverTried,
         format!(
-            "{received}, never tried here: each time the program ended, or the database was away, \
-             before its turn came. Nothing is wrong with it that we know of. Send it again unchanged."
+            "{received} but never processed: each time, the program stopped or the database was \
+             unavailable. No fault was found in the message; send it again unchanged."
         ),
     )
 }

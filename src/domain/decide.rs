@@ -132,7 +132,8 @@ fn decide_movement(
         return Err(Refusal::new(
             Reason::BelowZero,
             format!(
-                "Taking back {} bags would leave {quantity}: there are only {}.",
+                "Returning {} bags would leave {quantity}: only {} are in stock. Correct the number and \
+                 send it again.",
                 -change_by, stock.quantity
             ),
         ));
@@ -141,7 +142,7 @@ fn decide_movement(
         return Err(Refusal::new(
             Reason::BadQuantity,
             format!(
-                "Adding {change_by} bags to {} is more than any café can hold.",
+                "Adding {change_by} bags to {} would make more than a billion, the most there can be.",
                 stock.quantity
             ),
         ));
@@ -230,7 +231,7 @@ mod tests {
         assert_eq!(refusal.reason, Reason::BelowZero);
         assert_eq!(
             refusal.explanation,
-            "Taking back 6 bags would leave -1: there are only 5."
+            "Returning 6 bags would leave -1: only 5 are in stock. Correct the number and send it again."
         );
     }
 

@@ -15,7 +15,7 @@ pub enum InvalidText {
     #[error("is empty")]
     Empty,
     /// More characters than the limit given.
-    #[error("must be {0} characters or less")]
+    #[error("must be {0} characters or fewer")]
     TooLong(usize),
     /// A character that cannot be shown, or that changes how the text around it is shown.
     #[error("contains {0}, which cannot be shown")]

@@ -106,7 +106,7 @@ fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
     Refusal::new(
         Reason::UnknownBean,
         format!(
-            "{} has no bean of the type {}.{hint}",
+            "{} has no bean of type {}.{hint}",
             isolate(&offer.supplier_name),
             quote(typed)
         ),
@@ -226,7 +226,7 @@ impl<'a> Planner<'a> {
         let id = bean?;
         let Some(before) = self.locked.beans.get(&id).copied() else {
             let explanation = format!(
-                "The bean {} was taken off the list.",
+                "The bean {} was removed from the list.",
                 quote(update.bean_type.as_str())
             );
             return Err(Refusal::new(Reason::UnknownBean, explanation));

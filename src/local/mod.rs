@@ -259,6 +259,11 @@ pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Resu
 fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &Path) {
     let topic = provisioned.topic_arn();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let program = std::env::current_exe().unwrap_or_else(|_| "beanstock".into());
+    let port = match endpoint.rsplit_once(':') {
+        Some((_, "4566")) | None => String::new(),
+        Some((_, port)) => format!(" --local-aws-port {port}"),
+    };
     println!(
         "
   Beanstock is ready.
@@ -277,12 +282,13 @@ fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &P
 
   or with beanstock itself:
 
-    echo '3:Excelsa:9' | beanstock publish --local
+    echo '3:Excelsa:9' | {program} publish --local{port}
 
   Ctrl-C stops everything.
 ",
         region = aws::REGION,
         queue = provisioned.queue_url(UPDATES),
         folder = folder.display(),
+        program = program.display(),
     );
 }

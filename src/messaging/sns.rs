@@ -1,4 +1,4 @@
-//! SNS as an [`Publisher`].
+//! A [`Publisher`] for SNS.
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};

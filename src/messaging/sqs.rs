@@ -1,4 +1,4 @@
-//! SQS as an [`Queue`].
+//! A [`Queue`] on SQS.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -15,7 +15,7 @@ pub struct Finding {
     pub broken_by: Vec<String>,
 }
 
-/// Checks every invariant. The books are right if no finding names a row.
+/// Checks every invariant. All is well if no finding names a row.
 pub async fn audit(pool: &Pool) -> DbResult<Vec<Finding>> {
     let mut conn = pool.acquire().await?;
     let mut findings = audit_stock(&mut conn).await?;
@@ -59,12 +59,12 @@ async fn audit_updates(conn: &mut Connection) -> DbResult<Vec<Finding>> {
             |(id, state, outcome)| format!("update {id} is {state}, its inbox row says {outcome}"),
         ),
         finding(
-            "every end belongs to an update",
+            "every final state belongs to an update",
             audit::orphaned_ends(conn).await?,
             |id| format!("update {id}"),
         ),
         finding(
-            "what was applied was booked once, and nothing else was",
+            "every applied update has exactly one movement, and no other has one",
             audit::unbooked_updates(conn).await?,
             |(id, state)| format!("update {id} is {state}"),
         ),
@@ -79,12 +79,12 @@ async fn audit_updates(conn: &mut Connection) -> DbResult<Vec<Finding>> {
             |(id, state)| format!("update {id} is {state} and will not be published again"),
         ),
         finding(
-            "what was given up has one open letter, and nothing else has",
+            "every dead-lettered update has one open dead letter, and no other has one",
             audit::mismatched_letters(conn).await?,
             |(id, state)| format!("update {id} is {state}"),
         ),
         finding(
-            "a letter that a message closed had its one effect",
+            "every dead letter that a message closed belongs to an applied update",
             audit::closed_without_effect(conn).await?,
             |(id, state)| format!("update {id} is {state}"),
         ),

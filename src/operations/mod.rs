@@ -1,4 +1,4 @@
-//! For whoever runs the café's system: whether it works, how it stands, and whether its books are right.
+//! For whoever runs the café's system: whether it works, how it stands, and whether its stock is explained.
 
 pub mod audit;
 pub mod check;

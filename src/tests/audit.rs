@@ -75,7 +75,7 @@ async fn a_deleted_movement_is_found() {
         "{found:?}"
     );
     assert!(
-        found.contains(&"what was applied was booked once, and nothing else was"),
+        found.contains(&"every applied update has exactly one movement, and no other has one"),
         "{found:?}"
     );
 }
@@ -94,7 +94,7 @@ async fn an_inbox_row_without_its_update_is_found() {
     ])
     .await;
 
-    assert_eq!(found, ["every end belongs to an update"]);
+    assert_eq!(found, ["every final state belongs to an update"]);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_dead_lettered_update_without_its_letter_is_found() {
 
     assert_eq!(
         found,
-        ["what was given up has one open letter, and nothing else has"]
+        ["every dead-lettered update has one open dead letter, and no other has one"]
     );
 }
 
@@ -207,5 +207,9 @@ async fn status_does_without_the_queues() {
     assert!(json.status.success(), "{}", json.err);
     let status: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert!(status["queue"].is_null() && status["waiting"] == 0);
-    assert!(json.err.contains("do not say how deep"), "{}", json.err);
+    assert!(
+        json.err.contains("how many messages the queues hold"),
+        "{}",
+        json.err
+    );
 }

@@ -131,7 +131,7 @@ async fn a_misspelt_bean_says_which_one_may_have_been_meant() {
     assert_eq!(reason, "unknown_bean");
     assert_eq!(
         explanation,
-        "Cordillera Direct has no bean of the type “Excelza”. Did you mean “Excelsa”?"
+        "Cordillera Direct has no bean of type “Excelza”. Did you mean “Excelsa”?"
     );
     assert_eq!(receives, Some(5));
 }

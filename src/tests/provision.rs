@@ -253,11 +253,7 @@ async fn publishers_tags_role_and_receives_are_set_as_asked() {
     let again = provision_with(&app, &variables).await;
 
     assert!(first.status.success(), "{}", first.err);
-    assert!(
-        again.out.contains("Everything is right already."),
-        "{}",
-        again.out
-    );
+    assert!(again.out.contains("Nothing to change."), "{}", again.out);
     let topic = app.sns.get_topic_attributes();
     let topic = topic.topic_arn(app.resources.topic_arn()).send().await;
     let policy = topic.unwrap().attributes.unwrap()["Policy"].clone();

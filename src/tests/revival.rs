@@ -210,7 +210,7 @@ async fn a_letter_that_nobody_tried_says_so() {
     let (reason, explanation, receives) = app.dead_letters().await.remove(0);
     assert_eq!((reason.as_str(), receives), ("never_tried", None));
     assert!(
-        explanation.starts_with("It was received 5 times, never tried here"),
+        explanation.starts_with("It was received 5 times but never processed"),
         "{explanation}"
     );
     app.assert_audit_is_clean().await;

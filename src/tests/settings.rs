@@ -80,10 +80,10 @@ fn row(setting: &Setting, arg: &Arg) -> String {
         .iter()
         .map(|value| value.to_string_lossy())
         .collect();
-    let default = if defaults.is_empty() {
-        setting.without.to_owned()
-    } else {
+    let default = if setting.without.is_empty() {
         format!("`{}`", defaults.join(","))
+    } else {
+        setting.without.to_owned()
     };
     format!(
         "| `{}` | {default} | {}; {} | `{}` |",

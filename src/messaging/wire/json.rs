@@ -89,7 +89,7 @@ fn read_change(
         UpdateKind::OutOfStock if bags == 0 => Ok(StockChange::OutOfStock),
         UpdateKind::OutOfStock => Err(Refusal::new(
             Reason::BadQuantity,
-            "Out of stock means 0 bags; leave the quantity away.",
+            "Out of stock means 0 bags; omit the quantity.",
         )),
         UpdateKind::Count => Ok(StockChange::Count {
             bags: check_bags(bags, Bags::counted(bags))?,
@@ -204,7 +204,7 @@ fn note(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     let typed = text(object, "note")?.trim();
     if typed.chars().count() > MAX {
         return Err(malformed(format!(
-            "The field “note” must be {MAX} characters or less."
+            "The field “note” must be {MAX} characters or fewer."
         )));
     }
     if let Some(character) = find_forbidden_in_lines(typed) {

@@ -125,7 +125,7 @@ fn describe_server(report: &mut Report, server: &Server, settings: &PoolSettings
                 _ if is_local(&settings.options) => report.fine("database TLS", found),
                 _ => report.note(
                     "database TLS",
-                    format!("{found}, but anybody could have answered"),
+                    format!("{found}; the server's identity is not verified"),
                     "Set DATABASE_CA, so that the server is verified",
                 ),
             }

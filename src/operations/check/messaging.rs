@@ -138,7 +138,7 @@ async fn check_dead_letter_queue(report: &mut Report, queue: &SqsQueue, found: &
                 "DEAD_LETTER_QUEUE_URL is not where the queue moves its dead letters ({})",
                 filled.unwrap_or_default()
             ),
-            "Leave it away, and it is found by itself",
+            "Unset it; the queue is then found from the redrive policy",
         ),
         _ => check_consumed(report, SUBJECT, queue).await,
     }

@@ -149,7 +149,7 @@ async fn the_labs_database_becomes_ours_and_the_public_site_sees_no_difference()
 
     Took over 8 suppliers, 14 beans and 8450 bags.
     The lab's tables are kept as lab_suppliers and lab_beans. If the lab's app still runs, stop it: what it changes now
-    is explained by no movement. `beanstock audit` proves the books; `beanstock serve` goes on from here.
+    is explained by no movement. `beanstock audit` checks the stock against its movements; `beanstock serve` goes on from here.
     ");
     let app = found.app().await;
     let site = Site::of(&app);

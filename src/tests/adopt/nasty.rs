@@ -62,7 +62,7 @@ async fn nasty_data_is_taken_over_with_a_sentence_for_every_decision() {
 
     Took over 8 suppliers, 12 beans and 2039 bags.
     The lab's tables are kept as lab_suppliers and lab_beans. If the lab's app still runs, stop it: what it changes now
-    is explained by no movement. `beanstock audit` proves the books; `beanstock serve` goes on from here.
+    is explained by no movement. `beanstock audit` checks the stock against its movements; `beanstock serve` goes on from here.
     ");
     found.app().await.assert_audit_is_clean().await;
 }

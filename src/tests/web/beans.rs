@@ -95,7 +95,7 @@ async fn a_text_that_is_too_long_is_refused() {
 
     assert_eq!(
         answer.mistakes()[0].1,
-        "Description must be 1000 characters or less"
+        "Description must be 1000 characters or fewer"
     );
 }
 
@@ -161,7 +161,7 @@ async fn another_number_needs_a_reason() {
     assert_eq!(answer.status(), 422);
     let asked = (
         "#quantity_reason".to_owned(),
-        "Say why the number of bags changes".to_owned(),
+        "Enter a reason for the correction".to_owned(),
     );
     assert_eq!(answer.mistakes(), [asked]);
     assert_eq!(answer.value_of("quantity"), "190");

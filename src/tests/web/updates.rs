@@ -47,7 +47,7 @@ async fn a_refused_update_tells_every_attempt_and_ends_among_the_dead_letters() 
     let way = letters.attributes(".letter p a", "href").remove(0);
     let update = site.get(&way).await;
 
-    let why = "Cordillera Direct has no bean of the type “Excelza”. Did you mean “Excelsa”?";
+    let why = "Cordillera Direct has no bean of type “Excelza”. Did you mean “Excelsa”?";
     assert_eq!(letters.text_of("section h2"), "Unknown bean 1");
     assert_eq!(letters.text_of(".sentence"), why);
     assert_eq!(update.text_of(".standing .tag"), "Needs attention");

@@ -75,7 +75,7 @@ pub enum WebError {
     #[error("the database did not answer in time")]
     NoAnswer(#[source] Source),
     /// The database did not answer in time, and something was being saved.
-    #[error("the database does not say whether it was saved")]
+    #[error("the change could not be confirmed; it may have been saved")]
     Unsure(#[source] Source),
     /// A mistake of ours.
     #[error("the request could not be handled")]
@@ -198,7 +198,8 @@ impl WebError {
             ),
             Self::Internal(_) => (
                 "Something went wrong on our side",
-                "It is not your fault. The details are in the log.",
+                "The page could not be made, or the change not be saved. Try again; if it happens again, \
+                 tell whoever runs Beanstock the number below.",
             ),
         }
     }

@@ -147,7 +147,7 @@ fn connection(
         .serve_connection(TokioIo::new(stream), attended)
 }
 
-/// The site as one guest meets it.
+/// The site as one connection sees it.
 struct Attended {
     site: Router,
     slot: Arc<Slot>,

@@ -175,7 +175,7 @@ impl BeanForm {
             return parsed.map(|typed| (typed, None));
         }
         let reason = ShortText::parse(&self.quantity_reason)
-            .map_err(|error| text_sentence("Reason", "Say why the number of bags changes", error));
+            .map_err(|error| text_sentence("Reason", "Enter a reason for the correction", error));
         match (parsed, reason) {
             (Ok(typed), Ok(reason)) => Ok((typed, Some(reason))),
             (Ok(_), Err(sentence)) => Err(Mistakes::one("quantity_reason", sentence)),
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(kept, None);
         assert_eq!(
             unexplained.of("quantity_reason"),
-            Some("Say why the number of bags changes")
+            Some("Enter a reason for the correction")
         );
         assert_eq!(explained.unwrap().as_str(), "Found one");
     }

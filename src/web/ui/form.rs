@@ -90,7 +90,7 @@ pub(crate) fn merge(seen: Option<&Version>, fields: Vec<MergedField<'_>>) -> Mis
         let (label, shown) = (field.label, shortened(field.shown));
         let advice = if said(&typed) {
             field.saved.clone_into(field.typed);
-            "Your form shows that now; save again to keep both changes"
+            "The form now shows that value; save again to keep both changes"
         } else {
             "Keep yours or copy theirs, then save again"
         };
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(sentence(InvalidText::Empty), "Enter a city");
         assert_eq!(
             sentence(InvalidText::TooLong(255)),
-            "City must be 255 characters or less"
+            "City must be 255 characters or fewer"
         );
     }
 }
