@@ -16,7 +16,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::aws;
-use crate::config::Credentials;
+use crate::config::DatabaseLogin;
 use crate::db::{Pool, PoolSettings};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
@@ -69,14 +69,14 @@ impl SignIn {
 /// AWS does not give them.
 pub async fn sign_in(
     settings: &PoolSettings,
-    credentials: &Credentials,
+    login: &DatabaseLogin,
     aws: &SdkConfig,
 ) -> Result<Option<SignIn>> {
     let reading = async {
-        match credentials {
-            Credentials::Fixed => Ok(None),
-            Credentials::IamToken => iam_token(settings, aws).await.map(Some),
-            Credentials::Secret(id) => secret(id, aws).await.map(Some),
+        match login {
+            DatabaseLogin::Fixed => Ok(None),
+            DatabaseLogin::IamToken => iam_token(settings, aws).await.map(Some),
+            DatabaseLogin::Secret(id) => secret(id, aws).await.map(Some),
         }
     };
     let in_time = tokio::time::timeout(PATIENCE, reading).await;
@@ -90,13 +90,13 @@ pub async fn sign_in(
 pub async fn keep_fresh(
     pool: Pool,
     settings: PoolSettings,
-    credentials: Credentials,
+    login: DatabaseLogin,
     aws: SdkConfig,
     shutdown: Shutdown,
 ) {
     let mut streak = Streak::default();
-    while credentials != Credentials::Fixed && shutdown.sleep(REFRESH).await.is_ok() {
-        match sign_in(&settings, &credentials, &aws).await {
+    while login != DatabaseLogin::Fixed && shutdown.sleep(REFRESH).await.is_ok() {
+        match sign_in(&settings, &login, &aws).await {
             Ok(Some(found)) => {
                 streak.succeeded("reading the database's credentials");
                 pool.sign_in_as(&found.user, &found.password);

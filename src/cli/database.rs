@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use crate::aws::{self, database_login};
-use crate::config::{AwsSettings, Credentials, DatabaseSettings, MessagingSettings};
+use crate::config::{AwsSettings, DatabaseLogin, DatabaseSettings, MessagingSettings};
 use crate::db::{self, Pool, PoolSettings};
 
 /// A command that works on the database alone.
@@ -39,10 +39,10 @@ pub(super) async fn signed_in(
     aws: &AwsSettings,
 ) -> Result<PoolSettings> {
     let mut settings = database.pool()?;
-    let access = database.credentials()?;
-    if access != Credentials::Fixed {
+    let login = database.login()?;
+    if login != DatabaseLogin::Fixed {
         let sdk = aws::load_sign_in(aws).await;
-        if let Some(found) = database_login::sign_in(&settings, &access, &sdk).await? {
+        if let Some(found) = database_login::sign_in(&settings, &login, &sdk).await? {
             found.put_into(&mut settings);
         }
     }

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use super::database::unreachable_at;
 use crate::aws::database_login::{self, SignInError};
 use crate::backoff;
-use crate::config::Credentials;
+use crate::config::DatabaseLogin;
 use crate::db::{self, DbError, MigrateError, Pool, PoolSettings};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
@@ -21,12 +21,12 @@ const TURNED_AWAY_FOR_AT_MOST: Duration = Duration::from_mins(1);
 /// Servers shut out whoever tries too often.
 const PAUSE_AFTER_TURNED_AWAY: Duration = Duration::from_secs(2);
 
-/// A database that is to be opened, and its keys.
+/// A database that is to be opened, and how to sign in to it.
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) pool: Pool,
     pub(super) settings: PoolSettings,
-    pub(super) access: Credentials,
+    pub(super) login: DatabaseLogin,
     pub(super) aws: SdkConfig,
 }
 
@@ -78,7 +78,7 @@ impl Opening {
 
     async fn try_once(&mut self, signed_in: &mut bool) -> Result<(), Closed> {
         if !*signed_in {
-            let found = database_login::sign_in(&self.settings, &self.access, &self.aws).await?;
+            let found = database_login::sign_in(&self.settings, &self.login, &self.aws).await?;
             if let Some(found) = found {
                 found.put_into(&mut self.settings);
                 self.pool.sign_in_as(&found.user, &found.password);
@@ -95,7 +95,7 @@ impl Opening {
             Closed::SignIn(error) => matches!(error, SignInError::Refused(_)),
             Closed::Reach(error) if error.is_access_denied() => {
                 let too_long = |since: Instant| since.elapsed() >= TURNED_AWAY_FOR_AT_MOST;
-                self.access == Credentials::Fixed || turned_away.is_some_and(too_long)
+                self.login == DatabaseLogin::Fixed || turned_away.is_some_and(too_long)
             }
             Closed::Reach(error) => error.is_refusal() || error.is_tls(),
             Closed::Migrate(error) => !error.is_silence(),

@@ -13,7 +13,7 @@ use crate::aws::Aws;
 use crate::aws::database_login;
 use crate::catalogue::demo;
 use crate::config::{
-    Credentials, DatabaseSettings, ListenSettings, MessagingSettings, WebSettings, cannot_listen,
+    DatabaseLogin, DatabaseSettings, ListenSettings, MessagingSettings, WebSettings, cannot_listen,
     reference,
 };
 use crate::db::{self, PoolSettings};
@@ -84,8 +84,8 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     settings.messaging.check()?;
     let parts = settings.parts();
     let database = settings.database.pool()?;
-    let access = settings.database.credentials()?;
-    let aws = load_aws(&settings, &access).await;
+    let login = settings.database.login()?;
+    let aws = load_aws(&settings, &login).await;
     let pool = db::connect(&database);
     let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
     app.expect(&parts);
@@ -100,12 +100,12 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let opening = Opening {
         pool,
         settings: database.clone(),
-        access: access.clone(),
+        login: login.clone(),
         aws: aws.sign_in.clone(),
     };
     let work = async {
         opening.wait(&shutdown).await?;
-        keep_signed_in(&app, database, access, &aws);
+        keep_signed_in(&app, database, login, &aws);
         if settings.demo_data && demo::fill_if_empty(&app.pool, &*app.clock).await? {
             tracing::info!("filled the empty database with the demonstration data");
         }
@@ -138,9 +138,10 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     started.map(|()| ExitCode::SUCCESS)
 }
 
-async fn load_aws(settings: &Serve, access: &Credentials) -> Aws {
-    let needs_aws =
-        *access != Credentials::Fixed || settings.provision || settings.messaging.names_resources();
+async fn load_aws(settings: &Serve, login: &DatabaseLogin) -> Aws {
+    let needs_aws = *login != DatabaseLogin::Fixed
+        || settings.provision
+        || settings.messaging.names_resources();
     if needs_aws {
         aws::load_aws(&settings.messaging).await
     } else {
@@ -148,10 +149,10 @@ async fn load_aws(settings: &Serve, access: &Credentials) -> Aws {
     }
 }
 
-fn keep_signed_in(app: &App, database: PoolSettings, access: Credentials, aws: &Aws) {
-    if access != Credentials::Fixed {
+fn keep_signed_in(app: &App, database: PoolSettings, login: DatabaseLogin, aws: &Aws) {
+    if login != DatabaseLogin::Fixed {
         let (pool, stop) = (app.pool.clone(), app.shutdown.clone());
-        let fresh = database_login::keep_fresh(pool, database, access, aws.sign_in.clone(), stop);
+        let fresh = database_login::keep_fresh(pool, database, login, aws.sign_in.clone(), stop);
         app.shutdown.tasks.spawn(fresh);
     }
 }

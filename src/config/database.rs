@@ -80,7 +80,7 @@ enum Auth {
 
 /// How to authenticate to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credentials {
+pub enum DatabaseLogin {
     /// The user and password in the settings.
     Fixed,
     /// A token signed with the role's AWS credentials, valid for fifteen minutes.
@@ -117,11 +117,11 @@ impl DatabaseSettings {
     ///
     /// # Errors
     /// Two ways are set at once.
-    pub fn credentials(&self) -> Result<Credentials> {
+    pub fn login(&self) -> Result<DatabaseLogin> {
         match (self.database_auth, &self.database_secret) {
-            (Auth::Password, None) => Ok(Credentials::Fixed),
-            (Auth::Password, Some(secret)) => Ok(Credentials::Secret(secret.clone())),
-            (Auth::Iam, None) => Ok(Credentials::IamToken),
+            (Auth::Password, None) => Ok(DatabaseLogin::Fixed),
+            (Auth::Password, Some(secret)) => Ok(DatabaseLogin::Secret(secret.clone())),
+            (Auth::Iam, None) => Ok(DatabaseLogin::IamToken),
             (Auth::Iam, Some(_)) => bail!(
                 "DATABASE_AUTH=iam needs no password, and DATABASE_SECRET names one; set only one \
                  of the two"

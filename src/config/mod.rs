@@ -14,7 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use self::aws::AwsSettings;
-pub use self::database::{Credentials, DatabaseSettings};
+pub use self::database::{DatabaseLogin, DatabaseSettings};
 pub use self::messaging::MessagingSettings;
 pub(crate) use self::parse::{kms_key, principal, resource_name, role_arn, tag};
 pub use self::web::{ListenSettings, WebSettings, cannot_listen};

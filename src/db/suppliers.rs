@@ -134,14 +134,14 @@ pub async fn insert_supplier(
     ))
 }
 
-/// Replaces a supplier's details; says whether the supplier is there.
+/// Replaces a supplier's details.
 pub async fn set_supplier_details(
     conn: &mut MySqlConnection,
     id: SupplierId,
     details: &SupplierDetails,
     now: DateTime<Utc>,
-) -> DbResult<bool> {
-    let result = sqlx::query!(
+) -> DbResult<()> {
+    sqlx::query!(
         r#"
         UPDATE suppliers
         SET name = ?, address = ?, city = ?, state = ?, email = ?, phone = ?, updated_at = ?
@@ -158,8 +158,7 @@ pub async fn set_supplier_details(
     )
     .execute(conn)
     .await?;
-    // sqlx counts matched rows, not changed ones, so this is true for an edit that changes nothing.
-    Ok(result.rows_affected() == 1)
+    Ok(())
 }
 
 /// Takes a supplier off the list. The caller has made sure that it has no beans.

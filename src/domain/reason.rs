@@ -83,11 +83,6 @@ impl Reason {
             Self::Unavailable => "Database did not answer",
         }
     }
-
-    /// Whether sending the very same update again may succeed without anyone changing anything.
-    pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unavailable | Self::NeverTried)
-    }
 }
 
 impl fmt::Display for Reason {
