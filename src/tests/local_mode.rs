@@ -142,11 +142,10 @@ async fn a_first_start_brings_everything_and_sigterm_takes_it_away() {
     .await;
     let database = place.keep_database_pid();
 
-    let since = Instant::now();
     let said = running.program.terminate().await;
 
     assert!(said.status.success(), "{}", said.err);
-    assert!(since.elapsed() < Duration::from_secs(15));
+    assert!(!said.err.contains("did not stop in time"), "{}", said.err);
     assert!(!is_running(&database), "the database server ended too");
     assert!(said.out.contains("Beanstock is ready."), "{}", said.out);
     assert!(said.out.contains("sns publish"), "an example to paste");

@@ -66,11 +66,11 @@ impl Kind {
     }
 }
 
-/// A database with the lab's data, queues and topic behind a real socket, and the parts that work
-/// on them, one step at a time.
 /// The lab's number.
 const MAX_RECEIVE_COUNT: u32 = 5;
 
+/// A database with the lab's data, queues and topic behind a real socket, and the parts that work
+/// on them, one step at a time.
 pub(crate) struct TestApp {
     pub(crate) database: MySqlConnectOptions,
     pub(crate) pool: Pool,
@@ -321,8 +321,7 @@ impl TestApp {
         conn.execute(statement).await.unwrap();
     }
 
-    /// Where the update of a sender stands, and how many bags it has moved; the sender's id must be
-    /// unique.
+    /// The state of the update with a sender's id, which must be unique.
     pub(crate) async fn standing_of(&self, sender_id: UpdateId) -> UpdateState {
         let mut conn = self.pool.acquire().await.unwrap();
         let id = db::update_lists::find_update_of_sender(&mut conn, sender_id)

@@ -259,7 +259,7 @@ async fn ask(connection: &mut TcpStream, path: &str) -> String {
     String::from_utf8_lossy(&part).trim_end().to_owned()
 }
 
-/// Six hundred from one address, idle or with half a request each, and still everybody is answered.
+/// A hundred from one address, idle or with half a request each, and still everybody is answered.
 #[tokio::test]
 async fn a_crowd_of_idle_connections_silences_neither_the_site_nor_its_probes() {
     let site = Site::open().await;
