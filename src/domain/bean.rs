@@ -236,7 +236,8 @@ impl Price {
             Ok(amount) if digits_only => amount,
             _ => return Err(InvalidPrice::NotAnAmount),
         };
-        if amount.normalize().scale() > 2 {
+        // As typed: a number with very many decimals is rounded when it is read.
+        if cents.trim_end_matches('0').len() > ".99".len() {
             return Err(InvalidPrice::NotAnAmount);
         }
         if amount > Decimal::new(9_999_999, 2) {
@@ -343,8 +344,23 @@ mod tests {
             assert_eq!(Price::parse(typed).unwrap().amount().to_string(), shown);
         }
         for bad in [
-            "", "abc", "1e5", "-1", "18.005", "1.2.3", "+5", "1,2.3", "1,50", "1,0000", ",5",
-            "1.000,50", "1.5,000", "$", ".",
+            "17.99999999999999999999999999999999",
+            "0.000000000000000000000000000000000001",
+            "",
+            "abc",
+            "1e5",
+            "-1",
+            "18.005",
+            "1.2.3",
+            "+5",
+            "1,2.3",
+            "1,50",
+            "1,0000",
+            ",5",
+            "1.000,50",
+            "1.5,000",
+            "$",
+            ".",
         ] {
             assert_eq!(Price::parse(bad), Err(InvalidPrice::NotAnAmount), "{bad}");
         }
