@@ -230,7 +230,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
         }
     }
 
-    /// Closes the gate if the database is away; what is wrong with one batch alone closes it to nobody.
+    /// Closes the gate if the database is away, not for what is wrong with one batch alone.
     fn note(&self, error: &DbError, failures: u32) {
         let is_of_this_batch = matches!(error, DbError::Corrupt { .. });
         if error.trouble() == Trouble::Unavailable && !is_of_this_batch {

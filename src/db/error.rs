@@ -113,10 +113,9 @@ impl DbError {
         matches!(self, Self::Corrupt { .. }) || self.trouble() != Trouble::Unavailable
     }
 
-    /// Whether the server works and would say the same again, so that waiting for it does not help.
+    /// Whether there was an answer and no other transaction is to blame: asking again would bring the same.
     pub fn is_answer(&self) -> bool {
-        let refused = self.number().is_some() && self.trouble() == Trouble::Unavailable;
-        refused || matches!(self, Self::Corrupt { .. })
+        !self.is_silence() && self.trouble() != Trouble::Conflict
     }
 
     /// Whether the server has no database of that name.

@@ -226,16 +226,13 @@ impl<P: Publisher> Relay<P> {
             .collect();
         let published = batch.iter().zip(&attempts);
         let published = published.filter(|(_, attempt)| attempt.published_at.is_some());
-        let (of_updates, of_none): (Vec<_>, Vec<_>) = published
-            .map(|(message, _)| message)
-            .partition(|message| message.update.is_some());
-        let mut updates: Vec<UpdateId> = of_updates
-            .iter()
-            .filter_map(|message| message.update.map(|(id, _)| id))
-            .collect();
+        let published: Vec<&OutboxMessage> = published.map(|(message, _)| message).collect();
+        let of_update = |message: &&OutboxMessage| Some(message.update?.0);
+        let mut updates: Vec<UpdateId> = published.iter().filter_map(of_update).collect();
         updates.sort_unstable();
         // Nobody reports the arrival of a message of no update: on the topic, it is done with.
-        let done: Vec<_> = of_none.iter().map(|message| message.id).collect();
+        let of_none = published.iter().filter(|message| message.update.is_none());
+        let done: Vec<_> = of_none.map(|message| message.id).collect();
         let events: Vec<Event> = updates.iter().map(|id| published_event(*id)).collect();
         db::in_transaction(&self.pool, async |tx| {
             // Updates before their outbox rows, in id order: the order in which pollers lock them too.

@@ -199,7 +199,7 @@ impl WebError {
             Self::Internal(_) => (
                 "Something went wrong on our side",
                 "The page could not be made, or the change not be saved. Try again; if it happens again, \
-                 tell whoever runs Beanstock the number below.",
+                 tell whoever runs Beanstock the id below.",
             ),
         }
     }
