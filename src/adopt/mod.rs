@@ -17,93 +17,24 @@ use crate::db::{
     self, Connection, DbError, DbResult, MigrateError, MigrationLock, Pool, Transaction, Trouble,
     WorkError,
 };
-use crate::domain::{BeanId, BeanStock, Cause, Movement, MovementKind, SupplierId};
+use crate::domain::{BeanStock, Cause, Movement, MovementKind};
 
 /// Why a database was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
-    /// There are only our own tables.
-    #[error("this database is beanstock's already, and has no tables of the lab's app")]
-    Ours,
-    /// There are no tables of these names at all.
-    #[error(
-        "this database has no tables `suppliers` and `beans`, so it is not the lab's; \
-         DATABASE_URL may name another one"
-    )]
-    NoTables,
-    /// A table whose name is in upper case, which is another one to some servers.
-    #[error(
-        "this database has a table `{found}`, but the lab's app's is called `{name}`, in lower \
-         case; if it is the lab's, run RENAME TABLE `{found}` TO `{name}` and this again"
-    )]
-    UpperCase {
-        /// What it is called.
-        found: String,
-        /// What it should be called.
-        name: &'static str,
-    },
-    /// One table is there without the other.
-    #[error("this database has no table `{}`, which the lab's app has", .0.name())]
-    MissingTable(LabTable),
-    /// A table that the lab's app could not have worked with.
-    #[error("the table `{table}` has no column `{column}`, so it is not the lab's")]
-    MissingColumn {
-        /// The table.
-        table: &'static str,
-        /// What it lacks.
-        column: &'static str,
-    },
-    /// What shows the rows does not hold them.
-    #[error(
-        "`{0}` is a view, and only tables can be taken over: rename the view, for example to \
-         `{0}_view`, put its rows into a table with CREATE TABLE `{0}` AS SELECT * FROM \
-         `{0}_view`, and run this again"
-    )]
-    View(&'static str),
-    /// A table of the lab's under both names.
-    #[error(
-        "both `{}` and `{}` are tables of the lab's app; rename the one that is not to be taken over",
-        .0.name(), .0.moved_name()
-    )]
-    Twice(LabTable),
-    /// The lab's tables came back after they were taken over.
-    #[error(
-        "this database was taken over already, but `{}` is a table of the lab's app again; \
-         rename it, or take it over in a database of its own",
-        .0.name()
-    )]
-    Again(LabTable),
-    /// Our tables hold rows although nothing was copied.
-    #[error(
-        "beanstock's tables have rows already, although the adoption did not finish; somebody \
-         added them, and they would mix with the lab's: move them elsewhere and run this again"
-    )]
-    NotEmpty,
-    /// What was copied would not be what was found.
-    #[error(
-        "the lab's rows changed while its tables were renamed, so nothing was copied: stop \
-         whatever still writes to them, see `beanstock adopt --dry-run`, and run this again"
-    )]
-    Changed,
-    /// Somebody holds the lab's tables.
-    #[error(
-        "somebody is using the lab's tables, so nothing was renamed: stop the lab's app and run \
-         this again"
-    )]
-    InUse,
-    /// The user has too few rights.
-    #[error(
-        "this user may not rename the lab's tables and make ours, so nothing was renamed: sign in \
-         as one who has SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP and REFERENCES on this \
-         database, and run this again"
-    )]
-    Forbidden,
+    /// What is there is not the lab's, or not as it should be: a sentence that says what to do.
+    #[error("{0}")]
+    Refused(String),
     /// The schema could not be looked at or brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+fn refused(sentence: impl Into<String>) -> AdoptError {
+    AdoptError::Refused(sentence.into())
 }
 
 impl WorkError for AdoptError {
@@ -139,15 +70,21 @@ pub async fn adopt(pool: &Pool) -> Result<Report, AdoptError> {
     let found = read_plan(lock.connection(), places).await?;
     move_aside(&mut lock, places).await?;
     lock.migrate().await?;
-    let kept = db::in_transaction(pool, async |tx| copy(tx, &found).await).await?;
-    Ok(Report(Outcome::Done { plan: found, kept }))
+    for (table, next) in &found.next_ids {
+        lab::number_from(lock.connection(), *table, *next).await?;
+    }
+    db::in_transaction(pool, async |tx| copy(tx, &found).await).await?;
+    Ok(Report(Outcome::Done(found)))
 }
 
-/// Copies what was found, if it still is what is there, and tells how many of the decisions are kept.
-async fn copy(tx: &mut Transaction, found: &Plan) -> Result<usize, AdoptError> {
+/// Copies what was found, if it still is what is there.
+async fn copy(tx: &mut Transaction, found: &Plan) -> Result<(), AdoptError> {
     refuse_rows(tx).await?;
     if read_plan(tx, [Place::Moved; 2]).await? != *found {
-        return Err(AdoptError::Changed);
+        return Err(refused(
+            "the lab's rows changed while its tables were renamed, so nothing was copied: stop \
+             whatever still writes to them, see `beanstock adopt --dry-run`, and run this again",
+        ));
     }
     Ok(store(tx, found).await?)
 }
@@ -166,11 +103,8 @@ async fn survey(lock: &mut MigrationLock) -> Result<Stage, AdoptError> {
     if layout.has_adoptions()
         && let Some(adoption) = adoptions::find_adoption(lock.connection()).await?
     {
-        let mut tables = LabTable::ALL.into_iter();
-        let again = tables.find(|table| layout.has_labs(*table, Place::Own));
-        return again.map_or(Ok(Stage::Finished(adoption)), |table| {
-            Err(AdoptError::Again(table))
-        });
+        refuse_again(&layout)?;
+        return Ok(Stage::Finished(adoption));
     }
     let places = find_places(&layout)?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
@@ -183,43 +117,79 @@ async fn survey(lock: &mut MigrationLock) -> Result<Stage, AdoptError> {
     Ok(Stage::Open(places))
 }
 
+/// Refuses tables of the lab's that came back after they were taken over.
+fn refuse_again(layout: &Layout) -> Result<(), AdoptError> {
+    let mut tables = LabTable::ALL.into_iter();
+    match tables.find(|table| layout.has_labs(*table, Place::Own)) {
+        Some(table) => Err(refused(format!(
+            "this database was taken over already, but `{}` is a table of the lab's app again; \
+             rename it, or take it over in a database of its own",
+            table.name()
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a table that the lab's app could not have made.
 fn refuse_others(layout: &Layout, lab_table: LabTable, place: Place) -> Result<(), AdoptError> {
     let table = lab_table.name_at(place);
     if layout.is_view(table) {
-        return Err(AdoptError::View(table));
+        return Err(refused(format!(
+            "`{table}` is a view, and only tables can be taken over: rename the view, for example \
+             to `{table}_view`, put its rows into a table with CREATE TABLE `{table}` AS SELECT * \
+             FROM `{table}_view`, and run this again"
+        )));
     }
     let columns = layout.columns_of(table);
     let mut needed = lab_table.columns().iter();
     match needed.find(|needed| !columns.iter().any(|has| has == *needed)) {
-        Some(column) => Err(AdoptError::MissingColumn { table, column }),
+        Some(column) => Err(refused(format!(
+            "the table `{table}` has no column `{column}`, so it is not the lab's"
+        ))),
         None => Ok(()),
     }
 }
 
 fn find_places(layout: &Layout) -> Result<[Place; 2], AdoptError> {
-    let place_of = |table| {
-        let at = |place| layout.has_labs(table, place);
-        match (at(Place::Own), at(Place::Moved)) {
-            (true, true) => Err(AdoptError::Twice(table)),
-            (true, false) => Ok(Some(Place::Own)),
-            (false, true) => Ok(Some(Place::Moved)),
-            (false, false) if layout.has(table.name()) => Ok(None),
-            (false, false) => match layout.in_another_case(table.name()) {
-                Some(found) => Err(AdoptError::UpperCase {
-                    found: found.to_owned(),
-                    name: table.name(),
-                }),
-                None => Ok(None),
-            },
-        }
-    };
-    match (place_of(LabTable::Suppliers)?, place_of(LabTable::Beans)?) {
+    let [suppliers, beans] = LabTable::ALL.map(|table| find_place(layout, table));
+    match (suppliers?, beans?) {
         (Some(suppliers), Some(beans)) => Ok([suppliers, beans]),
-        (Some(_), None) => Err(AdoptError::MissingTable(LabTable::Beans)),
-        (None, Some(_)) => Err(AdoptError::MissingTable(LabTable::Suppliers)),
-        (None, None) if layout.has_ours(LabTable::Suppliers) => Err(AdoptError::Ours),
-        (None, None) => Err(AdoptError::NoTables),
+        (None, None) if layout.has_ours(LabTable::Suppliers) => Err(refused(
+            "this database is beanstock's already, and has no tables of the lab's app",
+        )),
+        (None, None) => Err(refused(
+            "this database has no tables `suppliers` and `beans`, so it is not the lab's; \
+             DATABASE_URL may name another one",
+        )),
+        (suppliers, _) => {
+            let missing = if suppliers.is_some() {
+                "beans"
+            } else {
+                "suppliers"
+            };
+            Err(refused(format!(
+                "this database has no table `{missing}`, which the lab's app has"
+            )))
+        }
+    }
+}
+
+fn find_place(layout: &Layout, table: LabTable) -> Result<Option<Place>, AdoptError> {
+    let (name, moved) = (table.name(), table.moved_name());
+    let [own, away] = [Place::Own, Place::Moved].map(|place| layout.has_labs(table, place));
+    match (own, away, layout.in_another_case(name)) {
+        (true, true, _) => Err(refused(format!(
+            "both `{name}` and `{moved}` are tables of the lab's app; rename the one that is not \
+             to be taken over"
+        ))),
+        (true, false, _) => Ok(Some(Place::Own)),
+        (false, true, _) => Ok(Some(Place::Moved)),
+        // To some servers that is another table.
+        (false, false, Some(found)) if !layout.has(name) => Err(refused(format!(
+            "this database has a table `{found}`, but the lab's app's is called `{name}`, in lower \
+             case; if it is the lab's, run RENAME TABLE `{found}` TO `{name}` and this again"
+        ))),
+        (false, false, _) => Ok(None),
     }
 }
 
@@ -232,8 +202,15 @@ async fn move_aside(lock: &mut MigrationLock, places: [Place; 2]) -> Result<(), 
         lab::move_lab_tables(lock.connection(), &to_move).await
     };
     moved.await.map_err(|error| match error.trouble() {
-        Trouble::Conflict => AdoptError::InUse,
-        _ if error.is_forbidden() => AdoptError::Forbidden,
+        Trouble::Conflict => refused(
+            "somebody is using the lab's tables, so nothing was renamed: stop the lab's app and \
+             run this again",
+        ),
+        _ if error.is_forbidden() => refused(
+            "this user may not rename the lab's tables and make ours, so nothing was renamed: \
+             sign in as one who has SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP and \
+             REFERENCES on this database, and run this again",
+        ),
         _ => error.into(),
     })
 }
@@ -253,15 +230,18 @@ async fn warn_of_others(lock: &mut MigrationLock) -> DbResult<()> {
 
 async fn refuse_rows(conn: &mut Connection) -> Result<(), AdoptError> {
     if adoptions::find_any_row(conn).await? {
-        return Err(AdoptError::NotEmpty);
+        return Err(refused(
+            "beanstock's tables have rows already, although the adoption did not finish; somebody \
+             added them, and they would mix with the lab's: move them elsewhere and run this again",
+        ));
     }
     Ok(())
 }
 
 async fn read_plan(conn: &mut Connection, places: [Place; 2]) -> DbResult<Plan> {
     let [suppliers_at, beans_at] = places;
-    let suppliers = lab::list_lab_suppliers(conn, suppliers_at).await?;
-    let beans = lab::list_lab_beans(conn, beans_at).await?;
+    let suppliers = lab::list_rows(conn, LabTable::Suppliers, suppliers_at).await?;
+    let beans = lab::list_rows(conn, LabTable::Beans, beans_at).await?;
     let mut plan = Plan::make(suppliers, beans);
     let layout = lab::find_layout(conn).await?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
@@ -275,20 +255,13 @@ async fn read_plan(conn: &mut Connection, places: [Place; 2]) -> DbResult<Plan> 
 /// How many movements one statement carries.
 const MOVEMENTS_AT_ONCE: usize = 1_000;
 
-/// Copies the rows, and tells how many of the decisions are kept.
-async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
+async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<()> {
     let now = db::server::tell_time(tx).await?;
     for (id, details) in &plan.suppliers {
         adoptions::insert_adopted_supplier(tx, *id, details, now).await?;
     }
     for bean in &plan.beans {
         adoptions::insert_adopted_bean(tx, bean.id, &bean.details, bean.quantity, now).await?;
-    }
-    if let Some(next) = plan.next_supplier {
-        adoptions::use_up_supplier_id(tx, SupplierId(next - 1), now).await?;
-    }
-    if let Some(next) = plan.next_bean {
-        adoptions::use_up_bean_id(tx, BeanId(next - 1), now).await?;
     }
     let movements: Vec<Movement> = plan
         .beans
@@ -307,5 +280,5 @@ async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<usize> {
         beans: count(plan.beans.len()),
         at: now,
     };
-    adoptions::record_adoption(tx, adoption, &plan.decisions).await
+    adoptions::record_adoption(tx, adoption, plan.kept_decisions()).await
 }

@@ -20,11 +20,7 @@ pub(super) enum Outcome {
         places: [Place; 2],
     },
     /// What was done.
-    Done {
-        plan: Plan,
-        /// How many of its decisions had room in our table.
-        kept: usize,
-    },
+    Done(Plan),
     /// That there was nothing left to do.
     Finished(Adoption),
 }
@@ -33,7 +29,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Outcome::Preview { plan, places } => write_preview(f, plan, *places),
-            Outcome::Done { plan, kept } => write_done(f, plan, *kept),
+            Outcome::Done(plan) => write_done(f, plan),
             Outcome::Finished(adoption) => write!(
                 f,
                 "This database was taken over on {}, with {} suppliers and {} beans; there is \
@@ -48,13 +44,7 @@ impl fmt::Display for Report {
 
 fn write_preview(f: &mut fmt::Formatter<'_>, plan: &Plan, places: [Place; 2]) -> fmt::Result {
     writeln!(f, "Stop the lab's app before the real run.\n")?;
-    if write_decisions(f, plan)? {
-        let all = plan.decisions.len();
-        writeln!(
-            f,
-            "A real run keeps the {all} decisions in the table `adoptions`, as far as it has room."
-        )?;
-    }
+    write_decisions(f, plan, "A real run keeps")?;
     writeln!(f, "\nA real run would, in this order,")?;
     for (table, place) in LabTable::ALL.into_iter().zip(places) {
         let (name, moved) = (table.name(), table.moved_name());
@@ -76,20 +66,8 @@ fn write_preview(f: &mut fmt::Formatter<'_>, plan: &Plan, places: [Place; 2]) ->
     write!(f, "\nNothing was changed.")
 }
 
-fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan, kept: usize) -> fmt::Result {
-    let all = plan.decisions.len();
-    let are_some_hidden = write_decisions(f, plan)?;
-    if kept < all {
-        writeln!(
-            f,
-            "The table `adoptions` had room for the first {kept} of the {all} decisions."
-        )?;
-    } else if are_some_hidden {
-        writeln!(
-            f,
-            "All {all} decisions are kept: SELECT decisions FROM adoptions."
-        )?;
-    }
+fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    write_decisions(f, plan, "The table `adoptions` keeps")?;
     write!(
         f,
         "\nTook over {}.\nThe lab's tables are kept as lab_suppliers and lab_beans. If the \
@@ -102,21 +80,23 @@ fn write_done(f: &mut fmt::Formatter<'_>, plan: &Plan, kept: usize) -> fmt::Resu
 /// How many decisions are written; more than anybody reads.
 const PRINTED: usize = 200;
 
-/// Writes the decisions, and tells whether some were left out.
-fn write_decisions(f: &mut fmt::Formatter<'_>, plan: &Plan) -> Result<bool, fmt::Error> {
+fn write_decisions(f: &mut fmt::Formatter<'_>, plan: &Plan, who_keeps: &str) -> fmt::Result {
     if plan.decisions.is_empty() {
-        writeln!(f, "No decision was needed: every row fits as it is.")?;
-        return Ok(false);
+        return writeln!(f, "No decision was needed: every row fits as it is.");
     }
     writeln!(f, "Decisions:")?;
     for decision in plan.decisions.iter().take(PRINTED) {
         writeln!(f, "- {decision}")?;
     }
-    let more = plan.decisions.len().saturating_sub(PRINTED);
-    if more > 0 {
-        writeln!(f, "- and {more} more")?;
+    let (all, kept) = (plan.decisions.len(), plan.kept_decisions().len());
+    if all > PRINTED {
+        writeln!(f, "- and {} more", all - PRINTED)?;
+        writeln!(
+            f,
+            "{who_keeps} {kept} of the {all}: SELECT decisions FROM adoptions."
+        )?;
     }
-    Ok(more > 0)
+    Ok(())
 }
 
 fn contents(plan: &Plan) -> String {

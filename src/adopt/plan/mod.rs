@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use self::rows::{Notes, Numbered, number};
 use self::suppliers::Suppliers;
 use super::clean;
-use crate::db::schema::lab::{Dependent, LabBean, LabSupplier, LabTable};
+use crate::db::schema::lab::{Dependent, LabRow, LabTable};
 use crate::domain::{BeanDetails, BeanId, Price, ShortText, SupplierDetails, SupplierId, quote};
 
 /// What will be in our tables.
@@ -22,10 +22,8 @@ pub(super) struct Plan {
     pub(super) beans: Vec<PlannedBean>,
     /// Everything that is not simply what the lab had, as sentences.
     pub(super) decisions: Vec<String>,
-    /// The number of the next supplier, if that is not the one after the largest.
-    pub(super) next_supplier: Option<i64>,
-    /// The same for beans.
-    pub(super) next_bean: Option<i64>,
+    /// The tables whose next row does not get the number after the largest, and which it gets.
+    pub(super) next_ids: Vec<(LabTable, i64)>,
 }
 
 /// A bean that fits our table.
@@ -45,11 +43,11 @@ impl PlannedBean {
 
 impl Plan {
     /// Decides about every row.
-    pub(super) fn make(suppliers: Vec<LabSupplier>, beans: Vec<LabBean>) -> Self {
+    pub(super) fn make(suppliers: Vec<LabRow>, beans: Vec<LabRow>) -> Self {
         let about_texts = count_escaped(&suppliers, &beans);
         let mut suppliers = Suppliers::take(suppliers, &beans);
         let mut notes = Notes::default();
-        let mut planned: Vec<PlannedBean> = number(beans, |row| row.id.as_deref(), &[])
+        let mut planned: Vec<PlannedBean> = number(beans, &[])
             .into_iter()
             .map(|row| plan_bean(row, &mut suppliers, &mut notes))
             .collect();
@@ -65,8 +63,7 @@ impl Plan {
                 .collect(),
             beans: planned,
             decisions,
-            next_supplier: None,
-            next_bean: None,
+            next_ids: Vec::new(),
         }
     }
 
@@ -124,10 +121,14 @@ impl Plan {
             "new {} get numbers from {next} on: those before were given to rows that are gone",
             table.name()
         ));
-        match table {
-            LabTable::Suppliers => self.next_supplier = Some(next),
-            LabTable::Beans => self.next_bean = Some(next),
-        }
+        self.next_ids.push((table, next));
+    }
+
+    /// The decisions that are kept in the database: none has more than 1,500 bytes, so that these fit
+    /// into one statement, for which older servers have room of 4 MiB.
+    pub(super) fn kept_decisions(&self) -> &[String] {
+        const MAX: usize = 1_000;
+        &self.decisions[..self.decisions.len().min(MAX)]
     }
 
     /// All the bags there are.
@@ -137,20 +138,15 @@ impl Plan {
 }
 
 /// Counts the texts that were stored in the lab's way.
-fn count_escaped(suppliers: &[LabSupplier], beans: &[LabBean]) -> Option<String> {
-    let of_suppliers = suppliers.iter().flat_map(|row| {
-        [
-            &row.name,
-            &row.address,
-            &row.city,
-            &row.state,
-            &row.email,
-            &row.phone,
-        ]
-    });
-    let texts = of_suppliers.chain(beans.iter().flat_map(shown_texts));
-    let escaped = texts.flatten().filter(|text| clean::is_escaped(text));
-    let count = escaped.count();
+fn count_escaped(suppliers: &[LabRow], beans: &[LabRow]) -> Option<String> {
+    let of_suppliers = suppliers
+        .iter()
+        .flat_map(|row| SUPPLIER_TEXTS.map(|column| row.get(column)));
+    let of_beans = beans
+        .iter()
+        .flat_map(|row| BEAN_TEXTS.map(|column| row.get(column)));
+    let texts = of_suppliers.chain(of_beans).flatten();
+    let count = texts.filter(|text| clean::is_escaped(text)).count();
     (count > 0).then(|| {
         format!(
             "texts that were stored HTML-escaped: {count}; they are stored as typed now, and \
@@ -159,32 +155,28 @@ fn count_escaped(suppliers: &[LabSupplier], beans: &[LabBean]) -> Option<String>
     })
 }
 
-/// What `/beans.json` shows of a bean.
-fn shown_texts(bean: &LabBean) -> [&Option<String>; 3] {
-    [&bean.bean_type, &bean.product_name, &bean.description]
-}
+const SUPPLIER_TEXTS: [&str; 6] = ["name", "address", "city", "state", "email", "phone"];
 
-fn plan_bean(
-    numbered: Numbered<LabBean>,
-    suppliers: &mut Suppliers,
-    notes: &mut Notes,
-) -> PlannedBean {
+/// What `/beans.json` shows of a bean.
+const BEAN_TEXTS: [&str; 3] = ["type", "product_name", "description"];
+
+fn plan_bean(numbered: Numbered, suppliers: &mut Suppliers, notes: &mut Notes) -> PlannedBean {
     let Numbered { id, row, note } = numbered;
     if let Some(note) = note {
         notes.add(id, note);
     }
-    let product_name = clean::text("product_name", row.product_name.as_deref(), 255);
-    let description = clean::text("description", row.description.as_deref(), 1_000);
+    let product_name = clean::text("product_name", row.get("product_name"), 255);
+    let description = clean::text("description", row.get("description"), 1_000);
     PlannedBean {
         id: BeanId(id),
         details: BeanDetails {
-            supplier: SupplierId(notes.accept(id, suppliers.find(row.supplier_id.as_deref()))),
-            bean_type: notes.accept(id, clean::bean_type(row.bean_type.as_deref())),
+            supplier: SupplierId(notes.accept(id, suppliers.find(row.get("supplier_id")))),
+            bean_type: notes.accept(id, clean::bean_type(row.get("type"))),
             product_name: ShortText::stored(notes.accept(id, product_name)),
-            price: Price::stored(notes.accept(id, clean::price(row.price.as_deref()))),
+            price: Price::stored(notes.accept(id, clean::price(row.get("price")))),
             description: ShortText::stored(notes.accept(id, description)),
         },
-        quantity: notes.accept(id, clean::quantity(row.quantity.as_deref())),
+        quantity: notes.accept(id, clean::quantity(row.get("quantity"))),
     }
 }
 
@@ -222,29 +214,29 @@ fn tell_apart(beans: &mut [PlannedBean], notes: &mut Notes) {
 mod tests {
     use super::*;
 
-    fn supplier(id: &str) -> LabSupplier {
-        let text = || Some(String::new());
-        LabSupplier {
-            id: Some(id.to_owned()),
-            name: Some("Ada".to_owned()),
-            address: text(),
-            city: text(),
-            state: text(),
-            email: text(),
-            phone: text(),
-        }
+    fn row(table: LabTable, values: &[Option<&str>]) -> LabRow {
+        let values = values.iter().map(|value| value.map(str::to_owned));
+        LabRow::new(table, values.collect())
     }
 
-    fn bean(id: &str, supplier: Option<&str>, bean_type: &str) -> LabBean {
-        LabBean {
-            id: Some(id.to_owned()),
-            supplier_id: supplier.map(str::to_owned),
-            bean_type: Some(bean_type.to_owned()),
-            product_name: Some("House".to_owned()),
-            price: Some("18".to_owned()),
-            description: Some("Sweet".to_owned()),
-            quantity: Some("5".to_owned()),
-        }
+    fn supplier(id: &str) -> LabRow {
+        let empty = Some("");
+        let values = [Some(id), Some("Ada"), empty, empty, empty, empty, empty];
+        row(LabTable::Suppliers, &values)
+    }
+
+    fn bean(id: &str, supplier: Option<&str>, bean_type: &str) -> LabRow {
+        let [name, price, about, quantity] = ["House", "18", "Sweet", "5"].map(Some);
+        let values = [
+            Some(id),
+            supplier,
+            Some(bean_type),
+            name,
+            price,
+            about,
+            quantity,
+        ];
+        row(LabTable::Beans, &values)
     }
 
     /// Bean, supplier and type of every bean.
@@ -344,7 +336,7 @@ mod tests {
             bean("2", Some("1"), "Robusta"),
             bean("y", Some("5"), "Excelsa"),
         ];
-        let reversed = |rows: &[LabBean]| rows.iter().rev().cloned().collect();
+        let reversed = |rows: &[LabRow]| rows.iter().rev().cloned().collect();
 
         let there = Plan::make(suppliers.clone(), rows.clone());
         let back = Plan::make(suppliers, reversed(&rows));

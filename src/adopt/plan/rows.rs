@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adopt::clean::{self, Cleaned};
+use crate::db::schema::lab::LabRow;
 use crate::domain::quote;
 
 /// What was decided about rows, by their ids.
@@ -32,33 +33,29 @@ impl Notes {
 }
 
 /// A row with the id it will have.
-pub(super) struct Numbered<R> {
+pub(super) struct Numbered {
     pub(super) id: i64,
-    pub(super) row: R,
+    pub(super) row: LabRow,
     /// Why that is not the id it had.
     pub(super) note: Option<String>,
 }
 
 /// Gives every row an id: the one it has or, if that cannot be, one after the largest of all rows
 /// and of those that are reserved.
-pub(super) fn number<R: Ord>(
-    mut rows: Vec<R>,
-    id_of: impl Fn(&R) -> Option<&str>,
-    reserved: &[i64],
-) -> Vec<Numbered<R>> {
-    let usable = |row: &R| clean::usable_id(id_of(row));
+pub(super) fn number(mut rows: Vec<LabRow>, reserved: &[i64]) -> Vec<Numbered> {
+    let usable = |row: &LabRow| clean::usable_id(row.get("id"));
     rows.sort_by(|a, b| (usable(a), a).cmp(&(usable(b), b)));
     let largest = rows.iter().filter_map(usable);
     let mut largest = largest.chain(reserved.iter().copied()).max().unwrap_or(0);
     let mut taken = BTreeSet::new();
-    let give_id = |row| {
+    let give_id = |row: LabRow| {
         let had = usable(&row);
         if let Some(id) = had.filter(|id| taken.insert(*id)) {
             let note = None;
             return Numbered { id, row, note };
         }
         largest += 1;
-        let why = match (had, id_of(&row)) {
+        let why = match (had, row.get("id")) {
             (Some(id), _) => format!("another row has its id {id} too"),
             (None, Some(raw)) => format!("its id {} cannot be kept", quote(raw)),
             (None, None) => "it had none".to_owned(),
@@ -69,7 +66,7 @@ pub(super) fn number<R: Ord>(
             note: Some(format!("gets this id, because {why}")),
         }
     };
-    let mut numbered: Vec<Numbered<R>> = rows.into_iter().map(give_id).collect();
+    let mut numbered: Vec<Numbered> = rows.into_iter().map(give_id).collect();
     numbered.sort_by_key(|one| one.id);
     numbered
 }
@@ -77,15 +74,26 @@ pub(super) fn number<R: Ord>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::schema::lab::LabTable;
 
     #[test]
     fn ids_that_cannot_be_kept_come_after_all_others() {
-        let rows = ["7", "abc", "2", "-1", "2"].map(Some).into_iter();
-        let rows: Vec<Option<&str>> = rows.chain([None]).collect();
+        let ids = ["7", "abc", "2", "-1", "2"]
+            .map(Some)
+            .into_iter()
+            .chain([None]);
+        let rows = ids.map(|id| {
+            let mut values = vec![None; LabTable::Suppliers.columns().len()];
+            values[0] = id.map(str::to_owned);
+            LabRow::new(LabTable::Suppliers, values)
+        });
 
-        let numbered = number(rows, |row| *row, &[12]);
+        let numbered = number(rows.collect(), &[12]);
 
-        let ids: Vec<(i64, Option<&str>)> = numbered.iter().map(|one| (one.id, one.row)).collect();
+        let ids: Vec<_> = numbered
+            .iter()
+            .map(|one| (one.id, one.row.get("id")))
+            .collect();
         let expected = [
             (2, Some("2")),
             (7, Some("7")),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::rows::{Notes, Numbered, number};
 use crate::adopt::clean::{self, Cleaned};
-use crate::db::schema::lab::{LabBean, LabSupplier};
+use crate::db::schema::lab::LabRow;
 use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, quote};
 
 /// The name of a supplier that only beans know of.
@@ -26,11 +26,11 @@ pub(super) struct Suppliers {
 
 impl Suppliers {
     /// Reads the lab's suppliers; the beans are asked only whom they name.
-    pub(super) fn take(rows: Vec<LabSupplier>, beans: &[LabBean]) -> Self {
-        let named = beans.iter().map(|bean| bean.supplier_id.as_deref());
+    pub(super) fn take(rows: Vec<LabRow>, beans: &[LabRow]) -> Self {
+        let named = beans.iter().map(|bean| bean.get("supplier_id"));
         let named: Vec<i64> = named.filter_map(clean::usable_id).collect();
         let mut suppliers = Self::default();
-        for row in number(rows, |row| row.id.as_deref(), &named) {
+        for row in number(rows, &named) {
             suppliers.add(row);
         }
         let ids = suppliers.planned.keys().copied();
@@ -38,28 +38,26 @@ impl Suppliers {
         suppliers
     }
 
-    fn add(&mut self, numbered: Numbered<LabSupplier>) {
+    fn add(&mut self, numbered: Numbered) {
         let Numbered { id, row, note } = numbered;
         if let Some(note) = note {
             self.notes.add(id, note);
         }
-        if let Some(key) = clean::id_key(row.id.as_deref()) {
+        if let Some(key) = clean::id_key(row.get("id")) {
             // The first keeps the id, and the beans that name it.
             self.by_key.entry(key).or_insert(id);
         }
-        let name = clean::name(row.name.as_deref(), id);
+        let name = clean::name(row.get("name"), id);
         let name = self.notes.accept(id, name);
-        let mut text = |what, raw: Option<String>, max| {
-            let text = clean::text(what, raw.as_deref(), max);
-            self.notes.accept(id, text)
-        };
         let texts = [
-            text("address", row.address, 255),
-            text("city", row.city, 255),
-            text("state", row.state, 255),
-            text("email", row.email, 255),
-            text("phone", row.phone, 100),
-        ];
+            ("address", 255),
+            ("city", 255),
+            ("state", 255),
+            ("email", 255),
+            ("phone", 100),
+        ]
+        .map(|(column, max)| clean::text(column, row.get(column), max))
+        .map(|text| self.notes.accept(id, text));
         self.planned.insert(id, details(name, texts));
     }
 

@@ -8,7 +8,7 @@ mod dependents;
 mod layout;
 
 use sqlx::mysql::MySqlRow;
-use sqlx::{MySqlConnection, Row as _};
+use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
 use crate::db::DbResult;
 pub use dependents::{Dependent, list_dependents};
@@ -77,79 +77,47 @@ impl LabTable {
     }
 }
 
-/// A supplier as the lab's app stored it. Its order is that of its columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LabSupplier {
-    pub id: Option<String>,
-    pub name: Option<String>,
-    pub address: Option<String>,
-    pub city: Option<String>,
-    pub state: Option<String>,
-    pub email: Option<String>,
-    pub phone: Option<String>,
+/// A row as the lab's app stored it: a text or NULL for each of its table's columns, in their order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabRow {
+    columns: &'static [&'static str],
+    values: Vec<Option<String>>,
 }
 
-/// A bean as the lab's app stored it. Its order is that of its columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LabBean {
-    pub id: Option<String>,
-    pub supplier_id: Option<String>,
-    pub bean_type: Option<String>,
-    pub product_name: Option<String>,
-    pub price: Option<String>,
-    pub description: Option<String>,
-    pub quantity: Option<String>,
+impl LabRow {
+    /// A row of a table with a value for each of its columns.
+    pub fn new(table: LabTable, values: Vec<Option<String>>) -> Self {
+        let columns = table.columns();
+        debug_assert_eq!(columns.len(), values.len());
+        Self { columns, values }
+    }
+
+    /// What a column holds, which is one of its table's.
+    pub fn get(&self, column: &str) -> Option<&str> {
+        let position = self.columns.iter().position(|known| *known == column)?;
+        self.values[position].as_deref()
+    }
 }
 
-/// Lists the lab's suppliers, in no order.
-pub async fn list_lab_suppliers(
+/// Lists a table's rows, in no order.
+pub async fn list_rows(
     conn: &mut MySqlConnection,
+    table: LabTable,
     place: Place,
-) -> DbResult<Vec<LabSupplier>> {
-    let sql = match place {
-        Place::Own => "SELECT id, name, address, city, state, email, phone FROM suppliers",
-        Place::Moved => "SELECT id, name, address, city, state, email, phone FROM lab_suppliers",
-    };
-    let rows = sqlx::raw_sql(sql).fetch_all(conn).await?;
-    let suppliers = rows.iter().map(|row| {
-        Ok(LabSupplier {
-            id: text(row, "id")?,
-            name: text(row, "name")?,
-            address: text(row, "address")?,
-            city: text(row, "city")?,
-            state: text(row, "state")?,
-            email: text(row, "email")?,
-            phone: text(row, "phone")?,
-        })
+) -> DbResult<Vec<LabRow>> {
+    let columns = table.columns();
+    let sql = format!(
+        "SELECT {} FROM {}",
+        columns.join(", "),
+        table.name_at(place)
+    );
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(conn).await?;
+    let rows = rows.iter().map(|row| {
+        let values = columns.iter().map(|column| text(row, column));
+        let values = values.collect::<DbResult<_>>()?;
+        Ok(LabRow::new(table, values))
     });
-    suppliers.collect()
-}
-
-/// Lists the lab's beans, in no order.
-pub async fn list_lab_beans(conn: &mut MySqlConnection, place: Place) -> DbResult<Vec<LabBean>> {
-    let sql = match place {
-        Place::Own => {
-            "SELECT id, supplier_id, type AS bean_type, product_name, price, description, quantity \
-             FROM beans"
-        }
-        Place::Moved => {
-            "SELECT id, supplier_id, type AS bean_type, product_name, price, description, quantity \
-             FROM lab_beans"
-        }
-    };
-    let rows = sqlx::raw_sql(sql).fetch_all(conn).await?;
-    let beans = rows.iter().map(|row| {
-        Ok(LabBean {
-            id: text(row, "id")?,
-            supplier_id: text(row, "supplier_id")?,
-            bean_type: text(row, "bean_type")?,
-            product_name: text(row, "product_name")?,
-            price: text(row, "price")?,
-            description: text(row, "description")?,
-            quantity: text(row, "quantity")?,
-        })
-    });
-    beans.collect()
+    rows.collect()
 }
 
 /// Reads a value as text, whatever its column holds.
@@ -165,14 +133,9 @@ pub async fn find_next_id(
     table: LabTable,
     place: Place,
 ) -> DbResult<Option<i64>> {
-    let sql = match table.name_at(place) {
-        "suppliers" => "SHOW CREATE TABLE suppliers",
-        "beans" => "SHOW CREATE TABLE beans",
-        "lab_suppliers" => "SHOW CREATE TABLE lab_suppliers",
-        _ => "SHOW CREATE TABLE lab_beans",
-    };
+    let sql = format!("SHOW CREATE TABLE {}", table.name_at(place));
     // What servers tell of it in information_schema may be a day old.
-    let row = sqlx::raw_sql(sql).fetch_one(conn).await?;
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(conn).await?;
     let statement = text(&row, "Create Table")?.unwrap_or_default();
     Ok(next_id_in(&statement))
 }
@@ -188,22 +151,27 @@ fn next_id_in(create_table: &str) -> Option<i64> {
 
 /// Moves tables of the lab's out of the way of ours, all or none, on a connection that is used for
 /// nothing else afterwards: waiting for whoever still uses a table is cut short on it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tables are not in our schema"
-)]
 pub async fn move_lab_tables(conn: &mut MySqlConnection, tables: &[LabTable]) -> DbResult<()> {
-    let sql = match tables {
-        [] => return Ok(()),
-        [LabTable::Suppliers] => "RENAME TABLE suppliers TO lab_suppliers",
-        [LabTable::Beans] => "RENAME TABLE beans TO lab_beans",
-        _ => "RENAME TABLE suppliers TO lab_suppliers, beans TO lab_beans",
-    };
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let moves = tables
+        .iter()
+        .map(|table| format!("{} TO {}", table.name(), table.moved_name()));
+    let moves: Vec<String> = moves.collect();
     // The default is a day or a year.
-    sqlx::query("SET SESSION lock_wait_timeout = 10")
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query(sql).execute(conn).await?;
+    let sql = format!(
+        "SET SESSION lock_wait_timeout = 10; RENAME TABLE {}",
+        moves.join(", ")
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await?;
+    Ok(())
+}
+
+/// Has the server number the rows of our table of that name from `next` on. Commits by itself.
+pub async fn number_from(conn: &mut MySqlConnection, table: LabTable, next: i64) -> DbResult<()> {
+    let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {next}", table.name());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await?;
     Ok(())
 }
 
