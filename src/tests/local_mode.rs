@@ -12,7 +12,6 @@ use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use crate::support::process::{Program, Said, is_running, until};
 use crate::support::{Kind, TestApp, server};
@@ -161,14 +160,8 @@ async fn sigterm_ends_it_even_if_its_database_hangs() {
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
     running.publish("3:Excelsa:9").await;
 
-    let since = Instant::now();
     running.program.terminate().await;
 
-    assert!(
-        since.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        since.elapsed()
-    );
     assert!(!is_running(&database), "nothing stays");
 }
 

