@@ -227,6 +227,7 @@ async fn a_server_that_waits_for_its_database_or_broker_stops_at_once() {
             let said = server.terminate().await;
 
             assert!(said.status.success(), "{waits}: {}", said.err);
+            assert!(!said.err.contains("did not stop in time"), "{}", said.err);
         }
     }
 }

@@ -124,8 +124,8 @@ impl Plan {
         self.next_ids.push((table, next));
     }
 
-    /// The decisions that are kept in the database: none has more than 1,500 bytes, so that these fit
-    /// into one statement, for which older servers have room of 4 MiB.
+    /// The decisions that are kept in the database. One about a row has 1,500 bytes at most, so that these
+    /// fit into one statement, for which older servers have room of 4 MiB.
     pub(super) fn kept_decisions(&self) -> &[String] {
         const MAX: usize = 1_000;
         &self.decisions[..self.decisions.len().min(MAX)]
