@@ -297,9 +297,14 @@ fn transactions_begin_in_one_place() {
 #[test]
 fn no_sql_is_used_that_was_measured_to_mislead() {
     let house = House::read();
-    let words = ["INSERT IGNORE", "AssertSqlSafe", "RETURNING", "FOR SHARE"];
+    let words = ["INSERT IGNORE", "RETURNING", "FOR SHARE"];
 
     assert_eq!(house.that_name(&words), Vec::<&str>::new());
+    assert_eq!(
+        house.that_name(&["AssertSqlSafe"]),
+        ["db/schema/lab/mod.rs"],
+        "joins names of its own constants and a number"
+    );
     assert_eq!(
         house.that_name(&["rows_affected()"]),
         ["db/dead_letters.rs"],

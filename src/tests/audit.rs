@@ -2,10 +2,10 @@
 
 use beanstock::domain::UpdateId;
 use beanstock::operations::audit::audit;
-use sqlx::Executor as _;
+use sqlx::{AssertSqlSafe, Executor as _};
 
 use crate::support::process::{Program, settings_for};
-use crate::support::{Kind, TestApp};
+use crate::support::{EXCELSA, Kind, TestApp};
 
 /// An app with an applied, an out-of-stock, a superseded-by-nothing and a dead-lettered update.
 async fn books() -> TestApp {
@@ -19,15 +19,14 @@ async fn books() -> TestApp {
 }
 
 /// Breaks the books and gives the invariants that are found broken.
-async fn broken_by(tampering: &[&'static str]) -> Vec<&'static str> {
+async fn broken_by(tampering: &str) -> Vec<&'static str> {
     let app = books().await;
     let mut conn = app.pool.acquire().await.unwrap();
     conn.execute("SET SESSION foreign_key_checks = 0")
         .await
         .unwrap();
-    for statement in tampering {
-        conn.execute(*statement).await.unwrap();
-    }
+    let tampering = sqlx::raw_sql(AssertSqlSafe(tampering.to_owned()));
+    tampering.execute(&mut *conn).await.unwrap();
     conn.execute("SET SESSION foreign_key_checks = 1")
         .await
         .unwrap();
@@ -42,17 +41,18 @@ async fn broken_by(tampering: &[&'static str]) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn stock_that_no_movement_explains_is_found() {
-    let found = broken_by(&["UPDATE beans SET quantity = quantity + 1 WHERE id = 5"]).await;
+    let found = broken_by(&format!(
+        "UPDATE beans SET quantity = quantity + 1 WHERE id = {EXCELSA}"
+    ))
+    .await;
 
     assert_eq!(found, ["stock is the sum of its movements"]);
 }
 
 #[tokio::test]
 async fn two_wrong_movements_that_cancel_out_are_found() {
-    let found = broken_by(&[
-        "UPDATE stock_movements SET change_by = change_by + 1 WHERE bean_id = 5 AND sequence = 1",
-        "UPDATE stock_movements SET change_by = change_by - 1 WHERE bean_id = 5 AND sequence = 2",
-    ])
+    let found = broken_by(&format!("UPDATE stock_movements SET change_by = change_by + 1 WHERE bean_id = {EXCELSA} AND sequence = 1; \
+         UPDATE stock_movements SET change_by = change_by - 1 WHERE bean_id = {EXCELSA} AND sequence = 2"))
     .await;
 
     assert!(
@@ -67,8 +67,10 @@ async fn two_wrong_movements_that_cancel_out_are_found() {
 
 #[tokio::test]
 async fn a_deleted_movement_is_found() {
-    let found =
-        broken_by(&["DELETE FROM stock_movements WHERE bean_id = 5 AND sequence = 2"]).await;
+    let found = broken_by(&format!(
+        "DELETE FROM stock_movements WHERE bean_id = {EXCELSA} AND sequence = 2"
+    ))
+    .await;
 
     assert!(
         found.contains(&"every bean points to its newest movement"),
@@ -82,16 +84,16 @@ async fn a_deleted_movement_is_found() {
 
 #[tokio::test]
 async fn an_end_that_the_inbox_does_not_know_is_found() {
-    let found = broken_by(&["DELETE FROM inbox WHERE outcome = 'applied'"]).await;
+    let found = broken_by("DELETE FROM inbox WHERE outcome = 'applied'").await;
 
     assert_eq!(found, ["an update has one final state, and it stays"]);
 }
 
 #[tokio::test]
 async fn an_inbox_row_without_its_update_is_found() {
-    let found = broken_by(&[
+    let found = broken_by(
         "INSERT INTO inbox VALUES (REPEAT('x', 16), REPEAT('y', 32), 'applied', 0, NOW(6))",
-    ])
+    )
     .await;
 
     assert_eq!(found, ["every final state belongs to an update"]);
@@ -99,10 +101,10 @@ async fn an_inbox_row_without_its_update_is_found() {
 
 #[tokio::test]
 async fn a_movement_that_says_something_else_than_its_update_is_found() {
-    let found = broken_by(&[
+    let found = broken_by(
         "UPDATE inventory_updates SET quantity = 8 WHERE state = 'applied' \
                              AND kind = 'delivery'",
-    ])
+    )
     .await;
 
     assert_eq!(found, ["a movement says what its update said"]);
@@ -110,10 +112,10 @@ async fn a_movement_that_says_something_else_than_its_update_is_found() {
 
 #[tokio::test]
 async fn an_accepted_update_that_nothing_will_publish_is_found() {
-    let found = broken_by(&[
+    let found = broken_by(
         "INSERT INTO inventory_updates (id, payload_hash, origin, state, accepted_at) \
          VALUES (REPEAT('x', 16), REPEAT('y', 32), 'web', 'accepted', NOW(6))",
-    ])
+    )
     .await;
 
     assert_eq!(found, ["nothing accepted is lost"]);
@@ -121,7 +123,7 @@ async fn an_accepted_update_that_nothing_will_publish_is_found() {
 
 #[tokio::test]
 async fn a_dead_lettered_update_without_its_letter_is_found() {
-    let found = broken_by(&["DELETE FROM dead_letters"]).await;
+    let found = broken_by("DELETE FROM dead_letters").await;
 
     assert_eq!(
         found,
@@ -134,10 +136,10 @@ async fn the_command_exits_with_1_and_names_the_row() {
     let app = books().await;
     let settings = settings_for(&app);
     let clean = Program::start(&["audit"], &settings).end().await;
-    let mut conn = app.pool.acquire().await.unwrap();
-    conn.execute("UPDATE beans SET quantity = 7 WHERE id = 5")
-        .await
-        .unwrap();
+    app.execute(format!(
+        "UPDATE beans SET quantity = 7 WHERE id = {EXCELSA}"
+    ))
+    .await;
 
     let broken = Program::start(&["audit"], &settings).end().await;
     let json = Program::start(&["audit", "--json"], &settings).end().await;

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::messaging::UNDELIVERED;
 
 use crate::support::process::{Program, Said, settings_for};
-use crate::support::{Kind, TestApp, server};
+use crate::support::{EXCELSA, Kind, TestApp, server};
 
 async fn check(settings: &BTreeMap<&str, String>) -> Said {
     Program::start(&["check"], settings).end().await
@@ -61,7 +61,7 @@ async fn all_is_well_and_nothing_was_changed() {
             (1, 0),
             "nothing was received"
         );
-        assert_eq!(app.stock_of(5).await, 200);
+        assert_eq!(app.stock_of(EXCELSA).await, 200);
     }
 }
 

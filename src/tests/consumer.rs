@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use beanstock::consumer::{self, Consumer, ConsumerSettings, Gate, Handler, Tally};
 use beanstock::db::{self, DbResult};
-use beanstock::domain::BeanId;
 use beanstock::inventory::{Apply, Incoming, Outcome, apply_batch};
 use beanstock::messaging::ReceivedMessage;
 use beanstock::messaging::wire::Decoder;
@@ -12,7 +11,7 @@ use beanstock::shutdown::Shutdown;
 
 use crate::support::fake_queue::{Call, FakeQueue};
 use crate::support::process::until;
-use crate::support::{Kind, OtherClient, TestApp, server};
+use crate::support::{ARABICA, EXCELSA, Kind, OtherClient, TestApp, server};
 
 const SETTINGS: ConsumerSettings = ConsumerSettings {
     name: "poller",
@@ -60,7 +59,7 @@ async fn ten_updates_take_one_receive_and_one_delete() {
         (queue.receives(), queue.calls().len(), queue.left()),
         (1, 1, 0)
     );
-    assert_eq!(app.stock_of(5).await, 210);
+    assert_eq!(app.stock_of(EXCELSA).await, 210);
 }
 
 #[tokio::test]
@@ -83,7 +82,7 @@ async fn only_the_failed_entries_of_a_delete_are_tried_again() {
         })
         .collect();
     assert_eq!(sizes, [3, 1]);
-    assert_eq!((queue.left(), app.stock_of(5).await), (0, 203));
+    assert_eq!((queue.left(), app.stock_of(EXCELSA).await), (0, 203));
 }
 
 #[tokio::test]
@@ -98,7 +97,7 @@ async fn an_expired_receipt_is_left_to_redelivery_and_the_update_counts_once() {
     let again = poller.poll_once().await.unwrap();
 
     assert_eq!(again.done, 1);
-    assert_eq!((queue.left(), app.stock_of(5).await), (0, 201));
+    assert_eq!((queue.left(), app.stock_of(EXCELSA).await), (0, 201));
 }
 
 #[tokio::test]
@@ -132,7 +131,10 @@ async fn a_refused_message_is_released_before_the_ones_behind_it_and_they_wait()
         [1, 1],
         "the refused one alone, then those behind it"
     );
-    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (201, 301));
+    assert_eq!(
+        (app.stock_of(EXCELSA).await, app.stock_of(ARABICA).await),
+        (201, 301)
+    );
 }
 
 /// SQS counts a receive for every message of the batch, also for those that only waited.
@@ -150,7 +152,7 @@ async fn good_messages_behind_a_bad_one_are_not_dead_lettered_with_it() {
     }
 
     assert_eq!(queue.state_of_dead(), ["777:Excelsa:1"]);
-    assert_eq!(app.stock_of(5).await, 204);
+    assert_eq!(app.stock_of(EXCELSA).await, 204);
 }
 
 #[tokio::test]
@@ -170,7 +172,7 @@ async fn a_bad_message_at_any_place_of_a_batch_spoils_no_other() {
         let tally = poller.poll_once().await.unwrap();
 
         assert_eq!((tally.done, tally.refused), (9, 1), "place {place}");
-        assert_eq!(app.stock_of(5).await, 209);
+        assert_eq!(app.stock_of(EXCELSA).await, 209);
     }
 }
 
@@ -184,7 +186,7 @@ async fn failed_receives_do_not_stop_the_loop() {
 
     poller_with(&app, &queue, shutdown.clone()).start();
     until("the update is applied", || async {
-        app.stock_of(5).await == 201
+        app.stock_of(EXCELSA).await == 201
     })
     .await;
 
@@ -198,9 +200,7 @@ async fn stopping_finishes_what_is_in_hand_and_receives_nothing_more() {
     let app = TestApp::start(Kind::Fifo).await;
     let shutdown = Shutdown::default();
     let mut other = OtherClient::begin(&app.pool).await;
-    db::beans::lock_beans(&mut other, &[BeanId(5)])
-        .await
-        .unwrap();
+    db::beans::lock_beans(&mut other, &[EXCELSA]).await.unwrap();
     queue.push("a", "3:Excelsa:1");
     poller_with(&app, &queue, shutdown.clone()).start();
     server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
@@ -210,7 +210,7 @@ async fn stopping_finishes_what_is_in_hand_and_receives_nothing_more() {
     other.rollback().await;
     shutdown.finish(Duration::from_secs(30)).await;
 
-    assert_eq!(app.stock_of(5).await, 201);
+    assert_eq!(app.stock_of(EXCELSA).await, 201);
     assert_eq!((queue.receives(), queue.left()), (1, 1));
 }
 
@@ -251,7 +251,7 @@ async fn messages_are_kept_invisible_while_a_batch_waits_for_a_lock() {
     let poller = poller_set_to(settings, &app, &queue, Shutdown::default());
     queue.push("a", "3:Excelsa:1");
     let mut holder = OtherClient::begin(&app.pool).await;
-    let excelsa = beanstock::domain::BeanId(5);
+    let excelsa = EXCELSA;
     beanstock::db::beans::lock_beans(&mut holder, &[excelsa])
         .await
         .unwrap();
@@ -288,7 +288,7 @@ async fn a_batch_that_is_refused_for_ever_is_given_back_even_at_its_last_receive
 
     let tally = poller.poll_once().await.unwrap();
 
-    assert_eq!((tally.released, app.stock_of(5).await), (1, 200));
+    assert_eq!((tally.released, app.stock_of(EXCELSA).await), (1, 200));
 }
 
 /// Without a redrive policy, releasing a bad message at once would go on for ever.
@@ -321,7 +321,7 @@ async fn the_fewer_receives_a_message_has_left_the_longer_a_stop_keeps_it_back()
         queue.push("a", "3:Excelsa:1");
         queue.received_before(received - 1);
         let mut holder = OtherClient::begin(&app.pool).await;
-        db::beans::lock_beans(&mut holder, &[BeanId(5)])
+        db::beans::lock_beans(&mut holder, &[EXCELSA])
             .await
             .unwrap();
         let poller = poller_with(&app, &queue, shutdown.clone());
@@ -333,7 +333,7 @@ async fn the_fewer_receives_a_message_has_left_the_longer_a_stop_keeps_it_back()
         let tally = polling.await.unwrap();
 
         holder.rollback().await;
-        assert_eq!((tally.released, app.stock_of(5).await), (1, 200));
+        assert_eq!((tally.released, app.stock_of(EXCELSA).await), (1, 200));
         let kept_for = match queue.calls().pop() {
             Some(Call::Visibility(entries)) => Some(entries[0].1.as_secs()),
             _ => None,

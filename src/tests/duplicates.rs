@@ -1,11 +1,11 @@
 //! An update counts once, however often and wherever it arrives.
 
-use beanstock::domain::{BeanType, InventoryUpdate, SupplierId, UpdateId};
+use beanstock::domain::{BeanId, BeanType, InventoryUpdate, SupplierId, UpdateId};
 use beanstock::messaging::wire;
 use serde_json::json;
 
 use crate::support::app::delivery;
-use crate::support::{Kind, TestApp};
+use crate::support::{EXCELSA, Kind, TestApp};
 
 async fn fifty_deliveries_to_four_pollers_count_once(kind: Kind) {
     let app = TestApp::start(kind).await;
@@ -17,7 +17,7 @@ async fn fifty_deliveries_to_four_pollers_count_once(kind: Kind) {
     app.poll_with(4).await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     assert!(app.dead_letters().await.is_empty());
     app.assert_audit_is_clean().await;
 }
@@ -42,7 +42,7 @@ async fn an_id_used_again_for_something_else_changes_nothing_and_says_so() {
     app.send_raw(&wire::encode(&delivery(id, 90)), "b").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     let (reason, explanation, _) = app.dead_letters().await.remove(0);
     assert_eq!(reason, "malformed");
     assert!(explanation.contains("was already used"), "{explanation}");
@@ -62,7 +62,7 @@ async fn message_ids_that_differ_only_in_case_or_accents_are_different_updates()
 
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 204);
+    assert_eq!(app.stock_of(EXCELSA).await, 204);
 }
 
 /// Content-based deduplication would swallow the second one.
@@ -75,7 +75,7 @@ async fn two_honest_deliveries_of_the_same_amount_both_count() {
 
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 218);
+    assert_eq!(app.stock_of(EXCELSA).await, 218);
     app.assert_audit_is_clean().await;
 }
 
@@ -92,7 +92,11 @@ async fn another_message_cannot_take_over_an_accepted_update() {
     poller.poll_once().await.unwrap();
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 240, "the accepted one is applied");
+    assert_eq!(
+        app.stock_of(EXCELSA).await,
+        240,
+        "the accepted one is applied"
+    );
     assert_eq!(app.dead_letters().await.len(), 1);
     app.assert_audit_is_clean().await;
 }
@@ -102,6 +106,7 @@ async fn another_message_cannot_take_over_an_accepted_update() {
 async fn an_id_belongs_to_its_supplier() {
     let app = TestApp::start(Kind::Fifo).await;
     let id = UpdateId::generate();
+    let robusta = BeanId(8);
     let of_supplier_5 = of(5, "Unobtainium", id, 5);
     app.send_raw(&wire::encode(&of_supplier_5), "a").await;
     app.drain().await;
@@ -111,7 +116,10 @@ async fn an_id_belongs_to_its_supplier() {
         .await;
     app.drain().await;
 
-    assert_eq!((app.stock_of(5).await, app.stock_of(8).await), (207, 702));
+    assert_eq!(
+        (app.stock_of(EXCELSA).await, app.stock_of(robusta).await),
+        (207, 702)
+    );
     assert!(
         app.dead_letters().await.is_empty(),
         "the first was corrected"
@@ -139,7 +147,7 @@ async fn a_conflicting_message_that_comes_again_is_a_repeat_of_itself() {
         app.drain().await;
     }
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     assert_eq!(app.dead_letters().await.len(), 1);
     app.assert_audit_is_clean().await;
 }
@@ -159,7 +167,8 @@ async fn an_id_used_for_two_things_at_the_same_moment_belongs_to_one_of_them() {
     app.poll_with(8).await;
     app.drain().await;
 
-    let moved = app.stock_of(6).await - 900 + app.stock_of(7).await - 350;
+    let (arabica, robusta) = (BeanId(6), BeanId(7));
+    let moved = app.stock_of(arabica).await - 900 + app.stock_of(robusta).await - 350;
     assert_eq!(moved, 40, "one of each two");
     assert_eq!(app.dead_letters().await.len(), 40);
     app.assert_audit_is_clean().await;

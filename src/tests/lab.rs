@@ -1,7 +1,7 @@
 //! Lab 10.1, step by step, through real sockets with the AWS SDK.
 
 use crate::support::process::{Program, settings_for, until};
-use crate::support::{Kind, TestApp};
+use crate::support::{ARABICA, EXCELSA, Kind, TestApp};
 use beanstock::messaging::UPDATES;
 
 /// Step 1 of the lab: the third line repeats the first.
@@ -105,8 +105,8 @@ async fn step_3_adds_what_was_delivered(kind: Kind) {
 
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 209);
-    assert_eq!(app.stock_of(10).await, 306);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
+    assert_eq!(app.stock_of(ARABICA).await, 306);
     app.assert_audit_is_clean().await;
 }
 
@@ -154,7 +154,7 @@ async fn the_program_does_the_whole_lab() {
         app.publish_line(line).await;
     }
     until("step 3 has its final state", || async {
-        (app.stock_of(5).await, app.stock_of(10).await) == (209, 306)
+        (app.stock_of(EXCELSA).await, app.stock_of(ARABICA).await) == (209, 306)
     })
     .await;
 

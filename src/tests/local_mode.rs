@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::process::{Program, Said, is_running, until};
-use crate::support::{Kind, TestApp, server};
+use crate::support::{EXCELSA, Kind, TestApp, server};
 
 /// A folder for one local mode.
 struct Place {
@@ -62,10 +62,10 @@ impl Place {
         server::pool(options.database("beanstock"), 2)
     }
 
-    async fn stock_of(&self, bean: i64) -> i64 {
+    async fn stock_of(&self, bean: beanstock::domain::BeanId) -> i64 {
         let pool = self.database();
         let mut conn = pool.acquire().await.unwrap();
-        let bean = db::beans::find_bean(&mut conn, beanstock::domain::BeanId(bean)).await;
+        let bean = db::beans::find_bean(&mut conn, bean).await;
         bean.unwrap().unwrap().quantity
     }
 
@@ -136,7 +136,7 @@ async fn a_first_start_brings_everything_and_sigterm_takes_it_away() {
     let said = running.publish("3:Excelsa:9").await;
     assert_eq!(said.out.trim(), "1 published, 0 refused.", "{}", said.err);
     until("the update is applied", || async {
-        place.stock_of(5).await == 209
+        place.stock_of(EXCELSA).await == 209
     })
     .await;
     let database = place.keep_database_pid();
@@ -171,7 +171,7 @@ async fn data_and_queued_messages_survive_kill_9() {
     let running = place.start_ready().await;
     running.publish("3:Excelsa:9").await;
     until("the update is applied", || async {
-        place.stock_of(5).await == 209
+        place.stock_of(EXCELSA).await == 209
     })
     .await;
     let sqs = running.sqs().await;
@@ -193,7 +193,7 @@ async fn data_and_queued_messages_survive_kill_9() {
     .await;
     let running = place.start_ready().await;
 
-    assert_eq!(place.stock_of(5).await, 209);
+    assert_eq!(place.stock_of(EXCELSA).await, 209);
     let sqs = running.sqs().await;
     let other = sqs.create_queue().queue_name("other").send().await.unwrap();
     let url = other.queue_url().unwrap();
@@ -339,7 +339,11 @@ async fn a_web_page_of_another_site_cannot_publish_to_the_embedded_topic() {
     app.drain().await;
 
     assert_eq!(answers, ["HTTP/1.1 403"; 3]);
-    assert_eq!(app.stock_of(5).await, 209, "a client of AWS's is answered");
+    assert_eq!(
+        app.stock_of(EXCELSA).await,
+        209,
+        "a client of AWS's is answered"
+    );
 }
 
 /// What waits in the queues is nobody else's to read.

@@ -10,7 +10,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
 use crate::support::app::delivery;
-use crate::support::{Kind, TestApp, server};
+use crate::support::{EXCELSA, Kind, TestApp, server};
 
 fn migrations() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
@@ -193,8 +193,12 @@ async fn what_comes_again_after_an_upgrade_is_known() {
     app.send_raw(&wire::encode(&applied), "b").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(geisha.0).await, 9, "the letter revived");
-    assert_eq!(app.stock_of(5).await, 209, "the applied one is a duplicate");
+    assert_eq!(app.stock_of(geisha).await, 9, "the letter revived");
+    assert_eq!(
+        app.stock_of(EXCELSA).await,
+        209,
+        "the applied one is a duplicate"
+    );
     assert!(app.dead_letters().await.is_empty());
     app.assert_audit_is_clean().await;
 }

@@ -8,7 +8,7 @@ use beanstock::inventory::accept_update;
 
 use crate::support::app::delivery;
 use crate::support::fake_topic::FakeTopic;
-use crate::support::{Kind, TestApp};
+use crate::support::{EXCELSA, Kind, TestApp};
 
 /// A relay has one publisher; what goes elsewhere is not for it.
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn a_relay_leaves_what_goes_elsewhere_alone() {
 
     assert_eq!((relayed.published, after.published), (1, 0));
     app.drain().await;
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
 }
 
 /// Nobody reports its arrival, so it must not wait for that.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::app::delivery;
 use crate::support::process::{Program, settings_for, until};
 use crate::support::recorder::Recorder;
-use crate::support::{Kind, TestApp};
+use crate::support::{EXCELSA, Kind, TestApp};
 
 fn account() -> AwsAccount {
     AwsAccount::of("arn:aws:sqs:us-east-1:000000000000:x").unwrap()
@@ -43,7 +43,7 @@ async fn the_application_may_do_what_it_does_and_nothing_else() {
     app.accept(&delivery(UpdateId::generate(), 9)).await;
     app.publish_line("777777:Unprocessable:3").await;
     until("both have their final state", || async {
-        app.stock_of(5).await == 209 && app.dead_letters().await.len() == 1
+        app.stock_of(EXCELSA).await == 209 && app.dead_letters().await.len() == 1
     })
     .await;
     server.terminate().await;

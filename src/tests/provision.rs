@@ -10,7 +10,7 @@ use beanstock::provision::{
 
 use crate::support::process::{Program, Said, settings_for, until};
 use crate::support::recorder::Recorder;
-use crate::support::{Kind, TestApp};
+use crate::support::{EXCELSA, Kind, TestApp};
 
 async fn provision_again(app: &TestApp) -> Vec<String> {
     let again = local::provision_at(&app.sdk, &app.kind.resources())
@@ -308,7 +308,10 @@ async fn what_the_topic_could_not_deliver_is_applied_from_its_own_queue() {
 
     let server = Program::start(&["serve"], &settings);
 
-    until("it is applied", || async { app.stock_of(5).await == 209 }).await;
+    until("it is applied", || async {
+        app.stock_of(EXCELSA).await == 209
+    })
+    .await;
     server.terminate().await;
 }
 

@@ -1,7 +1,7 @@
 //! `beanstock publish`: what it sends, what it refuses, and how it says so.
 
 use crate::support::process::{Program, Said, settings_for};
-use crate::support::{Kind, TestApp};
+use crate::support::{ARABICA, EXCELSA, Kind, TestApp};
 
 async fn publish(app: &TestApp, args: &[&str], lines: &str) -> Said {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -24,7 +24,10 @@ async fn the_labs_file_and_json_lines_become_stock() {
 
     assert!(said.status.success(), "{}", said.err);
     assert_eq!(said.out, "2 published, 0 refused.\n");
-    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (209, 306));
+    assert_eq!(
+        (app.stock_of(EXCELSA).await, app.stock_of(ARABICA).await),
+        (209, 306)
+    );
 }
 
 #[tokio::test]
@@ -43,7 +46,7 @@ async fn refused_lines_are_named_by_number_and_the_others_are_sent() {
     );
     assert_eq!(lines[1], "line 3: “many” is not a whole number of bags.");
     assert_eq!(lines[2], "1 published, 2 refused.");
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
 }
 
 #[tokio::test]
@@ -54,8 +57,8 @@ async fn a_repeated_line_counts_twice_unless_it_is_sent_as_the_lab_does() {
     publish(&app, &["--as-is"], "6:Arabica:6\n6:Arabica:6\n").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 218);
-    assert_eq!(app.stock_of(10).await, 306);
+    assert_eq!(app.stock_of(EXCELSA).await, 218);
+    assert_eq!(app.stock_of(ARABICA).await, 306);
 }
 
 #[tokio::test]
@@ -111,7 +114,7 @@ async fn a_file_that_is_published_again_arrives_again_and_counts_once() {
     publish(&app, &[], line).await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(geisha.0).await, 9);
+    assert_eq!(app.stock_of(geisha).await, 9);
     assert!(app.dead_letters().await.is_empty());
 }
 
@@ -124,5 +127,8 @@ async fn a_file_whose_lines_end_with_cr_alone_is_read() {
     app.drain().await;
 
     assert_eq!(said.out, "2 published, 0 refused.\n");
-    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (209, 306));
+    assert_eq!(
+        (app.stock_of(EXCELSA).await, app.stock_of(ARABICA).await),
+        (209, 306)
+    );
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::app::delivery;
 use crate::support::process::{Program, settings_for, until};
-use crate::support::{Kind, Site, TestApp};
+use crate::support::{EXCELSA, Kind, Site, TestApp};
 
 fn of(supplier: i64, bean_type: &str, id: UpdateId, bags: i64) -> InventoryUpdate {
     InventoryUpdate {
@@ -47,7 +47,7 @@ async fn what_was_given_up_is_applied_when_it_comes_again_after_its_bean_was_add
     send(&app, &update).await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(geisha.0).await, 12, "once");
+    assert_eq!(app.stock_of(geisha).await, 12, "once");
     assert_eq!(letters(&app).await, [("resent".to_owned(), 1)]);
     let steps = app.steps_of(update.id).await;
     assert!(
@@ -76,7 +76,7 @@ async fn a_line_of_the_labs_revives_in_its_envelope() {
     app.send_raw(&envelope.to_string(), "b").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(geisha.0).await, 12);
+    assert_eq!(app.stock_of(geisha).await, 12);
     assert!(app.dead_letters().await.is_empty());
     app.assert_audit_is_clean().await;
 }
@@ -108,7 +108,7 @@ async fn a_refused_update_is_corrected_under_its_own_id_and_its_older_content_st
     send(&app, &wrong).await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     assert_eq!(letters(&app).await, [("fixed".to_owned(), 1)]);
     assert_eq!(app.standing_of(id).await, UpdateState::Applied);
     app.assert_audit_is_clean().await;
@@ -131,7 +131,7 @@ async fn what_cannot_be_read_does_not_replace_what_can() {
     send(&app, &update).await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(geisha.0).await, 12, "it was never replaced");
+    assert_eq!(app.stock_of(geisha).await, 12, "it was never replaced");
     let letters = letters(&app).await;
     assert_eq!(
         letters,
@@ -155,7 +155,7 @@ async fn a_message_that_could_not_be_read_is_corrected_under_its_own_id_too() {
     app.send_raw(&unreadable, "b").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     assert_eq!(letters(&app).await, [("fixed".to_owned(), 1)]);
     app.assert_audit_is_clean().await;
 }
@@ -220,12 +220,7 @@ async fn a_letter_that_nobody_tried_says_so() {
 #[tokio::test]
 async fn what_was_sent_before_a_count_is_taken_to_be_in_it_and_listed_for_a_person() {
     let app = TestApp::start(Kind::Fifo).await;
-    app.execute(
-        "UPDATE beans SET quantity = 19, counted_at = NOW(6), moved_at = NOW(6) WHERE id = 5",
-    )
-    .await;
-    app.execute("UPDATE stock_movements SET change_by = 19, quantity_after = 19 WHERE bean_id = 5")
-        .await;
+    app.count(EXCELSA, 19).await;
     let sent_at = app.clock.now() - chrono::TimeDelta::hours(1);
     let envelope = json!({
         "Type": "Notification", "MessageId": "m-1", "Message": "3:Excelsa:9",
@@ -237,7 +232,7 @@ async fn what_was_sent_before_a_count_is_taken_to_be_in_it_and_listed_for_a_pers
     app.drain().await;
 
     assert_eq!(
-        app.stock_of(5).await,
+        app.stock_of(EXCELSA).await,
         21,
         "only what was sent after the count"
     );
@@ -271,7 +266,7 @@ async fn a_time_of_sending_that_is_none_stops_nobody() {
 
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 203);
+    assert_eq!(app.stock_of(EXCELSA).await, 203);
     app.assert_audit_is_clean().await;
 }
 
@@ -286,19 +281,12 @@ async fn a_retry_that_is_sent_after_a_count_is_still_from_before_it() {
     });
     app.send_raw(&message.to_string(), "a").await;
     app.drain().await;
-    app.execute(
-        "UPDATE beans SET quantity = 300, counted_at = NOW(6), moved_at = NOW(6) WHERE id = 5",
-    )
-    .await;
-    app.execute(
-        "UPDATE stock_movements SET change_by = 300, quantity_after = 300 WHERE bean_id = 5",
-    )
-    .await;
+    app.count(EXCELSA, 300).await;
 
     app.send_raw(&message.to_string(), "b").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 300);
+    assert_eq!(app.stock_of(EXCELSA).await, 300);
     assert_eq!(app.standing_of(id).await, UpdateState::Superseded);
     app.assert_audit_is_clean().await;
 }
@@ -309,17 +297,12 @@ async fn what_was_accepted_before_a_count_and_published_after_it_is_taken_to_be_
     let app = TestApp::start(Kind::Fifo).await;
     let update = delivery(UpdateId::generate(), 9);
     app.accept(&update).await;
-    app.execute(
-        "UPDATE beans SET quantity = 19, counted_at = NOW(6), moved_at = NOW(6) WHERE id = 5",
-    )
-    .await;
-    app.execute("UPDATE stock_movements SET change_by = 19, quantity_after = 19 WHERE bean_id = 5")
-        .await;
+    app.count(EXCELSA, 19).await;
 
     app.drain().await;
 
     assert_eq!(app.standing_of(update.id).await, UpdateState::Superseded);
-    assert_eq!(app.stock_of(5).await, 19);
+    assert_eq!(app.stock_of(EXCELSA).await, 19);
     app.assert_audit_is_clean().await;
 }
 
@@ -341,7 +324,7 @@ async fn a_message_from_a_foreign_topic_changes_nothing_and_says_why() {
     while poller.poll_once().await.unwrap().received > 0 {}
     app.collector_reading(decoder).poll_once().await.unwrap();
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     let (reason, explanation, _) = app.dead_letters().await.remove(0);
     assert_eq!(reason, "foreign_topic");
     assert!(
@@ -363,7 +346,7 @@ async fn a_message_that_could_mean_either_of_two_beans_is_refused_and_both_pages
     app.drain().await;
 
     assert_eq!(
-        (app.stock_of(5).await, app.stock_of(twin.0).await),
+        (app.stock_of(EXCELSA).await, app.stock_of(twin).await),
         (200, 0)
     );
     let (reason, explanation, _) = app.dead_letters().await.remove(0);
@@ -389,6 +372,6 @@ async fn a_type_is_found_whatever_invisible_characters_it_carries() {
 
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 203);
+    assert_eq!(app.stock_of(EXCELSA).await, 203);
     assert!(app.dead_letters().await.is_empty());
 }

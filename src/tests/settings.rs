@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use crate::support::app::delivery;
 use crate::support::process::{Program, settings_for, until};
-use crate::support::{Kind, TestApp};
+use crate::support::{EXCELSA, Kind, TestApp};
 
 /// Every argument that has a variable, of all commands.
 fn arguments() -> BTreeMap<String, Arg> {
@@ -188,7 +188,10 @@ async fn the_labs_variables_are_enough() {
 
     app.publish_line("3:Excelsa:9").await;
 
-    until("it is applied", || async { app.stock_of(5).await == 209 }).await;
+    until("it is applied", || async {
+        app.stock_of(EXCELSA).await == 209
+    })
+    .await;
     server.terminate().await;
 }
 
@@ -238,7 +241,7 @@ async fn without_a_queue_nothing_is_polled_and_that_is_said() {
         "{}",
         said.err
     );
-    assert_eq!(app.stock_of(5).await, 200);
+    assert_eq!(app.stock_of(EXCELSA).await, 200);
 }
 
 #[tokio::test]
@@ -272,7 +275,7 @@ async fn each_service_may_have_an_endpoint_of_its_own() {
 
     app.accept(&delivery(UpdateId::generate(), 9)).await;
 
-    let applied = || async { app.stock_of(5).await == 209 };
+    let applied = || async { app.stock_of(EXCELSA).await == 209 };
     until("it is published and applied", applied).await;
     server.terminate().await;
 }

@@ -7,10 +7,12 @@ use beanstock::aws;
 use beanstock::catalogue::{CatalogueError, change_bean, change_supplier};
 use beanstock::clock::SystemClock;
 use beanstock::db;
-use beanstock::domain::{BeanId, SupplierId};
+use beanstock::domain::SupplierId;
 use sqlx::{ConnectOptions as _, Executor as _};
 
-use crate::support::{Kind, OtherClient, TestApp, bean, drop_a_transaction, server, supplier};
+use crate::support::{
+    ARABICA, EXCELSA, Kind, OtherClient, TestApp, bean, drop_a_transaction, server, supplier,
+};
 
 /// sqlx 0.9 gives a connection back inside its transaction when `begin` is cancelled; without the
 /// pool's hook the next borrower's write is seen by nobody.
@@ -148,7 +150,7 @@ async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
             .await
             .unwrap();
     }
-    let (excelsa, arabica) = (beanstock::domain::BeanId(5), beanstock::domain::BeanId(10));
+    let (excelsa, arabica) = (EXCELSA, ARABICA);
     db::beans::lock_beans(&mut other, &[arabica]).await.unwrap();
     app.send_raw("3:Excelsa:9", "a").await;
     app.send_raw("6:Arabica:6", "b").await;
@@ -162,7 +164,10 @@ async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
     other.rollback().await;
 
     assert_eq!(polling.await.unwrap().done, 2);
-    assert_eq!((app.stock_of(5).await, app.stock_of(10).await), (209, 306));
+    assert_eq!(
+        (app.stock_of(EXCELSA).await, app.stock_of(ARABICA).await),
+        (209, 306)
+    );
     app.assert_audit_is_clean().await;
 }
 
@@ -225,18 +230,16 @@ async fn a_save_that_loses_a_deadlock_is_done_again() {
     // … the save locks bean 5 and waits for its supplier, whose types it compares …
     let (pool, details) = (app.pool.clone(), bean(3, "Geisha"));
     let saving = tokio::task::spawn(async move {
-        change_bean(&pool, &SystemClock, BeanId(5), &details, None, None).await
+        change_bean(&pool, &SystemClock, EXCELSA, &details, None, None).await
     });
     server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
     // … and now the heavy one wants bean 5.
-    db::beans::lock_beans(&mut other, &[BeanId(5)])
-        .await
-        .unwrap();
+    db::beans::lock_beans(&mut other, &[EXCELSA]).await.unwrap();
     other.rollback().await;
 
     saving.await.unwrap().unwrap();
     let mut conn = app.pool.acquire().await.unwrap();
-    let saved = db::beans::find_bean(&mut conn, BeanId(5)).await.unwrap();
+    let saved = db::beans::find_bean(&mut conn, EXCELSA).await.unwrap();
     assert_eq!(saved.unwrap().bean_type, "Geisha");
 }
 

@@ -1,10 +1,10 @@
 //! An adoption that is killed, repeated, or run twice at once.
 
 use beanstock::db;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Found, LAB, NASTY, adopted, assert_refused};
-use crate::support::server;
+use crate::support::{EXCELSA, server};
 
 const MOVE_SUPPLIERS: &str = "RENAME TABLE suppliers TO lab_suppliers";
 const MOVE_BEANS: &str = "RENAME TABLE beans TO lab_beans";
@@ -34,7 +34,7 @@ async fn an_adoption_that_was_interrupted_is_finished() {
     ] {
         let mut found = Found::with(NASTY).await;
         for step in moved {
-            found.execute(step).await;
+            found.execute(*step).await;
         }
 
         let preview = found.run(&["adopt", "--dry-run"]).await;
@@ -202,13 +202,11 @@ async fn a_database_that_a_constraint_has_stopped_half_way_is_finished_without_i
 /// A change that the renaming had to wait for was not in the plan that was made before it.
 #[tokio::test]
 async fn a_plan_that_changes_while_the_tables_are_moved_is_not_carried_out() {
-    let mut found = Found::with(LAB).await;
+    let found = Found::with(LAB).await;
     let mut writer = found.options.connect().await.unwrap();
     let mut change = writer.begin().await.unwrap();
-    change
-        .execute("UPDATE beans SET quantity = quantity + 1 WHERE id = 5")
-        .await
-        .unwrap();
+    let one_more = format!("UPDATE beans SET quantity = quantity + 1 WHERE id = {EXCELSA}");
+    change.execute(AssertSqlSafe(one_more)).await.unwrap();
 
     let program = found.program(&["adopt"]);
     found.waits_for_a_table().await;

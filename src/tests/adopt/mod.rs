@@ -5,7 +5,6 @@ mod nasty;
 mod refused;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use beanstock::clock::SystemClock;
 use beanstock::db::{self, Pool};
@@ -14,8 +13,8 @@ use beanstock::{adopt, catalogue};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, MySqlConnection};
 
-use crate::support::process::{PATIENCE, Program, Said};
-use crate::support::{Kind, Site, TestApp, server};
+use crate::support::process::{Program, Said, until};
+use crate::support::{EXCELSA, Kind, Site, TestApp, server};
 
 const LAB: &str = include_str!("../dumps/lab.sql");
 const NASTY: &str = include_str!("../dumps/nasty.sql");
@@ -42,8 +41,9 @@ impl Found {
         found
     }
 
-    async fn execute(&mut self, sql: &'static str) {
-        self.conn.execute(sql).await.unwrap();
+    async fn execute(&mut self, sql: impl Into<String>) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.into()));
+        sql.execute(&mut self.conn).await.unwrap();
     }
 
     fn pool(&self) -> Pool {
@@ -59,23 +59,20 @@ impl Found {
     }
 
     /// Waits until the program waits for others to leave a table that it renames.
-    async fn waits_for_a_table(&mut self) {
-        let waiting = async {
-            loop {
-                let renaming: i64 = sqlx::query_scalar(
-                    "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
-                     WHERE DB = DATABASE() AND TIME >= 1 AND INFO LIKE 'RENAME TABLE%'",
-                )
-                .fetch_one(&mut self.conn)
-                .await
-                .unwrap();
-                if renaming > 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    async fn waits_for_a_table(&self) {
+        let pool = self.pool();
+        until("the program waits for a table", || async {
+            let renaming: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
+                 WHERE DB = DATABASE() AND STATE LIKE 'Waiting for table%' \
+                 AND INFO LIKE 'RENAME TABLE%'",
+            )
+            .fetch_one(&mut *pool.acquire().await.unwrap())
+            .await
+            .unwrap();
+            renaming > 0
+        })
+        .await;
     }
 
     async fn app(&self) -> TestApp {
@@ -155,7 +152,7 @@ async fn the_labs_database_becomes_ours_and_the_public_site_sees_no_difference()
     let site = Site::of(&app);
     assert_eq!(site.get("/beans.json").await.body, LAB_JSON.trim_end());
     assert_eq!(app.total_stock().await, 8_450);
-    assert_eq!(site.movements_of(5).await.len(), 1);
+    assert_eq!(site.movements_of(EXCELSA).await.len(), 1);
     app.assert_audit_is_clean().await;
 }
 
@@ -168,7 +165,7 @@ async fn updates_find_the_beans_that_were_taken_over() {
     app.publish_line("3:Excelsa:9").await;
     app.drain().await;
 
-    assert_eq!(app.stock_of(5).await, 209);
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
     app.assert_audit_is_clean().await;
 }
 

@@ -3,8 +3,8 @@
 use beanstock::clock::SystemClock;
 
 use super::{Found, LAB, NASTY};
-use crate::support::Site;
 use crate::support::site::{borrowed, with};
+use crate::support::{EXCELSA, Site};
 
 #[tokio::test]
 async fn nasty_data_is_taken_over_with_a_sentence_for_every_decision() {
@@ -162,7 +162,7 @@ async fn of_very_many_decisions_some_are_printed_and_more_are_kept() {
         "CREATE TABLE ten AS SELECT id FROM beans WHERE id <= 10",
         "INSERT INTO beans SELECT 100 * a.id + 10 * b.id + c.id + 100, 1, CONCAT(' “', a.id, '”', \
          b.id, c.id), '', -a.id, '', 0 FROM ten a, ten b, ten c WHERE b.id < 10 OR c.id = 10",
-        "UPDATE beans SET price = 18.005, quantity = -1 WHERE id = 5",
+        &format!("UPDATE beans SET price = 18.005, quantity = -1 WHERE id = {EXCELSA}"),
     ] {
         found.execute(step).await;
     }

@@ -30,7 +30,7 @@ use beanstock::operations::audit::audit;
 use beanstock::outbox::Relay;
 use beanstock::provision::{Provisioned, ResourceSettings};
 use beanstock::shutdown::Shutdown;
-use sqlx::Executor as _;
+use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -284,9 +284,9 @@ impl TestApp {
         all(queue) + all(dead_letters)
     }
 
-    pub(crate) async fn stock_of(&self, bean: i64) -> i64 {
+    pub(crate) async fn stock_of(&self, bean: BeanId) -> i64 {
         let mut conn = self.pool.acquire().await.unwrap();
-        let found = db::beans::find_bean(&mut conn, BeanId(bean)).await.unwrap();
+        let found = db::beans::find_bean(&mut conn, bean).await.unwrap();
         found.unwrap().quantity
     }
 
@@ -316,9 +316,21 @@ impl TestApp {
     }
 
     /// Changes rows behind the program's back.
-    pub(crate) async fn execute(&self, statement: &'static str) {
+    pub(crate) async fn execute(&self, statement: impl Into<String>) {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement.into()));
         let mut conn = self.pool.acquire().await.unwrap();
-        conn.execute(statement).await.unwrap();
+        statement.execute(&mut *conn).await.unwrap();
+    }
+
+    /// Counts a bean: its stock is the opening movement and was counted just now.
+    pub(crate) async fn count(&self, bean: BeanId, bags: i64) {
+        self.execute(format!(
+            "UPDATE beans SET quantity = {bags}, counted_at = NOW(6), moved_at = NOW(6) \
+             WHERE id = {bean}; \
+             UPDATE stock_movements SET change_by = {bags}, quantity_after = {bags} \
+             WHERE bean_id = {bean}"
+        ))
+        .await;
     }
 
     /// The state of the update with a sender's id, which must be unique.

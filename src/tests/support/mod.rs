@@ -12,12 +12,23 @@ pub(crate) mod site;
 use std::net::{Ipv4Addr, TcpListener};
 
 use beanstock::domain::{
-    BeanDetails, BeanType, EmailAddress, PhoneNumber, Price, ShortText, SupplierDetails, SupplierId,
+    BeanDetails, BeanId, BeanType, EmailAddress, PhoneNumber, Price, ShortText, SupplierDetails,
+    SupplierId,
 };
 
 pub(crate) use app::{Kind, TestApp};
 pub(crate) use other_client::{OtherClient, drop_a_transaction};
 pub(crate) use site::Site;
+
+/// Excelsa of supplier 3: 200 bags.
+pub(crate) const EXCELSA: BeanId = BeanId(5);
+/// Its own page.
+pub(crate) const EXCELSA_PAGE: &str = "/beans/5";
+/// The form that changes it.
+pub(crate) const EXCELSA_FORM: &str = "/bean-update/5";
+
+/// Arabica of supplier 6: 300 bags.
+pub(crate) const ARABICA: BeanId = BeanId(10);
 
 /// A port to listen on later. It is below those that the system gives to whoever connects, so
 /// nobody gets it by chance in the meantime.

@@ -16,7 +16,7 @@ use beanstock::domain::BeanId;
 use beanstock::readiness::Readiness;
 use beanstock::web::{self, AppState, ConnectionLimits, Ingress, ServerLimits};
 use scraper::{ElementRef, Html, Selector};
-use sqlx::{AssertSqlSafe, Executor as _};
+use sqlx::AssertSqlSafe;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -118,9 +118,10 @@ impl Site {
     }
 
     /// Changes rows behind the program's back.
-    pub(crate) async fn execute(&self, statement: &'static str) {
+    pub(crate) async fn execute(&self, statement: impl Into<String>) {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement.into()));
         let mut conn = self.pool.acquire().await.unwrap();
-        conn.execute(statement).await.unwrap();
+        statement.execute(&mut *conn).await.unwrap();
     }
 
     /// Rows of a table.
@@ -133,15 +134,15 @@ impl Site {
     }
 
     /// A bean's movements, newest first.
-    pub(crate) async fn movements_of(&self, bean: i64) -> Vec<MovementLine> {
+    pub(crate) async fn movements_of(&self, bean: BeanId) -> Vec<MovementLine> {
         let mut conn = self.pool.acquire().await.unwrap();
-        db::movements::list_movements(&mut conn, BeanId(bean), 100, 0)
+        db::movements::list_movements(&mut conn, bean, 100, 0)
             .await
             .unwrap()
     }
 
     /// Corrects a bean's stock, as somebody else would in another window.
-    pub(crate) async fn somebody_else_corrects(&self, bean: i64, bags: i64) {
+    pub(crate) async fn somebody_else_corrects(&self, bean: BeanId, bags: i64) {
         let form = self.get(&format!("/bean-update/{bean}")).await.form();
         let bags = bags.to_string();
         let fields = with(

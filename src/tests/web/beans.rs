@@ -1,10 +1,15 @@
 //! Adding, changing and removing beans.
 
 use super::{NEW_BEAN, changed};
-use beanstock::domain::MovementKind;
+use beanstock::domain::{BeanId, MovementKind};
 
-use crate::support::Site;
 use crate::support::site::{Answer, borrowed, with};
+use crate::support::{EXCELSA, EXCELSA_FORM, EXCELSA_PAGE, Site};
+
+/// The next bean after the demonstration's.
+const ADDED: BeanId = BeanId(15);
+/// The question whether to remove Excelsa.
+const REMOVAL: &str = "/bean-remove/5";
 
 /// What the lab's form sends for Excelsa, which is bean 5 with 200 bags.
 const LABS_FORM: [(&str, &str); 7] = [
@@ -27,7 +32,7 @@ async fn a_new_bean_has_one_opening_movement() {
     let list = site.get(answer.header("location")).await;
     assert_eq!(list.text_of(".notice"), "The bean was added.");
     assert!(list.all("td.first a").contains(&"Sunday Cup".to_owned()));
-    let movements = site.movements_of(15).await;
+    let movements = site.movements_of(ADDED).await;
     assert_eq!(movements.len(), 1);
     assert_eq!(movements[0].kind, MovementKind::Opening);
     assert_eq!(movements[0].change_by, 1_200);
@@ -137,23 +142,27 @@ async fn texts_survive_every_save_as_they_were_typed() {
 #[tokio::test]
 async fn a_change_of_texts_leaves_the_stock_alone_even_if_it_moved_meanwhile() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
-    site.somebody_else_corrects(5, 209).await;
+    let form = site.get(EXCELSA_FORM).await.form();
+    site.somebody_else_corrects(EXCELSA, 209).await;
 
     let fields = with(&form, &[("product_name", "Evening Cup")]);
     let answer = site.post("/bean-update", &borrowed(&fields)).await;
 
     assert_eq!(answer.status(), 303);
-    let page = site.get("/beans/5").await;
+    let page = site.get(EXCELSA_PAGE).await;
     assert_eq!(page.text_of("h1"), "Evening Cup");
     assert_eq!(page.text_of(".tile.main strong"), "209");
-    assert_eq!(site.movements_of(5).await.len(), 2, "opening, and theirs");
+    assert_eq!(
+        site.movements_of(EXCELSA).await.len(),
+        2,
+        "opening, and theirs"
+    );
 }
 
 #[tokio::test]
 async fn another_number_needs_a_reason() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
+    let form = site.get(EXCELSA_FORM).await.form();
 
     let fields = with(&form, &[("quantity", "190")]);
     let answer = site.post("/bean-update", &borrowed(&fields)).await;
@@ -165,24 +174,24 @@ async fn another_number_needs_a_reason() {
     );
     assert_eq!(answer.mistakes(), [asked]);
     assert_eq!(answer.value_of("quantity"), "190");
-    assert_eq!(site.movements_of(5).await.len(), 1);
+    assert_eq!(site.movements_of(EXCELSA).await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_correction_is_one_movement_that_tells_its_reason() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
+    let form = site.get(EXCELSA_FORM).await.form();
 
     let reason = "Ten bags <wet> & torn";
     let fields = with(&form, &[("quantity", "190"), ("quantity_reason", reason)]);
     let answer = site.post("/bean-update", &borrowed(&fields)).await;
 
     assert_eq!(answer.status(), 303);
-    let movements = site.movements_of(5).await;
+    let movements = site.movements_of(EXCELSA).await;
     assert_eq!(movements.len(), 2);
     assert_eq!(movements[0].kind, MovementKind::Correction);
     assert_eq!(movements[0].change_by, -10);
-    let page = site.get("/beans/5").await;
+    let page = site.get(EXCELSA_PAGE).await;
     assert_eq!(page.text_of(".tile.main strong"), "190");
     assert_eq!(page.all(".why"), [reason]);
     assert_eq!(page.all("td[data-label=Change]"), ["−10", "+200"]);
@@ -191,9 +200,9 @@ async fn a_correction_is_one_movement_that_tells_its_reason() {
 #[tokio::test]
 async fn stock_that_moved_meanwhile_is_shown_before_it_is_overwritten() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
+    let form = site.get(EXCELSA_FORM).await.form();
     let fields = with(&form, &[("quantity", "190"), ("quantity_reason", "Torn")]);
-    site.somebody_else_corrects(5, 209).await;
+    site.somebody_else_corrects(EXCELSA, 209).await;
 
     let conflict = site.post("/bean-update", &borrowed(&fields)).await;
     let second = site.post("/bean-update", &borrowed(&conflict.form())).await;
@@ -206,7 +215,7 @@ async fn stock_that_moved_meanwhile_is_shown_before_it_is_overwritten() {
     assert_eq!(conflict.value_of("quantity"), "190", "what was typed stays");
     assert_eq!(conflict.value_of("quantity_was"), "209");
     assert_eq!(second.status(), 303);
-    assert_eq!(site.movements_of(5).await[0].change_by, -19);
+    assert_eq!(site.movements_of(EXCELSA).await[0].change_by, -19);
 }
 
 #[tokio::test]
@@ -217,8 +226,8 @@ async fn the_labs_form_works_while_it_leaves_the_number_alone() {
 
     assert_eq!(answer.status(), 303);
     assert!(answer.header("location").starts_with("/beans"));
-    assert_eq!(site.get("/beans/5").await.text_of("h1"), "Best bean");
-    assert_eq!(site.movements_of(5).await.len(), 1);
+    assert_eq!(site.get(EXCELSA_PAGE).await.text_of("h1"), "Best bean");
+    assert_eq!(site.movements_of(EXCELSA).await.len(), 1);
 }
 
 #[tokio::test]
@@ -238,7 +247,7 @@ async fn the_labs_form_is_asked_for_a_reason_when_it_changes_the_number() {
 async fn removing_a_bean_asks_first_and_names_it() {
     let site = Site::open().await;
 
-    let question = site.get("/bean-remove/5").await;
+    let question = site.get(REMOVAL).await;
 
     assert_eq!(question.status(), 200);
     assert_eq!(
@@ -247,24 +256,31 @@ async fn removing_a_bean_asks_first_and_names_it() {
     );
     assert!(question.all(".consequences li")[0].starts_with("200 bags are taken out of stock"));
     let way = question.attributes("form[method=post]", "action");
-    assert_eq!(way, ["/bean-remove/5"], "no JavaScript needed");
-    assert_eq!(site.get("/beans/5").await.status(), 200, "nothing happened");
+    assert_eq!(way, [REMOVAL], "no JavaScript needed");
+    assert_eq!(
+        site.get(EXCELSA_PAGE).await.status(),
+        200,
+        "nothing happened"
+    );
 }
 
 #[tokio::test]
 async fn a_removed_bean_leaves_with_a_movement_and_its_type_can_come_anew() {
     let site = Site::open().await;
 
-    let answer = site.post("/bean-remove/5", &[]).await;
+    let answer = site.post(REMOVAL, &[]).await;
 
     assert_eq!(answer.status(), 303);
-    let movements = site.movements_of(5).await;
+    let movements = site.movements_of(EXCELSA).await;
     assert_eq!(movements[0].kind, MovementKind::Removal);
     assert_eq!(movements[0].change_by, -200);
     assert_eq!(movements[0].quantity_after, 0);
-    assert_eq!(site.get("/beans/5").await.status(), 404);
-    assert_eq!(site.post("/bean-remove/5", &[]).await.status(), 404);
+    assert_eq!(site.get(EXCELSA_PAGE).await.status(), 404);
+    assert_eq!(site.post(REMOVAL, &[]).await.status(), 404);
     let anew = changed(NEW_BEAN, "supplier_id", "3");
     assert_eq!(site.post("/bean-add", &anew).await.status(), 303);
-    assert_eq!(site.get("/beans/15").await.text_of("h1"), "Sunday Cup");
+    assert_eq!(
+        site.get(&format!("/beans/{ADDED}")).await.text_of("h1"),
+        "Sunday Cup"
+    );
 }

@@ -7,8 +7,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use beanstock::web::Ingress;
 
-use crate::support::Site;
 use crate::support::site::Answer;
+use crate::support::{EXCELSA_PAGE, Site};
 
 const PROXY: &str = "10.0.0.7:40000";
 const STRANGER: &str = "203.0.113.9:40000";
@@ -82,14 +82,14 @@ async fn who_came_unencrypted_through_the_proxy_is_sent_to_https() {
     let plain = [PUBLIC, ("x-forwarded-proto", "http, HTTP")];
     let encrypted_before = [PUBLIC, ("x-forwarded-proto", "https, http")];
 
-    let sent_on = ask(&site, PROXY, "/beans/5?a=b", &plain).await;
-    let let_in = ask(&site, PROXY, "/beans/5", &encrypted_before).await;
-    let unbelieved = ask(&site, STRANGER, "/beans/5", &plain).await;
+    let sent_on = ask(&site, PROXY, &format!("{EXCELSA_PAGE}?a=b"), &plain).await;
+    let let_in = ask(&site, PROXY, EXCELSA_PAGE, &encrypted_before).await;
+    let unbelieved = ask(&site, STRANGER, EXCELSA_PAGE, &plain).await;
 
     assert_eq!(sent_on.status(), StatusCode::PERMANENT_REDIRECT.as_u16());
     assert_eq!(
         sent_on.headers["location"],
-        "https://beans.example.com/beans/5?a=b"
+        format!("https://beans.example.com{EXCELSA_PAGE}?a=b")
     );
     assert_eq!((let_in.status(), unbelieved.status()), (200, 200));
 }

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
 use beanstock::clock::SystemClock;
 use beanstock::db;
-use beanstock::domain::BeanId;
 use beanstock::local::database::{Durability, PrivateDatabase};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,18 +14,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{NEW_BEAN, changed};
+use crate::support::process::PATIENCE;
 use crate::support::site::{Answer, borrowed, form, with};
-use crate::support::{OtherClient, Site, server};
+use crate::support::{EXCELSA, EXCELSA_FORM, OtherClient, Site, server};
 
 #[tokio::test]
 async fn what_a_visitor_sent_is_saved_though_they_leave() {
     let site = Site::open().await;
-    let fields = site.get("/bean-update/5").await.form();
+    let fields = site.get(EXCELSA_FORM).await.form();
     let fields = with(&fields, &[("quantity", "190"), ("quantity_reason", "Torn")]);
     let mut other = OtherClient::begin(&site.pool).await;
-    db::beans::lock_beans(&mut other, &[BeanId(5)])
-        .await
-        .unwrap();
+    db::beans::lock_beans(&mut other, &[EXCELSA]).await.unwrap();
 
     let fields = borrowed(&fields);
     tokio::select! {
@@ -38,7 +35,7 @@ async fn what_a_visitor_sent_is_saved_though_they_leave() {
     site.tasks.close();
     site.tasks.wait().await;
 
-    assert_eq!(site.movements_of(5).await[0].quantity_after, 190);
+    assert_eq!(site.movements_of(EXCELSA).await[0].quantity_after, 190);
     server::until_transactions(&site.pool, "%", 0).await;
 }
 
@@ -240,8 +237,7 @@ async fn a_visitor_who_sends_half_a_request_is_not_waited_for_for_ever() {
     quick.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 
-    let patience = Duration::from_secs(30);
-    let closed = tokio::time::timeout(patience, slow.read_to_string(&mut answer)).await;
+    let closed = tokio::time::timeout(PATIENCE, slow.read_to_string(&mut answer)).await;
 
     assert!(closed.is_ok(), "it is still open");
     stop.cancel();
@@ -303,7 +299,7 @@ async fn a_connection_that_rests_between_requests_outlives_one_that_sends_half_a
     half.write_all(b"GET /beans HTTP/1.1\r\n").await.unwrap();
 
     let mut rest = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_secs(30), half.read_to_end(&mut rest));
+    let closed = tokio::time::timeout(PATIENCE, half.read_to_end(&mut rest));
     let _reset_is_closed_too = closed.await.expect("it is still open");
 
     assert_eq!(ask(&mut resting, "/healthz").await, "HTTP/1.1 200 OK");

@@ -2,7 +2,7 @@
 
 use scraper::{Html, Selector};
 
-use crate::support::{Kind, Site, TestApp};
+use crate::support::{EXCELSA_FORM, EXCELSA_PAGE, Kind, Site, TestApp};
 
 /// Pages with the demonstration data, a delivery that was applied and a line that nobody could apply.
 #[tokio::test]
@@ -18,9 +18,9 @@ async fn every_page_is_as_it_was_last_looked_at() {
     for (name, path) in [
         ("home", "/"),
         ("beans", "/beans"),
-        ("bean", "/beans/5"),
+        ("bean", EXCELSA_PAGE),
         ("bean_add", "/bean-add"),
-        ("bean_change", "/bean-update/5"),
+        ("bean_change", EXCELSA_FORM),
         ("bean_remove", "/bean-remove/5"),
         ("suppliers", "/suppliers?done=supplier-added"),
         ("supplier_add", "/supplier-add"),

@@ -5,8 +5,8 @@ use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 
 use super::{NEW_BEAN, NEW_SUPPLIER, changed};
-use crate::support::Site;
 use crate::support::site::{borrowed, with};
+use crate::support::{EXCELSA, EXCELSA_FORM, EXCELSA_PAGE, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_double_click_adds_one_supplier_and_one_bean() {
@@ -67,7 +67,7 @@ async fn a_supplier_that_was_removed_can_be_added_again() {
 #[tokio::test]
 async fn the_second_of_two_tabs_sees_both_and_keeps_what_the_first_changed() {
     let site = Site::open().await;
-    let first = site.get("/bean-update/5").await.form();
+    let first = site.get(EXCELSA_FORM).await.form();
     let second = first.clone();
     let mine = with(&first, &[("price", "19.00"), ("product_name", "First")]);
     assert_eq!(
@@ -86,7 +86,7 @@ async fn the_second_of_two_tabs_sees_both_and_keeps_what_the_first_changed() {
     assert_eq!(conflict.value_of("price"), "21.00", "what was typed stays");
     let again = site.post("/bean-update", &borrowed(&conflict.form())).await;
     assert_eq!(again.status(), 303, "having seen both");
-    let saved = site.get("/bean-update/5").await;
+    let saved = site.get(EXCELSA_FORM).await;
     assert_eq!(saved.value_of("price"), "21.00");
     assert_eq!(saved.value_of("product_name"), "First");
     assert_eq!(saved.value_of("description"), "Second");
@@ -116,7 +116,7 @@ async fn the_second_of_two_tabs_on_a_supplier_sees_both_and_keeps_both() {
 #[tokio::test]
 async fn a_correction_of_the_stock_is_not_lost_when_the_texts_were_saved_meanwhile() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
+    let form = site.get(EXCELSA_FORM).await.form();
     let mine = with(&form, &[("price", "19.00")]);
     site.post("/bean-update", &borrowed(&mine)).await;
 
@@ -130,13 +130,13 @@ async fn a_correction_of_the_stock_is_not_lost_when_the_texts_were_saved_meanwhi
         .await;
 
     assert_eq!(saved.status(), 303);
-    assert_eq!(site.movements_of(5).await[0].quantity_after, 190);
+    assert_eq!(site.movements_of(EXCELSA).await[0].quantity_after, 190);
 }
 
 #[tokio::test]
 async fn a_double_click_on_save_is_no_conflict() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
+    let form = site.get(EXCELSA_FORM).await.form();
     let form = with(
         &form,
         &[
@@ -151,13 +151,13 @@ async fn a_double_click_on_save_is_no_conflict() {
         assert_eq!(saved.status(), 303, "{}", saved.body);
     }
 
-    assert_eq!(site.movements_of(5).await.len(), 2, "corrected once");
+    assert_eq!(site.movements_of(EXCELSA).await.len(), 2, "corrected once");
 }
 
 #[tokio::test]
 async fn stock_is_not_overwritten_by_a_form_that_saw_no_number() {
     let site = Site::open().await;
-    let form = site.get("/bean-update/5").await.form();
+    let form = site.get(EXCELSA_FORM).await.form();
     for seen in ["abc", "-1", "1e3", "99999999999999999999"] {
         let typed = [
             ("quantity_was", seen),
@@ -170,16 +170,18 @@ async fn stock_is_not_overwritten_by_a_form_that_saw_no_number() {
 
         assert_eq!(answer.status(), 409, "{seen}");
     }
-    assert_eq!(site.movements_of(5).await.len(), 1);
+    assert_eq!(site.movements_of(EXCELSA).await.len(), 1);
 }
 
 /// A row that was taken over with an empty description.
 #[tokio::test]
 async fn what_nobody_touched_is_saved_as_it_is() {
     let site = Site::open().await;
-    site.execute("UPDATE beans SET description = '', type = 'House: Dark' WHERE id = 5")
-        .await;
-    let form = site.get("/bean-update/5").await.form();
+    site.execute(format!(
+        "UPDATE beans SET description = '', type = 'House: Dark' WHERE id = {EXCELSA}"
+    ))
+    .await;
+    let form = site.get(EXCELSA_FORM).await.form();
     let form = with(
         &form,
         &[("quantity", "190"), ("quantity_reason", "Counted")],
@@ -188,8 +190,8 @@ async fn what_nobody_touched_is_saved_as_it_is() {
     let saved = site.post("/bean-update", &borrowed(&form)).await;
 
     assert_eq!(saved.status(), 303, "{}", saved.body);
-    assert_eq!(site.movements_of(5).await[0].quantity_after, 190);
-    let page = site.get("/beans/5").await;
+    assert_eq!(site.movements_of(EXCELSA).await[0].quantity_after, 190);
+    let page = site.get(EXCELSA_PAGE).await;
     assert!(page.text_of(".warning").contains("colon"), "{}", page.body);
 }
 

@@ -4,7 +4,7 @@ use beanstock::domain::{Bags, InventoryUpdate, StockChange, UpdateId};
 use chrono::DateTime;
 
 use crate::support::app::delivery;
-use crate::support::{Kind, Site, TestApp};
+use crate::support::{EXCELSA, EXCELSA_PAGE, Kind, Site, TestApp};
 
 #[tokio::test]
 async fn an_applied_update_tells_its_way_into_the_stock() {
@@ -28,7 +28,7 @@ async fn an_applied_update_tells_its_way_into_the_stock() {
         after.all(".timeline .tag"),
         ["Sending", "Waiting", "Applied"]
     );
-    let bean = site.get("/beans/5").await;
+    let bean = site.get(EXCELSA_PAGE).await;
     assert_eq!(
         bean.all("section[aria-labelledby=updates] td.first").len(),
         1
@@ -81,7 +81,7 @@ async fn an_old_count_is_told_to_be_overtaken() {
         page.text_of(".verdict")
             .starts_with("The stock has changed since")
     );
-    assert_eq!(app.stock_of(5).await, 200);
+    assert_eq!(app.stock_of(EXCELSA).await, 200);
 }
 
 #[tokio::test]
