@@ -246,6 +246,7 @@ impl Queues<'_> {
         ConsumerSettings {
             name: "collector",
             receivers: 1,
+            batch: self.settings.batch_size.into(),
             wait: self.settings.wait(),
             visibility: self.settings.visibility(),
             max_receive_count: 0,

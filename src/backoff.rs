@@ -37,6 +37,12 @@ pub const BEFORE_THE_LAST_BUT_ONE: Duration = Duration::from_secs(30);
 /// The same when one is left: longer than a deployment takes as a whole.
 pub const BEFORE_THE_LAST_RECEIVE: Duration = Duration::from_mins(5);
 
+/// How long to wait before trying again what somebody else has locked: up to 40 ms, 80 ms … 0.5 s.
+pub fn before_locked_again(tries: u32) -> Duration {
+    let (base, cap) = (Duration::from_millis(20), Duration::from_millis(500));
+    full_jitter(tries, base, cap)
+}
+
 /// How long to wait before asking the database again: up to 0.2 s, 0.4 s … 2 s.
 pub fn before_probe(failures: u32) -> Duration {
     full_jitter(failures, Duration::from_millis(100), Duration::from_secs(2))

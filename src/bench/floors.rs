@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use beanstock::inventory::{Incoming, apply_batch};
+use beanstock::inventory::{BusyBeans, Incoming, apply_batch};
 use beanstock::messaging::Queue as _;
-use beanstock::messaging::UPDATES;
 use beanstock::messaging::sqs::SqsQueue;
+use beanstock::messaging::{MAX_BATCH, UPDATES};
 
 use crate::QUEUED;
 use crate::setup::{Setup, delivery};
@@ -37,7 +37,7 @@ pub(crate) async fn drain_without_database(setup: &Setup) -> f64 {
 
 async fn receive_and_delete(queue: SqsQueue, left: Arc<AtomicUsize>) {
     while left.load(Ordering::Relaxed) > 0 {
-        let batch = queue.receive(Duration::ZERO).await.unwrap();
+        let batch = queue.receive(MAX_BATCH, Duration::ZERO).await.unwrap();
         let receipts: Vec<&str> = batch.iter().map(|d| d.receipt.as_str()).collect();
         if !receipts.is_empty() {
             assert!(queue.delete(&receipts).await.unwrap().is_empty());
@@ -65,7 +65,9 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
                 (Arc::clone(&batches), Arc::clone(&next), setup.pool.clone());
             tokio::spawn(async move {
                 while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    apply_batch(&pool, batch).await.unwrap();
+                    apply_batch(&pool, &BusyBeans::default(), batch)
+                        .await
+                        .unwrap();
                 }
             })
         })

@@ -138,6 +138,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("LONG_POLL_WAIT_IN_SEC", "seconds from 0 to 20", "20", ""),
     setting("POLLERS", "a number from 1 to 64", "4", ""),
+    setting("BATCH_SIZE", "a number from 1 to 1000", "50", ""),
     setting("COLLECT_DEAD_LETTERS", YES_OR_NO, "false", ""),
     setting("PORT", PORT, "8080", "8080"),
     setting("APP_PORT", PORT, "3000", "PORT"),

@@ -9,9 +9,12 @@ pub enum Outcome {
     Refused,
     /// Not looked at, because an earlier one of its message group was refused.
     Unstarted,
+    /// What it needs is locked by somebody else, or an earlier one of its group waits for that: keep it,
+    /// and try it again with the next batch. The others need not wait for it.
+    Held,
 }
 
-/// How many messages of a batch came to what.
+/// How many messages came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     pub received: usize,
@@ -21,30 +24,4 @@ pub struct Tally {
     pub refused: usize,
     /// Handed back to be received again.
     pub released: usize,
-}
-
-impl Tally {
-    /// Counts the outcomes of a batch.
-    pub fn of(outcomes: &[Outcome]) -> Self {
-        let count = |wanted| {
-            outcomes
-                .iter()
-                .filter(|outcome| **outcome == wanted)
-                .count()
-        };
-        Self {
-            received: outcomes.len(),
-            done: count(Outcome::Done),
-            refused: count(Outcome::Refused),
-            released: count(Outcome::Unstarted),
-        }
-    }
-
-    pub(super) fn handed_back(received: usize) -> Self {
-        Self {
-            received,
-            released: received,
-            ..Self::default()
-        }
-    }
 }

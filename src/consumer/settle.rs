@@ -1,11 +1,15 @@
 //! What each outcome does to its message: delete it, release it, or make it wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backoff;
-use crate::messaging::{FailedEntry, Queue, ReceivedMessage, ServiceError};
+use tokio::task::JoinSet;
 
+use super::hand::Batch;
+use super::lease::Leases;
 use super::outcome::Outcome;
+use crate::backoff;
+use crate::messaging::{FailedEntry, MAX_BATCH, Queue, ReceivedMessage, ServiceError};
 
 /// A failed delete is tried again after these delays; then redelivery has to do, harmlessly.
 const DELETE_RETRIES: [Duration; 3] = [
@@ -14,38 +18,150 @@ const DELETE_RETRIES: [Duration; 3] = [
     Duration::from_millis(500),
 ];
 
-/// Carries out what the outcomes mean, after they are committed.
-///
-/// A refused message is released at once, so that the redrive policy moves it on without waiting
-/// for timeouts; the ones behind it follow only then, so that nobody receives them before it.
-///
-/// A queue that never gives a message up (`gives_up` is false) would give a refused one back at once,
-/// for ever; there it waits longer and longer.
-pub(super) async fn settle<Q: Queue>(
-    queue: &Q,
-    batch: &[ReceivedMessage],
-    outcomes: &[Outcome],
-    gives_up: bool,
-) {
-    let pick = |wanted| -> Vec<&ReceivedMessage> {
-        let pairs = batch.iter().zip(outcomes);
-        let picked = pairs.filter(|(_, outcome)| **outcome == wanted);
-        picked.map(|(message, _)| message).collect()
-    };
-    let done = pick(Outcome::Done);
-    delete(queue, done.iter().map(|m| m.receipt.as_str()).collect()).await;
-    let refused = pick(Outcome::Refused);
-    if gives_up {
-        release(queue, &refused).await;
-    } else {
-        postpone(queue, &refused).await;
+/// Messages sorted by what is to be done with them.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    pub(super) done: Batch,
+    pub(super) refused: Batch,
+    unstarted: Batch,
+}
+
+impl Sorted {
+    /// Sorts a batch by its outcomes; leaves in it what is held.
+    pub(super) fn by(batch: &mut Batch, mut outcomes: Vec<Outcome>) -> Self {
+        let mut pick = |wanted| {
+            let picked = batch.take(|place, _| outcomes.get(place) == Some(&wanted));
+            outcomes.retain(|outcome| *outcome != wanted);
+            picked
+        };
+        Self {
+            done: pick(Outcome::Done),
+            refused: pick(Outcome::Refused),
+            unstarted: pick(Outcome::Unstarted),
+        }
     }
-    release(queue, &pick(Outcome::Unstarted)).await;
+}
+
+/// The queue and the leases of what is in hand of it.
+#[derive(Debug)]
+pub(super) struct Settling<Q> {
+    pub(super) queue: Arc<Q>,
+    pub(super) leases: Arc<Leases>,
+    /// After how many receives the queue gives a message up; 0 if it never does.
+    pub(super) max_receive_count: u32,
+    pub(super) visibility: Duration,
+}
+
+// Derived, it would ask for a queue that can be cloned.
+impl<Q> Clone for Settling<Q> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+            leases: Arc::clone(&self.leases),
+            ..*self
+        }
+    }
+}
+
+impl<Q: Queue> Settling<Q> {
+    /// Carries out what the outcomes mean, after they are committed.
+    ///
+    /// A refused message is released at once, so that the redrive policy moves it on without waiting
+    /// for timeouts; the ones behind it follow only then, so that nobody receives them before it.
+    ///
+    /// A queue that never gives a message up would give a refused one back at once, for ever; there it
+    /// waits longer and longer.
+    pub(super) async fn settle(self, mut sorted: Sorted) {
+        for batch in [&mut sorted.done, &mut sorted.refused, &mut sorted.unstarted] {
+            batch.end_leases();
+        }
+        self.leases.wait_for_extension().await;
+        let mut deleting = JoinSet::new();
+        for ten in sorted.done.in_parts_of(MAX_BATCH) {
+            let queue = Arc::clone(&self.queue);
+            deleting.spawn(async move { delete(&*queue, &ten).await });
+        }
+        if self.max_receive_count > 0 {
+            self.release(&sorted.refused).await;
+        } else {
+            self.postpone_ended(&sorted.refused).await;
+        }
+        self.release(&sorted.unstarted).await;
+        deleting.join_all().await;
+    }
+
+    /// Makes messages visible again after a jittered delay that grows with their receives.
+    pub(super) async fn postpone(&self, mut batch: Batch) {
+        batch.end_leases();
+        self.leases.wait_for_extension().await;
+        self.postpone_ended(&batch).await;
+    }
+
+    async fn postpone_ended(&self, batch: &Batch) {
+        self.hand_back(batch.messages(), |message| {
+            backoff::before_redelivery(message.receive_count)
+        })
+        .await;
+    }
+
+    /// Makes messages visible again at once.
+    async fn release(&self, batch: &Batch) {
+        self.hand_back(batch.messages(), |_| Duration::ZERO).await;
+    }
+
+    /// Gives messages back although nothing is wrong with them: this process stops, or has no room.
+    ///
+    /// That is no fault of theirs, and still a receive each time, so the fewer they have left, the longer
+    /// they are kept from being received: several stops in a row must not dead-letter them. One at its
+    /// last receive is left alone; if its visibility ends before anybody else has it, nothing could have
+    /// helped it.
+    pub(super) async fn hand_back_blameless(&self, mut batch: Batch) {
+        batch.end_leases();
+        self.leases.wait_for_extension().await;
+        let (limit, visibility) = (self.max_receive_count, self.visibility);
+        let left = |message: &ReceivedMessage| limit.saturating_sub(message.receive_count);
+        let gives_up = limit > 0;
+        let kept = batch.take(|_, message| !gives_up || left(message) > 0);
+        self.hand_back(kept.messages(), |message| match left(message) {
+            1 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_RECEIVE),
+            2 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_BUT_ONE),
+            _ => backoff::before_redelivery(message.receive_count),
+        })
+        .await;
+    }
+
+    async fn hand_back(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: impl Fn(&ReceivedMessage) -> Duration,
+    ) {
+        for ten in messages.chunks(MAX_BATCH) {
+            let entries: Vec<(&str, Duration)> = ten
+                .iter()
+                .map(|message| (message.receipt.as_str(), delay(message)))
+                .collect();
+            // They come back by themselves when their visibility timeout ends.
+            match self.queue.change_visibility(&entries).await {
+                Err(error @ ServiceError::Refused { .. }) => {
+                    tracing::warn!(%error, messages = entries.len(), "could not release messages");
+                }
+                Err(error) => {
+                    tracing::debug!(%error, messages = entries.len(), "could not release messages");
+                }
+                Ok(failed) if failed.is_empty() => {}
+                Ok(failed) => {
+                    tracing::debug!(messages = failed.len(), "could not release messages");
+                }
+            }
+        }
+    }
 }
 
 /// Deletes messages whose end is committed. Failed entries are tried again, and only those;
 /// deleting twice is harmless, and so is the redelivery of one that could not be deleted.
-async fn delete<Q: Queue>(queue: &Q, mut receipts: Vec<&str>) {
+async fn delete<Q: Queue>(queue: &Q, batch: &Batch) {
+    let messages = batch.messages().iter();
+    let mut receipts: Vec<&str> = messages.map(|message| message.receipt.as_str()).collect();
     let mut delays = DELETE_RETRIES.into_iter();
     while !receipts.is_empty() {
         let result = queue.delete(&receipts).await;
@@ -77,66 +193,4 @@ fn retryable<'a>(receipts: &[&'a str], failed: &[FailedEntry]) -> Vec<&'a str> {
         .filter(|entry| entry.retryable)
         .filter_map(|entry| receipts.get(entry.position).copied())
         .collect()
-}
-
-/// Makes messages visible again at once.
-async fn release<Q: Queue>(queue: &Q, messages: &[&ReceivedMessage]) {
-    hand_back(queue, messages, |_| Duration::ZERO).await;
-}
-
-/// Makes messages visible again after a jittered delay that grows with their receives.
-pub(super) async fn postpone<Q: Queue>(queue: &Q, messages: &[&ReceivedMessage]) {
-    hand_back(queue, messages, |message| {
-        backoff::before_redelivery(message.receive_count)
-    })
-    .await;
-}
-
-/// Gives messages back because this process stops.
-///
-/// That is no fault of theirs, and still a receive
-/// each time, so the fewer they have left, the longer they are kept from being received: several stops
-/// in a row must not dead-letter them. One at its last receive is left alone; if its visibility ends
-/// before anybody else has it, nothing could have helped it.
-pub(super) async fn hand_back_on_stop<Q: Queue>(
-    queue: &Q,
-    batch: &[ReceivedMessage],
-    max_receive_count: u32,
-    visibility: Duration,
-) {
-    let left = |message: &ReceivedMessage| max_receive_count.saturating_sub(message.receive_count);
-    let gives_up = max_receive_count > 0;
-    let kept = |message: &&ReceivedMessage| !gives_up || left(message) > 0;
-    let kept: Vec<&ReceivedMessage> = batch.iter().filter(kept).collect();
-    hand_back(queue, &kept, |message| match left(message) {
-        1 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_RECEIVE),
-        2 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_BUT_ONE),
-        _ => backoff::before_redelivery(message.receive_count),
-    })
-    .await;
-}
-
-async fn hand_back<Q: Queue>(
-    queue: &Q,
-    messages: &[&ReceivedMessage],
-    delay: impl Fn(&ReceivedMessage) -> Duration,
-) {
-    if messages.is_empty() {
-        return;
-    }
-    let entries: Vec<(&str, Duration)> = messages
-        .iter()
-        .map(|message| (message.receipt.as_str(), delay(message)))
-        .collect();
-    // They come back by themselves when their visibility timeout ends.
-    match queue.change_visibility(&entries).await {
-        Err(error @ ServiceError::Refused { .. }) => {
-            tracing::warn!(%error, messages = entries.len(), "could not release messages");
-        }
-        Err(error) => {
-            tracing::debug!(%error, messages = entries.len(), "could not release messages");
-        }
-        Ok(failed) if failed.is_empty() => {}
-        Ok(failed) => tracing::debug!(messages = failed.len(), "could not release messages"),
-    }
 }

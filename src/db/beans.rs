@@ -1,6 +1,6 @@
 //! SQL for beans and the stock on hand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -144,6 +144,61 @@ pub async fn find_offers(
     Ok(offers)
 }
 
+struct LockedRow {
+    id: i64,
+    quantity: i64,
+    last_movement: i64,
+    moved_at: Option<DateTime<Utc>>,
+    counted_at: Option<DateTime<Utc>>,
+    out_of_stock_since: Option<DateTime<Utc>>,
+    removed_at: Option<DateTime<Utc>>,
+}
+
+impl LockedRow {
+    /// The stock of a bean that was not removed.
+    fn stock(self) -> Option<BeanStock> {
+        if self.removed_at.is_some() {
+            return None;
+        }
+        Some(BeanStock {
+            bean: BeanId(self.id),
+            stock: Stock {
+                quantity: self.quantity,
+                moved_at: self.moved_at,
+                counted_at: self.counted_at,
+                out_of_stock_since: self.out_of_stock_since,
+            },
+            last_movement: self.last_movement,
+        })
+    }
+}
+
+/// `STRAIGHT_JOIN` keeps the order of the array; the forced key keeps the locks to these rows. The table
+/// function is wrapped, because `MySQL` tries to lock it too and fails (3569).
+macro_rules! query_beans {
+    ($lock:tt, $ids:expr) => {
+        sqlx::query_as!(
+            LockedRow,
+            r#"
+            SELECT
+                b.id AS "id!",
+                b.quantity AS "quantity!",
+                b.last_movement AS "last_movement!",
+                b.moved_at AS "moved_at: DateTime<Utc>",
+                b.counted_at AS "counted_at: DateTime<Utc>",
+                b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
+                b.removed_at AS "removed_at: DateTime<Utc>"
+            FROM (
+                SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
+            ) AS wanted
+            STRAIGHT_JOIN beans AS b FORCE INDEX (PRIMARY) ON b.id = wanted.id
+            FOR UPDATE "#
+                + $lock,
+            json(&$ids)
+        )
+    };
+}
+
 /// Locks beans in the order given, which must be ascending: then no two transactions can wait for
 /// each other. Beans that were removed are absent from the answer.
 pub async fn lock_beans(
@@ -151,43 +206,30 @@ pub async fn lock_beans(
     ascending: &[BeanId],
 ) -> DbResult<Vec<BeanStock>> {
     debug_assert!(ascending.is_sorted(), "locks are taken in id order");
+    if ascending.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<i64> = ascending.iter().map(|id| id.0).collect();
-    // STRAIGHT_JOIN keeps the order of the array; the forced key keeps the locks to these rows. The
-    // table function is wrapped, because MySQL tries to lock it too and fails (3569).
-    let rows = sqlx::query!(
-        r#"
-        SELECT
-            b.id AS "id!",
-            b.quantity AS "quantity!",
-            b.last_movement AS "last_movement!",
-            b.moved_at AS "moved_at: DateTime<Utc>",
-            b.counted_at AS "counted_at: DateTime<Utc>",
-            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
-            b.removed_at AS "removed_at: DateTime<Utc>"
-        FROM (
-            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
-        ) AS wanted
-        STRAIGHT_JOIN beans AS b FORCE INDEX (PRIMARY) ON b.id = wanted.id
-        FOR UPDATE
-        "#,
-        json(&ids)
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| row.removed_at.is_none())
-        .map(|row| BeanStock {
-            bean: BeanId(row.id),
-            stock: Stock {
-                quantity: row.quantity,
-                moved_at: row.moved_at,
-                counted_at: row.counted_at,
-                out_of_stock_since: row.out_of_stock_since,
-            },
-            last_movement: row.last_movement,
-        })
-        .collect())
+    let rows = query_beans!("", ids).fetch_all(conn).await?;
+    Ok(rows.into_iter().filter_map(LockedRow::stock).collect())
+}
+
+/// Locks those of the beans that nobody else has locked; gives the others as well.
+pub async fn lock_free_beans(
+    conn: &mut MySqlConnection,
+    beans: &[BeanId],
+) -> DbResult<(Vec<BeanStock>, BTreeSet<BeanId>)> {
+    if beans.is_empty() {
+        return Ok(Default::default());
+    }
+    let ids: Vec<i64> = beans.iter().map(|id| id.0).collect();
+    let rows = query_beans!("SKIP LOCKED", ids).fetch_all(conn).await?;
+    let mut others: BTreeSet<BeanId> = beans.iter().copied().collect();
+    for row in &rows {
+        others.remove(&BeanId(row.id));
+    }
+    let locked = rows.into_iter().filter_map(LockedRow::stock);
+    Ok((locked.collect(), others))
 }
 
 #[derive(Serialize)]

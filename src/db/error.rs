@@ -67,6 +67,11 @@ impl DbError {
         }
     }
 
+    /// Whether another transaction kept a row locked for longer than we wait.
+    pub fn is_lock_wait(&self) -> bool {
+        self.number() == Some(1205)
+    }
+
     /// Whether the server says so itself: class 22 of `SQLSTATE`, whatever the number.
     fn is_data_exception(&self) -> bool {
         let Self::Query(error) = self else {

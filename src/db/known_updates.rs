@@ -121,6 +121,53 @@ fn fingerprint(bytes: Vec<u8>) -> DbResult<Fingerprint> {
     })
 }
 
+struct KnownRow {
+    id: Uuid,
+    payload_hash: Vec<u8>,
+    state: String,
+    sent_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<KnownRow> for Known {
+    type Error = DbError;
+
+    fn try_from(row: KnownRow) -> DbResult<Self> {
+        Ok(Self {
+            id: UpdateId(row.id),
+            fingerprint: fingerprint(row.payload_hash)?,
+            state: code(
+                "inventory_updates",
+                "state",
+                &row.state,
+                UpdateState::from_code,
+            )?,
+            sent_at: row.sent_at,
+        })
+    }
+}
+
+/// The table function is wrapped, because `MySQL` tries to lock it too and fails (3569).
+macro_rules! query_known {
+    ($lock:tt, $ids:expr) => {
+        sqlx::query_as!(
+            KnownRow,
+            r#"
+            SELECT
+                u.id AS "id!: Uuid",
+                u.payload_hash AS "payload_hash!: Vec<u8>",
+                u.state AS "state!",
+                u.sent_at AS "sent_at: DateTime<Utc>"
+            FROM (
+                SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS listed
+            ) AS wanted
+            STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
+            FOR UPDATE "#
+                + $lock,
+            json(&$ids)
+        )
+    };
+}
+
 /// Locks updates in the order given, which must be ascending: then no two transactions can wait for
 /// each other.
 pub async fn lock_updates(
@@ -132,40 +179,25 @@ pub async fn lock_updates(
         return Ok(HashMap::new());
     }
     let ids: Vec<String> = ascending.iter().map(|id| hex(id.0)).collect();
-    // The table function is wrapped, because MySQL tries to lock it too and fails (3569).
-    let rows = sqlx::query!(
-        r#"
-        SELECT
-            u.id AS "id!: Uuid",
-            u.payload_hash AS "payload_hash!: Vec<u8>",
-            u.state AS "state!",
-            u.sent_at AS "sent_at: DateTime<Utc>"
-        FROM (
-            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS listed
-        ) AS wanted
-        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
-        FOR UPDATE
-        "#,
-        json(&ids)
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = UpdateId(row.id);
-            let known = Known {
-                id,
-                fingerprint: fingerprint(row.payload_hash)?,
-                state: code(
-                    "inventory_updates",
-                    "state",
-                    &row.state,
-                    UpdateState::from_code,
-                )?,
-                sent_at: row.sent_at,
-            };
-            Ok((id, known))
-        })
+    by_id(query_known!("", ids).fetch_all(conn).await?)
+}
+
+/// Locks those of the updates that nobody else has locked; the others are absent from the answer.
+pub async fn lock_free_updates(
+    conn: &mut MySqlConnection,
+    updates: &[UpdateId],
+) -> DbResult<HashMap<UpdateId, Known>> {
+    if updates.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<String> = updates.iter().map(|id| hex(id.0)).collect();
+    by_id(query_known!("SKIP LOCKED", ids).fetch_all(conn).await?)
+}
+
+fn by_id(rows: Vec<KnownRow>) -> DbResult<HashMap<UpdateId, Known>> {
+    let known = rows.into_iter().map(Known::try_from);
+    known
+        .map(|known| known.map(|known| (known.id, known)))
         .collect()
 }
 

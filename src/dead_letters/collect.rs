@@ -15,7 +15,7 @@ use crate::db::timeline::{Attempt, Event};
 use crate::db::updates::{NewUpdate, Standing};
 use crate::db::{self, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{Reason, Refusal, UpdateId, UpdateKey, UpdateState};
-use crate::inventory::{Identity, Incoming, find_ids, lock};
+use crate::inventory::{Identity, IfLocked, Incoming, find_ids, lock};
 use crate::messaging::ReceivedMessage;
 use crate::messaging::wire::Decoder;
 use crate::telemetry::chain;
@@ -83,7 +83,7 @@ async fn store(tx: &mut Transaction, rules: &Rules, letter: &ReceivedMessage) ->
     };
     let messages = std::slice::from_ref(&message);
     let ids = find_ids(tx, messages).await?;
-    let updates = lock(tx, messages, ids).await?;
+    let updates = lock(tx, messages, ids, IfLocked::Wait).await?;
     let (key, before, is_correction) = match updates.identify(&message) {
         Identity::New(key) => (key, None, false),
         Identity::Same(known) => (message.key(), Some(known), false),

@@ -1,81 +1,158 @@
 //! Applies a batch in one transaction, and finds the culprit when a batch cannot be stored.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use super::identity;
-use super::plan::{self, Locked, Plan, find_bean};
-use super::{Incoming, Outcome};
+use super::identity::{self, IfLocked};
+use super::plan::{self, Locked, Plan, Waiting, find_bean};
+use super::{BusyBeans, Incoming, Outcome};
 use crate::db::timeline::Event;
 use crate::db::updates::{Content, NewUpdate, Standing};
-use crate::db::{self, DbResult, Pool, Transaction, Trouble};
-use crate::domain::{BeanId, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateKey, UpdateState};
+use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble, WorkError};
+use crate::domain::{
+    BeanId, BeanStock, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateKey, UpdateState,
+};
 
 /// Applies messages in the order given and says what became of each.
 ///
-/// All of it commits together, unless one message cannot be stored; then they are applied one by
-/// one. Delivering any of them again is harmless, also after an error whose outcome is unknown.
+/// All of it commits together, unless one message cannot be stored: then in halves, until that one is
+/// alone. Messages that need what somebody else keeps locked are held, and so are those behind them in
+/// their groups; the others do not wait for them. Delivering any of them again is harmless, also after an
+/// error whose outcome is unknown.
 ///
 /// # Errors
 /// The database failed, and waiting helps; the messages are not at fault.
-pub async fn apply_batch(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
-    match apply_together(pool, incoming).await {
-        Err(error) if error.trouble() == Trouble::BadData => apply_one_by_one(pool, incoming).await,
-        result => result,
-    }
-}
-
-async fn apply_together(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
-    db::in_transaction(pool, async |tx| decide_and_write(tx, incoming).await).await
-}
-
-async fn apply_one_by_one(pool: &Pool, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
-    let mut outcomes = Vec::with_capacity(incoming.len());
-    let mut stopped = HashSet::new();
-    for message in incoming {
-        let group = message.group.as_deref();
-        if group.is_some_and(|group| stopped.contains(group)) {
-            outcomes.push(Outcome::Unstarted);
-            continue;
-        }
-        let alone = std::slice::from_ref(message);
-        let outcome = match apply_together(pool, alone).await {
-            Ok(mut outcome) => outcome.pop().unwrap_or(Outcome::Unstarted),
-            Err(error) if error.trouble() == Trouble::BadData => {
-                db::in_transaction(pool, async |tx| refuse_unstorable(tx, message).await).await?
+pub async fn apply_batch(
+    pool: &Pool,
+    busy: &BusyBeans,
+    incoming: &[Incoming],
+) -> DbResult<Vec<Outcome>> {
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(incoming.len());
+    let mut waiting = Waiting::default();
+    let mut parts = vec![incoming];
+    while let Some(part) = parts.pop() {
+        let batch = Batch {
+            busy,
+            incoming: part,
+            waiting: &waiting,
+        };
+        let decided = match batch.apply(pool).await {
+            Ok(decided) => decided,
+            Err(error) if matches!(error.trouble(), Trouble::BadData | Trouble::Conflict) => {
+                if let [alone] = part {
+                    vec![end_alone(pool, alone, &error).await?]
+                } else {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                    continue;
+                }
             }
             Err(error) => return Err(error),
         };
-        if let (true, Some(group), false) = (outcome.is_refused(), group, message.last_attempt) {
-            stopped.insert(group);
+        for (message, outcome) in part.iter().zip(&decided) {
+            waiting.note(message, outcome);
         }
-        outcomes.push(outcome);
+        outcomes.extend(decided);
     }
     Ok(outcomes)
 }
 
-/// The statement order is fixed, and it decides about deadlocks: beans first, in id order, then
-/// the updates that were seen before, in id order, then the rows that are ours alone. Measured over
-/// 8 threads: 0 deadlocks this way, 235 with the inbox row first.
-async fn decide_and_write(tx: &mut Transaction, incoming: &[Incoming]) -> DbResult<Vec<Outcome>> {
-    let beans = find_beans(tx, incoming).await?;
-    let ascending: BTreeSet<BeanId> = beans.iter().flatten().copied().collect();
-    let ascending: Vec<BeanId> = ascending.into_iter().collect();
-    // What is looked up before the locks keeps them short; what it finds is read again under them.
-    let ids = identity::find_ids(tx, incoming).await?;
-    let beans_locked = db::beans::lock_beans(tx, &ascending).await?;
-    let updates = identity::lock(tx, incoming, ids).await?;
-    let now = db::server::tell_time(tx).await?;
-    let locked = Locked {
-        beans: beans_locked
-            .into_iter()
-            .map(|bean| (bean.bean, bean))
-            .collect(),
-        updates,
-        now,
-    };
-    let plan = plan::plan(incoming, &beans, locked);
-    write(tx, &plan, now).await?;
-    Ok(plan.outcomes)
+/// What becomes of the one message that keeps a batch from being committed.
+async fn end_alone(pool: &Pool, message: &Incoming, error: &DbError) -> DbResult<Outcome> {
+    if error.trouble() == Trouble::BadData {
+        return db::in_transaction(pool, async |tx| refuse_unstorable(tx, message).await).await;
+    }
+    Ok(Outcome::Held)
+}
+
+/// Messages that are to be committed together.
+#[derive(Debug, Clone, Copy)]
+struct Batch<'a> {
+    busy: &'a BusyBeans,
+    incoming: &'a [Incoming],
+    waiting: &'a Waiting<'a>,
+}
+
+/// An error of a batch. A lock that was waited for in vain is not waited for again: the messages that do
+/// not need it come first.
+#[derive(Debug)]
+struct BatchError(DbError);
+
+impl From<DbError> for BatchError {
+    fn from(error: DbError) -> Self {
+        Self(error)
+    }
+}
+
+impl WorkError for BatchError {
+    fn db_error(&self) -> Option<&DbError> {
+        Some(&self.0).filter(|error| !error.is_lock_wait())
+    }
+}
+
+impl Batch<'_> {
+    async fn apply(self, pool: &Pool) -> DbResult<Vec<Outcome>> {
+        match self.try_to_apply(pool, IfLocked::Wait).await {
+            Err(error) if error.is_lock_wait() => self.try_to_apply(pool, IfLocked::Skip).await,
+            result => result,
+        }
+    }
+
+    async fn try_to_apply(self, pool: &Pool, if_locked: IfLocked) -> DbResult<Vec<Outcome>> {
+        let work = async |tx: &mut Transaction| {
+            let outcomes = self.decide_and_write(tx, if_locked).await;
+            outcomes.map_err(BatchError)
+        };
+        db::in_transaction(pool, work)
+            .await
+            .map_err(|error| error.0)
+    }
+
+    /// The statement order is fixed, and it decides about deadlocks: beans first, in id order, then
+    /// the updates that were seen before, in id order, then the rows that are ours alone. Measured over
+    /// 8 threads: 0 deadlocks this way, 235 with the inbox row first.
+    async fn decide_and_write(
+        self,
+        tx: &mut Transaction,
+        if_locked: IfLocked,
+    ) -> DbResult<Vec<Outcome>> {
+        let beans = find_beans(tx, self.incoming).await?;
+        // What is looked up before the locks keeps them short; what it finds is read again under them.
+        let ids = identity::find_ids(tx, self.incoming).await?;
+        let wanted = beans.iter().flatten().copied().collect();
+        let (beans_locked, beans_out_of_reach) = self.lock_beans(tx, &wanted, if_locked).await?;
+        let updates = identity::lock(tx, self.incoming, ids, if_locked).await?;
+        let now = db::server::tell_time(tx).await?;
+        let locked = Locked {
+            beans: beans_locked
+                .into_iter()
+                .map(|bean| (bean.bean, bean))
+                .collect(),
+            beans_out_of_reach,
+            updates,
+            now,
+        };
+        let plan = plan::plan(self.incoming, &beans, locked, self.waiting.clone());
+        write(tx, &plan, now).await?;
+        Ok(plan.outcomes)
+    }
+
+    /// Gives the beans that are locked now, and those that somebody else has locked.
+    async fn lock_beans(
+        self,
+        tx: &mut Transaction,
+        wanted: &BTreeSet<BeanId>,
+        if_locked: IfLocked,
+    ) -> DbResult<(Vec<BeanStock>, BTreeSet<BeanId>)> {
+        let (ascending, busy) = match if_locked {
+            IfLocked::Wait => self.busy.sort(wanted),
+            IfLocked::Skip => (Vec::new(), wanted.iter().copied().collect()),
+        };
+        let mut locked = db::beans::lock_beans(tx, &ascending).await?;
+        let (free, others) = db::beans::lock_free_beans(tx, &busy).await?;
+        locked.extend(free);
+        self.busy.note(wanted, &others);
+        Ok((locked, others))
+    }
 }
 
 async fn find_beans(

@@ -1,6 +1,6 @@
 //! The handler of the queue of updates: reads its messages and has them applied.
 
-use super::{Incoming, Outcome, apply_batch};
+use super::{BusyBeans, Incoming, Outcome, apply_batch};
 use crate::consumer::{self, Handler};
 use crate::db::{DbResult, Pool};
 use crate::messaging::ReceivedMessage;
@@ -12,6 +12,7 @@ pub struct Apply {
     pool: Pool,
     decoder: Decoder,
     max_receive_count: u32,
+    busy: BusyBeans,
 }
 
 impl Apply {
@@ -22,6 +23,7 @@ impl Apply {
             pool,
             decoder,
             max_receive_count,
+            busy: BusyBeans::default(),
         }
     }
 
@@ -42,7 +44,7 @@ impl Apply {
 impl Handler for Apply {
     async fn handle(&self, batch: &[ReceivedMessage]) -> DbResult<Vec<consumer::Outcome>> {
         let incoming: Vec<Incoming> = batch.iter().map(|message| self.read(message)).collect();
-        let outcomes = apply_batch(&self.pool, &incoming).await?;
+        let outcomes = apply_batch(&self.pool, &self.busy, &incoming).await?;
         log_refusals(batch, &outcomes);
         Ok(outcomes.iter().map(settlement).collect())
     }
@@ -53,6 +55,7 @@ fn settlement(outcome: &Outcome) -> consumer::Outcome {
         Outcome::Applied | Outcome::Duplicate | Outcome::Superseded => consumer::Outcome::Done,
         Outcome::Refused { .. } => consumer::Outcome::Refused,
         Outcome::Unstarted => consumer::Outcome::Unstarted,
+        Outcome::Held => consumer::Outcome::Held,
     }
 }
 

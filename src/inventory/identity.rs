@@ -28,9 +28,21 @@ pub(crate) enum Identity {
 pub(crate) struct Updates {
     by_key: HashMap<UpdateKey, Known>,
     earlier: HashSet<(UpdateId, Fingerprint)>,
+    /// Those that somebody else has locked.
+    out_of_reach: HashSet<UpdateKey>,
 }
 
 impl Updates {
+    /// Whether somebody else has locked an update that a message may be.
+    pub(super) fn is_out_of_reach(&self, message: &Incoming) -> bool {
+        if self.out_of_reach.is_empty() {
+            return false;
+        }
+        let key = message.key();
+        let otherwise = conflict_key(key, &message.fingerprint());
+        self.out_of_reach.contains(&key) || self.out_of_reach.contains(&otherwise)
+    }
+
     /// Finds out which update a message is.
     pub(crate) fn identify(&self, message: &Incoming) -> Identity {
         let (key, fingerprint) = (message.key(), message.fingerprint());
@@ -78,30 +90,45 @@ pub(crate) async fn find_ids(
     Ok(found.into_iter().map(|(key, (id, _))| (key, id)).collect())
 }
 
+/// What to do about a row that another transaction has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfLocked {
+    Wait,
+    Skip,
+}
+
 /// Locks the updates that messages may be and reads where they stand. One that appears only after
 /// [`find_ids`] is met at its unique key, and then the whole is done again.
 pub(crate) async fn lock(
     conn: &mut Connection,
     messages: &[Incoming],
     ids: HashMap<UpdateKey, UpdateId>,
+    if_locked: IfLocked,
 ) -> DbResult<Updates> {
     let ascending: BTreeSet<UpdateId> = ids.values().copied().collect();
     let ascending: Vec<UpdateId> = ascending.into_iter().collect();
-    let locked = db::known_updates::lock_updates(conn, &ascending).await?;
-    let by_key: HashMap<UpdateKey, Known> = ids
-        .into_iter()
-        .filter_map(|(key, id)| Some((key, *locked.get(&id)?)))
-        .collect();
+    let locked = match if_locked {
+        IfLocked::Wait => db::known_updates::lock_updates(conn, &ascending).await?,
+        IfLocked::Skip => db::known_updates::lock_free_updates(conn, &ascending).await?,
+    };
+    let (mut by_key, mut out_of_reach) = (HashMap::new(), HashSet::new());
+    for (key, id) in ids {
+        match locked.get(&id) {
+            Some(known) => drop(by_key.insert(key, *known)),
+            None => drop(out_of_reach.insert(key)),
+        }
+    }
     let differing: Vec<UpdateId> = messages
         .iter()
         .filter_map(|message| {
-            let known = by_key.get(&message.key())?;
+            let known: &Known = by_key.get(&message.key())?;
             (known.fingerprint != message.fingerprint()).then_some(known.id)
         })
         .collect();
     Ok(Updates {
         by_key,
         earlier: db::known_updates::find_earlier_contents(conn, &differing).await?,
+        out_of_reach,
     })
 }
 

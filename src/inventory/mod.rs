@@ -5,14 +5,16 @@
 
 mod accept;
 mod apply;
+mod busy;
 mod handler;
 mod identity;
 mod plan;
 
 pub use accept::{AcceptError, accept_update};
 pub use apply::apply_batch;
+pub use busy::BusyBeans;
 pub use handler::Apply;
-pub(crate) use identity::{Identity, find_ids, lock};
+pub(crate) use identity::{Identity, IfLocked, find_ids, lock};
 
 use chrono::{DateTime, Utc};
 
@@ -111,11 +113,24 @@ pub enum Outcome {
     },
     /// Not looked at, because an earlier one of its group failed.
     Unstarted,
+    /// Somebody else has locked its bean or its update, or an earlier one of its group waits for that;
+    /// nothing changed.
+    Held,
 }
 
 impl Outcome {
     /// Whether it was refused.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Refused { .. })
+    }
+
+    /// What becomes of the later messages of a group in which a message came to this; `None` if they go
+    /// their own ways. A message at its last attempt is not waited for when it is refused.
+    fn of_those_behind(&self, message: &Incoming) -> Option<Self> {
+        match self {
+            Self::Refused { .. } if !message.last_attempt => Some(Self::Unstarted),
+            Self::Unstarted | Self::Held => Some(self.clone()),
+            _ => None,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Decides, in memory and in order, what a batch of messages does to beans that are locked.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -48,6 +48,8 @@ pub(super) struct Plan {
 pub(super) struct Locked {
     /// The beans the messages are about.
     pub(super) beans: BTreeMap<BeanId, BeanStock>,
+    /// Those of them that somebody else has locked.
+    pub(super) beans_out_of_reach: BTreeSet<BeanId>,
     /// The updates that the messages may be.
     pub(super) updates: Updates,
     pub(super) now: DateTime<Utc>,
@@ -113,15 +115,17 @@ fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
     )
 }
 
-/// Decides about all messages in the order given. `beans` says for each which bean it is about.
-pub(super) fn plan(
-    incoming: &[Incoming],
+/// Decides about all messages in the order given. `beans` says for each which bean it is about, and
+/// `waiting` what becomes of those whose group waits for an earlier message.
+pub(super) fn plan<'a>(
+    incoming: &'a [Incoming],
     beans: &[Result<BeanId, Refusal>],
     locked: Locked,
+    waiting: Waiting<'a>,
 ) -> Plan {
     let mut planner = Planner {
         locked,
-        stopped: HashSet::new(),
+        waiting,
         plan: Plan::default(),
     };
     for (message, bean) in incoming.iter().zip(beans) {
@@ -136,10 +140,28 @@ pub(super) fn plan(
     planner.plan
 }
 
+/// Message groups that wait for one of theirs, and what becomes of the messages behind it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waiting<'a>(HashMap<&'a str, Outcome>);
+
+impl<'a> Waiting<'a> {
+    /// Notes what became of a message.
+    pub(super) fn note(&mut self, message: &'a Incoming, outcome: &Outcome) {
+        if let Some(group) = &message.group
+            && let Some(of_those_behind) = outcome.of_those_behind(message)
+        {
+            self.0.insert(group, of_those_behind);
+        }
+    }
+
+    fn outcome_of(&self, message: &Incoming) -> Option<Outcome> {
+        self.0.get(message.group.as_deref()?).cloned()
+    }
+}
+
 struct Planner<'a> {
     locked: Locked,
-    /// Groups in which one failed that will be tried again.
-    stopped: HashSet<&'a str>,
+    waiting: Waiting<'a>,
     plan: Plan,
 }
 
@@ -171,15 +193,19 @@ impl Subject<'_> {
 
 impl<'a> Planner<'a> {
     fn take(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
-        let group = message.group.as_deref();
-        if group.is_some_and(|group| self.stopped.contains(group)) {
-            return Outcome::Unstarted;
-        }
-        let outcome = self.decide(message, bean);
-        if let (true, Some(group), false) = (outcome.is_refused(), group, message.last_attempt) {
-            self.stopped.insert(group);
-        }
+        let outcome = match self.waiting.outcome_of(message) {
+            Some(outcome) => outcome,
+            None if self.is_out_of_reach(message, bean) => Outcome::Held,
+            None => self.decide(message, bean),
+        };
+        self.waiting.note(message, &outcome);
         outcome
+    }
+
+    fn is_out_of_reach(&self, message: &Incoming, bean: &Result<BeanId, Refusal>) -> bool {
+        let others = &self.locked.beans_out_of_reach;
+        bean.as_ref().is_ok_and(|bean| others.contains(bean))
+            || self.locked.updates.is_out_of_reach(message)
     }
 
     fn decide(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {

@@ -77,11 +77,12 @@ pub enum ServiceError {
 
 /// A queue of updates.
 pub trait Queue: Send + Sync + 'static {
-    /// Receives up to ten messages, waiting up to `wait` for the first.
+    /// Receives up to `most` messages, ten at most, waiting up to `wait` for the first.
     ///
     /// Dropping the future may leave messages invisible until their timeout ends.
     fn receive(
         &self,
+        most: usize,
         wait: Duration,
     ) -> impl Future<Output = Result<Vec<ReceivedMessage>, ServiceError>> + Send;
 

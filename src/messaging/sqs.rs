@@ -16,8 +16,8 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use super::{
-    FailedEntry, MAX_BATCH, MessageAttribute, Queue, ReceivedMessage, ServiceError, allowed,
-    failed_entries, service_error,
+    FailedEntry, MessageAttribute, Queue, ReceivedMessage, ServiceError, allowed, failed_entries,
+    service_error,
 };
 
 #[derive(Debug, Clone)]
@@ -134,12 +134,16 @@ impl SqsQueue {
 }
 
 impl Queue for SqsQueue {
-    async fn receive(&self, wait: Duration) -> Result<Vec<ReceivedMessage>, ServiceError> {
+    async fn receive(
+        &self,
+        most: usize,
+        wait: Duration,
+    ) -> Result<Vec<ReceivedMessage>, ServiceError> {
         let mut request = self
             .client
             .receive_message()
             .queue_url(&self.url)
-            .max_number_of_messages(small(MAX_BATCH))
+            .max_number_of_messages(small(most))
             .wait_time_seconds(seconds(wait))
             .visibility_timeout(seconds(self.visibility))
             .message_system_attribute_names(MessageSystemAttributeName::All)

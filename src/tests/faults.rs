@@ -270,8 +270,9 @@ async fn applied(app: &TestApp) -> i64 {
 async fn steady_load(app: &TestApp, sent: &AtomicI64, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         let delivery = update(3, "Excelsa", StockChange::Delivery(Bags::new(1).unwrap()));
-        publish(app, &[(delivery.message_group(), wire::encode(&delivery))]).await;
-        sent.fetch_add(1, SeqCst);
+        let number = sent.fetch_add(1, SeqCst);
+        let group = format!("load-{}", number % 50);
+        publish(app, &[(group, wire::encode(&delivery))]).await;
     }
 }
 

@@ -33,13 +33,13 @@ pub struct PoolSettings {
 
 /// What every connection needs, whatever the server's defaults are.
 ///
-/// READ COMMITTED takes no gap locks; 5 s is far less than a message's visibility; strict mode
-/// refuses what does not fit instead of cutting it. The server gives up a connection on which
+/// READ COMMITTED takes no gap locks; whoever waits for a lock looks after 1 s what else there is to do;
+/// strict mode refuses what does not fit instead of cutting it. The server gives up a connection on which
 /// nothing was heard for 90 s: if our machine vanishes inside a transaction, others would wait for
 /// its locks for 8 hours, which is the default.
 const SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 90, sql_mode = \
+    "SET SESSION innodb_lock_wait_timeout = 1, wait_timeout = 90, sql_mode = \
      'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
      NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'",
 ];

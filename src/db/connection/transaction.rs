@@ -11,11 +11,10 @@ use super::doubt::LIMIT;
 use super::pool::Pool;
 use crate::db::error::{DbError, DbResult, Trouble};
 
-/// Two transactions that meet are tried again this often; `MySQL`'s own replication tries 10 times.
-const MAX_TRIES: u32 = 8;
+/// Two transactions that meet are tried again this often; each waits up to 1 s for a lock.
+const MAX_TRIES: u32 = 20;
 
-/// No further try begins after this: with a lock wait of 5 s, whoever meets others hears from us within
-/// about 30 s.
+/// No further try begins after this: whoever meets others hears from us within about 30 s.
 const TRY_AGAIN_WITHIN: Duration = Duration::from_secs(25);
 
 /// A database transaction, as [`in_transaction`] hands it to the work.

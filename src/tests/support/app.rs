@@ -69,6 +69,12 @@ impl Kind {
 /// The lab's number.
 const MAX_RECEIVE_COUNT: u32 = 5;
 
+/// How many messages are handled in one transaction: `BATCH_SIZE`, or as many as the program does.
+pub(crate) fn batch_size() -> usize {
+    let size = std::env::var("BATCH_SIZE");
+    size.map_or(100, |size| size.parse().unwrap())
+}
+
 /// A database with the lab's data, queues and topic behind a real socket, and the parts that work
 /// on them, one step at a time.
 pub(crate) struct TestApp {
@@ -230,6 +236,7 @@ impl TestApp {
         let settings = ConsumerSettings {
             name: "test",
             receivers: 2,
+            batch: batch_size(),
             wait: Duration::ZERO,
             visibility: Duration::from_secs(30),
             max_receive_count,

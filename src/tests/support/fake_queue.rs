@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use beanstock::messaging::{FailedEntry, MAX_BATCH, Queue, ReceivedMessage, ServiceError};
+use beanstock::messaging::{FailedEntry, Queue, ReceivedMessage, ServiceError};
 
 /// What was asked of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,11 @@ impl FakeQueue {
 }
 
 impl Queue for FakeQueue {
-    async fn receive(&self, _wait: Duration) -> Result<Vec<ReceivedMessage>, ServiceError> {
+    async fn receive(
+        &self,
+        most: usize,
+        _wait: Duration,
+    ) -> Result<Vec<ReceivedMessage>, ServiceError> {
         tokio::task::yield_now().await;
         let mut state = self.state();
         state.receives += 1;
@@ -123,7 +127,7 @@ impl Queue for FakeQueue {
         let mut batch = Vec::new();
         let mut kept = VecDeque::new();
         while let Some(mut delivery) = state.visible.pop_front() {
-            if blocked.contains(&delivery.group) || batch.len() == MAX_BATCH {
+            if blocked.contains(&delivery.group) || batch.len() == most {
                 kept.push_back(delivery);
             } else if delivery.receive_count >= state.max_receive_count {
                 state.dead.push(delivery.body);

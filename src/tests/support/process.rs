@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 use super::TestApp;
+use super::app::batch_size;
 
 /// Longer than anything here takes, so that a failing test ends.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -135,6 +136,7 @@ pub(crate) fn settings_for(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("PORT", "0".to_owned()),
         ("VISIBILITY_TIMEOUT_IN_SEC", "5".to_owned()),
         ("LONG_POLL_WAIT_IN_SEC", "1".to_owned()),
+        ("BATCH_SIZE", batch_size().to_string()),
         ("RUST_LOG", "warn".to_owned()),
     ])
 }

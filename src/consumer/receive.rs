@@ -1,0 +1,157 @@
+//! Brings messages in hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+
+use super::gate::Gate;
+use super::hand::{Batch, Room};
+use super::handler::ConsumerSettings;
+use super::lease::Leases;
+use crate::backoff;
+use crate::messaging::{MAX_BATCH, Queue, ServiceError};
+use crate::readiness::{QUEUE, Readiness};
+use crate::shutdown::{Shutdown, Stopping};
+use crate::telemetry::Streak;
+
+/// What the receivers of a consumer share.
+#[derive(Debug)]
+pub(super) struct Receiving<Q> {
+    pub(super) queue: Arc<Q>,
+    pub(super) gate: Gate,
+    pub(super) settings: ConsumerSettings,
+    pub(super) shutdown: Shutdown,
+    pub(super) readiness: Readiness,
+    /// Wakes another receiver when one finds more than it can carry.
+    busy: Notify,
+    room: Room,
+    pub(super) leases: Arc<Leases>,
+}
+
+impl<Q: Queue> Receiving<Q> {
+    pub(super) fn new(
+        queue: Q,
+        gate: Gate,
+        settings: ConsumerSettings,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            queue: Arc::new(queue),
+            gate,
+            settings,
+            shutdown,
+            readiness: Readiness::default(),
+            busy: Notify::new(),
+            room: Room::new(2 * settings.batch),
+            leases: Arc::default(),
+        }
+    }
+
+    /// Runs `work` and meanwhile keeps what is in hand invisible to others.
+    pub(super) async fn keep_leases<T>(&self, work: impl Future<Output = T>) -> T {
+        let visibility = self.settings.visibility;
+        self.leases.keep(&*self.queue, visibility, work).await
+    }
+
+    /// Receives until stopping begins. Receiver 0 always receives; the others rest until one comes back
+    /// with as much as it can carry, and again when they find little: few full receives cost less than
+    /// many small ones.
+    pub(super) async fn run(&self, number: usize, arrivals: UnboundedSender<Batch>) {
+        const WHAT: &str = "receiving";
+        let mut streak = Streak::default();
+        let mut resting = number > 0;
+        while let Ok(places) = self.may_receive(resting).await {
+            let received = self.receive(places, self.settings.wait).await;
+            self.readiness.note(QUEUE, received.is_ok());
+            let rested = match received {
+                Ok(batch) => {
+                    streak.succeeded(WHAT);
+                    resting = number > 0 && batch.len() < self.receive_size().div_ceil(2);
+                    self.pass_on(batch, &arrivals).await
+                }
+                Err(error) => {
+                    let failures = streak.failed(WHAT, &error);
+                    let delay = backoff::after_failed_receive(failures);
+                    self.shutdown.sleep(delay).await
+                }
+            };
+            if rested.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn pass_on(
+        &self,
+        batch: Batch,
+        arrivals: &UnboundedSender<Batch>,
+    ) -> Result<(), Stopping> {
+        if batch.is_empty() {
+            return self.rest().await;
+        }
+        if batch.len() == self.receive_size() {
+            // Where a receive was full, there is more.
+            self.busy.notify_one();
+        }
+        arrivals.send(batch).map_err(|_closed| Stopping)
+    }
+
+    /// Waits until there is room in hand and the gate is open.
+    async fn may_receive(&self, resting: bool) -> Result<OwnedSemaphorePermit, Stopping> {
+        let room = async {
+            if resting {
+                self.busy.notified().await;
+            }
+            self.room.wait_for(self.receive_size()).await
+        };
+        let places = tokio::select! {
+            places = room => places,
+            () = self.shutdown.soft.cancelled() => return Err(Stopping),
+        };
+        self.gate.pass(&self.shutdown.soft).await?;
+        Ok(places)
+    }
+
+    fn receive_size(&self) -> usize {
+        self.settings.batch.clamp(1, MAX_BATCH)
+    }
+
+    async fn receive(
+        &self,
+        places: OwnedSemaphorePermit,
+        wait: Duration,
+    ) -> Result<Batch, ServiceError> {
+        // A long poll that is dropped may leave messages invisible behind it, so stopping waits
+        // for it, unless it is told to be hard.
+        let received = tokio::select! {
+            received = self.queue.receive(self.receive_size(), wait) => received?,
+            () = self.shutdown.hard.cancelled() => Vec::new(),
+        };
+        Ok(self.room.fill(places, received, &self.leases))
+    }
+
+    /// A receive that does not wait finds nothing at once, and each costs money.
+    async fn rest(&self) -> Result<(), Stopping> {
+        const REST: Duration = Duration::from_secs(1);
+        let rest = REST.saturating_sub(self.settings.wait);
+        self.shutdown.sleep(rest).await
+    }
+
+    /// Receives until there is no more, or as much as a batch may have.
+    pub(super) async fn receive_batch(&self) -> Result<Batch, ServiceError> {
+        let mut batch = Batch::default();
+        let mut wait = self.settings.wait;
+        while batch.len() + self.receive_size() <= self.settings.batch {
+            let places = self.room.wait_for(self.receive_size()).await;
+            let received = self.receive(places, wait).await?;
+            if received.is_empty() {
+                break;
+            }
+            batch.append(received);
+            wait = Duration::ZERO;
+        }
+        Ok(batch)
+    }
+}

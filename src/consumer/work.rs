@@ -1,0 +1,264 @@
+//! Handles what is in hand: all of it at once, and goes on.
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+use super::gate::Gate;
+use super::hand::Batch;
+use super::handler::{ConsumerSettings, Handler};
+use super::outcome::{Outcome, Tally};
+use super::settle::{Settling, Sorted};
+use crate::backoff;
+use crate::db::{DbError, Trouble};
+use crate::messaging::{Queue, ReceivedMessage};
+use crate::shutdown::{Shutdown, Stopping};
+
+/// How often a database that takes writes may refuse a batch before the batch is given back, although it
+/// may be its last receive: more than a failover or a locked row accounts for.
+const MAX_REFUSALS: u32 = 10;
+
+/// The one that handles messages; in a process there is one for each consumer, because transactions
+/// that follow one another do more than small ones side by side.
+#[derive(Debug)]
+pub(super) struct Worker<'a, Q, H> {
+    pub(super) handler: &'a H,
+    pub(super) gate: &'a Gate,
+    pub(super) settings: &'a ConsumerSettings,
+    pub(super) shutdown: &'a Shutdown,
+    pub(super) settling: Settling<Q>,
+    pub(super) held: Held,
+}
+
+/// Messages that wait for what somebody else has locked.
+#[derive(Debug)]
+pub(super) struct Held {
+    batch: Batch,
+    tries: u32,
+    /// When they are tried again.
+    due: Instant,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            batch: Batch::default(),
+            tries: 0,
+            due: Instant::now(),
+        }
+    }
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    fn is_due(&self) -> bool {
+        !self.is_empty() && self.due <= Instant::now()
+    }
+
+    fn take(&mut self) -> Batch {
+        std::mem::take(&mut self.batch)
+    }
+
+    async fn take_when_due(&mut self) -> Batch {
+        tokio::time::sleep_until(self.due).await;
+        self.take()
+    }
+
+    /// Adds messages; those that were held before them stay before them, and are not tried later for
+    /// it.
+    fn add(&mut self, batch: Batch) {
+        if !self.is_empty() {
+            self.batch.append(batch);
+            return;
+        }
+        self.tries = if batch.is_empty() { 0 } else { self.tries + 1 };
+        self.due = Instant::now() + backoff::before_locked_again(self.tries);
+        self.batch = batch;
+    }
+}
+
+impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
+    /// Handles what arrives, until nothing more can arrive. Settling goes on beside the next
+    /// transaction.
+    pub(super) async fn run(&mut self, arriving: &mut UnboundedReceiver<Batch>) {
+        let mut next = None;
+        while let Some(batch) = self.next_batch(arriving, &mut next).await {
+            let sorted = self.handle(batch).await;
+            let settling = self.settling.clone();
+            self.shutdown.tasks.spawn(settling.settle(sorted));
+        }
+    }
+
+    /// Handles messages and settles them, until none of them is in hand.
+    pub(super) async fn finish(&mut self, batch: Batch) -> Tally {
+        let received = batch.len();
+        let (mut done, mut refused) = (0, 0);
+        let mut batch = batch;
+        while !batch.is_empty() {
+            let sorted = self.handle(batch).await;
+            done += sorted.done.len();
+            refused += sorted.refused.len();
+            self.settling.clone().settle(sorted).await;
+            batch = if self.held.is_empty() {
+                Batch::default()
+            } else {
+                self.held.take_when_due().await
+            };
+        }
+        Tally {
+            received,
+            done,
+            refused,
+            released: received - done - refused,
+        }
+    }
+
+    /// Takes all that is in hand, up to what one transaction may hold. A receive stays whole: its
+    /// messages may be of one group.
+    async fn next_batch(
+        &mut self,
+        arriving: &mut UnboundedReceiver<Batch>,
+        next: &mut Option<Batch>,
+    ) -> Option<Batch> {
+        let mut batch = Batch::default();
+        if self.held.is_due() {
+            batch = self.held.take();
+        } else if next.is_none() {
+            tokio::select! {
+                received = arriving.recv() => match received {
+                    Some(received) => batch = received,
+                    None if self.held.is_empty() => return None,
+                    None => batch = self.held.take_when_due().await,
+                },
+                held = self.held.take_when_due(), if !self.held.is_empty() => batch = held,
+            }
+        }
+        while let Some(received) = next.take().or_else(|| arriving.try_recv().ok()) {
+            if !batch.is_empty() && batch.len() + received.len() > self.settings.batch {
+                *next = Some(received);
+                break;
+            }
+            batch.append(received);
+        }
+        Some(batch)
+    }
+
+    /// Has a batch handled; while the database is away, holds it and waits.
+    ///
+    /// When stopping begins, or when it has waited for a visibility timeout, it gives back the messages
+    /// that can afford another receive: another process may have better luck. With the others it goes on
+    /// for as long as this process may.
+    async fn handle(&mut self, mut batch: Batch) -> Sorted {
+        let since = Instant::now();
+        let (mut failures, mut refusals) = (0, 0);
+        loop {
+            let is_late = since.elapsed() >= self.settings.visibility;
+            if failures > 0 && (is_late || self.shutdown.soft.is_cancelled()) {
+                self.give_back(self.take_patient(&mut batch)).await;
+            }
+            let is_hopeless = is_late && refusals >= MAX_REFUSALS;
+            if is_hopeless || self.shutdown.hard.is_cancelled() {
+                self.give_back(std::mem::take(&mut batch)).await;
+            }
+            if batch.is_empty() {
+                return Sorted::default();
+            }
+            let handled = tokio::select! {
+                handled = self.handler.handle(batch.messages()) => handled,
+                // Cutting a transaction short closes its connection, so this is safe.
+                () = self.shutdown.hard.cancelled() => continue,
+            };
+            let error = match handled {
+                Ok(outcomes) => return self.sort(batch, outcomes).await,
+                Err(error) => error,
+            };
+            self.note(&error, failures);
+            failures += 1;
+            // The gate opens only when the database takes writes. If that goes on refusing this batch,
+            // the batch is at fault, and others have waited for it long enough. A row that somebody
+            // else holds is no refusal.
+            refusals += u32::from(error.is_answer());
+            self.pause(failures, &batch).await.ok();
+        }
+    }
+
+    async fn sort(&mut self, mut batch: Batch, outcomes: Vec<Outcome>) -> Sorted {
+        self.gate.worked();
+        let sorted = Sorted::by(&mut batch, outcomes);
+        self.held.add(batch);
+        self.give_back_overflow().await;
+        sorted
+    }
+
+    /// Where messages have no groups, more and more may come that need what is locked, and there must be
+    /// room for others.
+    async fn give_back_overflow(&mut self) {
+        if self.held.batch.len() > self.settings.batch {
+            let mut batch = self.held.take();
+            let overflow = batch.take(|place, message| {
+                place >= self.settings.batch && self.can_afford_another(message)
+            });
+            self.held.batch = batch;
+            self.settling.hand_back_blameless(overflow).await;
+        }
+    }
+
+    fn can_afford_another(&self, message: &ReceivedMessage) -> bool {
+        let limit = self.settings.max_receive_count;
+        limit == 0 || message.receive_count + 1 < limit
+    }
+
+    /// Takes out the messages that can afford another receive, and so can all of their group.
+    fn take_patient(&self, batch: &mut Batch) -> Batch {
+        let urgent = batch
+            .messages()
+            .iter()
+            .filter(|m| !self.can_afford_another(m));
+        let urgent: Vec<Option<String>> = urgent.map(|message| message.group.clone()).collect();
+        batch.take(|_, message| {
+            let of_urgent_group = message.group.is_some() && urgent.contains(&message.group);
+            self.can_afford_another(message) && !of_urgent_group
+        })
+    }
+
+    /// Closes the gate if the database is away, not for what is wrong with one batch alone.
+    fn note(&self, error: &DbError, failures: u32) {
+        let is_of_this_batch = matches!(error, DbError::Corrupt { .. });
+        if error.trouble() == Trouble::Unavailable && !is_of_this_batch {
+            self.gate.close(error);
+        } else if failures == 0 {
+            let error = crate::telemetry::chain(error);
+            tracing::warn!(error, "a batch was not handled; trying again");
+        }
+    }
+
+    /// Waits before a batch is tried again: until the database is back or, if it is not away, a moment.
+    async fn pause(&self, failures: u32, batch: &Batch) -> Result<(), Stopping> {
+        let some_can_go = batch.messages().iter().any(|m| self.can_afford_another(m));
+        let stop = if some_can_go {
+            &self.shutdown.soft
+        } else {
+            &self.shutdown.hard
+        };
+        if !self.gate.is_closed() {
+            tokio::select! {
+                () = tokio::time::sleep(backoff::before_probe(failures)) => {}
+                () = stop.cancelled() => return Err(Stopping),
+            }
+        }
+        self.gate.pass(stop).await
+    }
+
+    async fn give_back(&self, batch: Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        if self.shutdown.soft.is_cancelled() {
+            self.settling.hand_back_blameless(batch).await;
+        } else {
+            self.settling.postpone(batch).await;
+        }
+    }
+}
