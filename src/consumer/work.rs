@@ -147,19 +147,14 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
 
     /// Has a batch handled; while the database is away, holds it and waits.
     ///
-    /// When stopping begins, or when it has waited for a visibility timeout, it gives back the messages
-    /// that can afford another receive: another process may have better luck. With the others it goes on
-    /// for as long as this process may.
+    /// When stopping begins, or when the batch still fails a visibility timeout after its first failure,
+    /// it gives back the messages that can afford another receive: another process may have better luck.
+    /// With the others it goes on for as long as this process may.
     async fn handle(&mut self, mut batch: Batch) -> Sorted {
-        let since = Instant::now();
+        let mut failing_since = None;
         let (mut failures, mut refusals) = (0, 0);
         loop {
-            let is_late = since.elapsed() >= self.settings.visibility;
-            if failures > 0 && (is_late || self.shutdown.soft.is_cancelled()) {
-                self.give_back(self.take_patient(&mut batch)).await;
-            }
-            let is_hopeless = is_late && refusals >= MAX_REFUSALS;
-            if is_hopeless || self.shutdown.hard.is_cancelled() {
+            if self.shutdown.hard.is_cancelled() {
                 self.give_back(std::mem::take(&mut batch)).await;
             }
             if batch.is_empty() {
@@ -180,7 +175,14 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
             // the batch is at fault, and others have waited for it long enough. A row that somebody
             // else holds is no refusal.
             refusals += u32::from(error.is_answer());
-            self.pause(failures, &batch).await.ok();
+            let since = failing_since.get_or_insert_with(Instant::now);
+            let is_late = since.elapsed() >= self.settings.visibility;
+            if is_late && refusals >= MAX_REFUSALS {
+                self.give_back(std::mem::take(&mut batch)).await;
+            } else if is_late || self.pause(failures, &batch).await.is_err() {
+                self.give_back(self.take_patient(&mut batch)).await;
+                self.pause(failures, &batch).await.ok();
+            }
         }
     }
 
@@ -236,6 +238,9 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
 
     /// Waits before a batch is tried again: until the database is back or, if it is not away, a moment.
     async fn pause(&self, failures: u32, batch: &Batch) -> Result<(), Stopping> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         let some_can_go = batch.messages().iter().any(|m| self.can_afford_another(m));
         let stop = if some_can_go {
             &self.shutdown.soft

@@ -16,6 +16,7 @@ mod support;
 mod adopt;
 mod architecture;
 mod audit;
+mod batches;
 mod check;
 mod consumer;
 mod containers;

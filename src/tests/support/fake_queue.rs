@@ -29,6 +29,9 @@ struct State {
     failing_deletes: VecDeque<Vec<FailedEntry>>,
     failing_receives: u32,
     receives: u32,
+    /// Messages that were ever sent.
+    sent: usize,
+    answers_no_deletes: bool,
 }
 
 impl FakeQueue {
@@ -44,9 +47,10 @@ impl FakeQueue {
 
     pub(crate) fn push(&self, group: &str, body: &str) {
         let mut state = self.state();
-        let number = state.visible.len() + state.in_flight.len();
+        state.sent += 1;
+        let number = state.sent;
         state.visible.push_back(ReceivedMessage {
-            message_id: format!("{group}-{number}-{body}"),
+            message_id: format!("{group}-{number:05}-{body}"),
             receipt: String::new(),
             body: body.to_owned(),
             group: Some(group.to_owned()),
@@ -82,6 +86,20 @@ impl FakeQueue {
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
+    }
+
+    /// Has deletes wait for ever, as a call does whose process is killed.
+    pub(crate) fn answers_no_deletes(&self) {
+        self.state().answers_no_deletes = true;
+    }
+
+    pub(crate) fn answers_deletes(&self) {
+        self.state().answers_no_deletes = false;
+    }
+
+    /// Messages that were received and are invisible.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.state().in_flight.len()
     }
 
     /// Messages that are neither deleted nor dead.
@@ -145,6 +163,9 @@ impl Queue for FakeQueue {
     }
 
     async fn delete(&self, receipts: &[&str]) -> Result<Vec<FailedEntry>, ServiceError> {
+        if self.state().answers_no_deletes {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.state();
         state.calls.push(Call::Delete(
             receipts.iter().map(|&r| r.to_owned()).collect(),
