@@ -5,8 +5,8 @@
 //! An update is **accepted** with its outbox row ([`inventory::accept_update`]), the **relay**
 //! publishes it to the topic ([`outbox`]), the topic puts it into the queue, a **poller** receives
 //! it ([`consumer`]), it is **decoded** ([`messaging::wire`]) and **applied** in one transaction with
-//! its inbox row, its stock movement and its timeline ([`inventory::apply_batch`]), and only then
-//! is its message **deleted**. What can never be applied is released until the queue gives it up;
+//! its inbox row, its stock movement and its timeline ([`inventory::apply_batch`]) and with whatever else
+//! is in hand, and only then is its message **deleted**. What can never be applied is released until the queue gives it up;
 //! the **collector** then moves it into a table where people can work on it ([`dead_letters`]). Sent
 //! again, unchanged or corrected, it takes the same path and closes its letter.
 //! Messages that others publish straight to the topic take the same path from there on.
