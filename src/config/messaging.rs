@@ -44,11 +44,11 @@ pub struct MessagingSettings {
     #[arg(long, env = "LONG_POLL_WAIT_IN_SEC", default_value_t = 20,
           value_parser = clap::value_parser!(u64).range(0..=20))]
     long_poll_wait_in_sec: u64,
-    /// Maximum number of receives at the same time
-    #[arg(long, env = "POLLERS", default_value_t = 4,
+    /// Most receives of up to ten messages in memory at the same time
+    #[arg(long, env = "POLLERS", default_value_t = 20,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub pollers: u16,
-    /// Most messages that are handled in one transaction; twice as many may be in memory
+    /// Most messages that are handled in one transaction
     #[arg(long, env = "BATCH_SIZE", default_value_t = 100,
           value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub batch_size: u16,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::lease::{Lease, Leases};
 use crate::messaging::ReceivedMessage;
@@ -22,7 +23,8 @@ pub(super) struct Batch {
 #[derive(Debug)]
 struct Hold {
     lease: Option<Lease>,
-    _place: OwnedSemaphorePermit,
+    /// Shared by the messages of a receive, whose receiver waits until all of them have let go of it.
+    receive: Option<Arc<DropGuard>>,
     _bytes: Option<OwnedSemaphorePermit>,
 }
 
@@ -70,6 +72,13 @@ impl Batch {
         parts
     }
 
+    /// Has no receiver wait for these messages any longer.
+    pub(super) fn let_receivers_go(&mut self) {
+        for hold in &mut self.holds {
+            hold.receive = None;
+        }
+    }
+
     /// Lets the messages become visible to others when their visibility timeouts end.
     pub(super) fn end_leases(&mut self) {
         for hold in &mut self.holds {
@@ -78,53 +87,44 @@ impl Batch {
     }
 }
 
-/// The room for messages in hand. Who finds none waits before receiving, so that messages wait in the
-/// queue and not here.
+/// The room for the bodies of messages in hand. Who finds none waits before receiving, so that messages
+/// wait in the queue and not here.
 #[derive(Debug)]
-pub(super) struct Room {
-    places: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
+pub(super) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_BYTES)))
+    }
 }
 
 impl Room {
-    pub(super) fn new(places: usize) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(places)),
-            bytes: Arc::new(Semaphore::new(MAX_BYTES)),
-        }
+    /// Waits until there is some.
+    pub(super) async fn wait(&self) {
+        drop(self.0.acquire().await.expect("nobody closes it"));
     }
 
-    /// Waits for room for a receive.
-    pub(super) async fn wait_for(&self, messages: usize) -> OwnedSemaphorePermit {
-        let _some_bytes = self.bytes.acquire().await.expect(OPEN);
-        let places = u32::try_from(messages).unwrap_or(u32::MAX);
-        let places = Arc::clone(&self.places).acquire_many_owned(places).await;
-        places.expect(OPEN)
-    }
-
-    /// Takes received messages in hand.
+    /// Takes received messages in hand; the token is cancelled when they are settled.
     pub(super) fn fill(
         &self,
-        mut places: OwnedSemaphorePermit,
         messages: Vec<ReceivedMessage>,
         leases: &Arc<Leases>,
-    ) -> Batch {
+    ) -> (Batch, CancellationToken) {
+        let settled = CancellationToken::new();
+        let receive = Arc::new(settled.clone().drop_guard());
         let hold = |message: &ReceivedMessage| Hold {
             lease: Some(leases.begin(&message.receipt)),
-            _place: places.split(1).expect("there is a place for each"),
+            receive: Some(Arc::clone(&receive)),
             _bytes: self.weigh(message),
         };
         let holds = messages.iter().map(hold).collect();
-        Batch { messages, holds }
+        (Batch { messages, holds }, settled)
     }
 
     /// Where fewer bytes are left than it has, it takes those.
     fn weigh(&self, message: &ReceivedMessage) -> Option<OwnedSemaphorePermit> {
-        let bytes = message.body.len().min(self.bytes.available_permits());
+        let bytes = message.body.len().min(self.0.available_permits());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(bytes);
-        bytes.ok()
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).ok()
     }
 }
-
-const OPEN: &str = "nobody closes these semaphores";

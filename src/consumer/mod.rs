@@ -1,7 +1,7 @@
 //! Consumers: receive from a queue, hand the messages to a [`Handler`], and settle them by its outcomes.
 //!
-//! Several receivers bring messages in hand, one worker takes all that is there into one transaction and
-//! goes on (natural batching): a message alone is handled at once, and the more there is to do, the more a
+//! Receivers bring messages in hand, and a worker takes all that is there into one transaction and goes on
+//! (natural batching): a message alone is handled at once, and the more there is to do, the more a
 //! transaction does. Any number of processes may share a queue and a database. A message is deleted only
 //! after its handler has committed, and kept invisible to others until then.
 
@@ -17,7 +17,8 @@ mod work;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::gate::Gate;
 use self::hand::Batch;
@@ -25,7 +26,7 @@ pub use self::handler::{ConsumerSettings, Handler};
 pub use self::outcome::{Outcome, Tally};
 use self::receive::Receiving;
 use self::settle::Settling;
-use self::work::{Held, Worker};
+use self::work::{Arrivals, Held, Worker};
 use crate::messaging::{Queue, ServiceError};
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
@@ -58,15 +59,22 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
         self
     }
 
-    /// Starts receivers and a worker on the shutdown's tasks. The receivers run until stopping begins, the
-    /// worker until nothing is in hand.
+    /// Starts receivers and workers on the shutdown's tasks. The receivers run until stopping begins, the
+    /// workers until nothing is in hand.
     pub fn start(self) {
         let consumer = Arc::new(self);
-        let (arrivals, arriving) = mpsc::unbounded_channel();
-        for number in 0..consumer.receiving.settings.receivers.max(1) {
-            consumer.start_receiver(number, arrivals.clone());
+        let settings = consumer.receiving.settings;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for number in 0..settings.receivers.max(1) {
+            consumer.start_receiver(number, sender.clone());
         }
-        consumer.start_worker(arriving);
+        let arrivals = Arc::new(Mutex::new(Arrivals::new(receiver)));
+        let done = CancellationToken::new();
+        let in_hand = Arc::new(done.clone().drop_guard());
+        for _ in 0..settings.workers() {
+            consumer.start_worker(Arc::clone(&arrivals), Arc::clone(&in_hand));
+        }
+        consumer.start_heartbeat(done);
     }
 
     fn start_receiver(self: &Arc<Self>, number: usize, arrivals: UnboundedSender<Batch>) {
@@ -77,19 +85,23 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
         });
     }
 
-    fn start_worker(self: &Arc<Self>, arriving: UnboundedReceiver<Batch>) {
+    fn start_worker(self: &Arc<Self>, arrivals: Arc<Mutex<Arrivals>>, in_hand: Arc<DropGuard>) {
         let consumer = Arc::clone(self);
-        let arriving = Arc::new(Mutex::new(arriving));
         self.supervise(move || {
-            let (consumer, arriving) = (Arc::clone(&consumer), Arc::clone(&arriving));
+            let (consumer, arrivals) = (Arc::clone(&consumer), Arc::clone(&arrivals));
+            let in_hand = Arc::clone(&in_hand);
             async move {
-                let mut arriving = arriving.lock().await;
-                let mut worker = consumer.worker();
-                consumer
-                    .receiving
-                    .keep_leases(worker.run(&mut arriving))
-                    .await;
+                consumer.worker().run(&arrivals).await;
+                drop(in_hand);
             }
+        });
+    }
+
+    fn start_heartbeat(self: &Arc<Self>, done: CancellationToken) {
+        let consumer = Arc::clone(self);
+        self.supervise(move || {
+            let (consumer, done) = (Arc::clone(&consumer), done.clone());
+            async move { consumer.receiving.keep_leases(done.cancelled()).await }
         });
     }
 

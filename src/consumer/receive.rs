@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
 use super::hand::{Batch, Room};
@@ -44,7 +45,7 @@ impl<Q: Queue> Receiving<Q> {
             shutdown,
             readiness: Readiness::default(),
             busy: Notify::new(),
-            room: Room::new(2 * settings.batch),
+            room: Room::default(),
             leases: Arc::default(),
         }
     }
@@ -55,21 +56,21 @@ impl<Q: Queue> Receiving<Q> {
         self.leases.keep(&*self.queue, visibility, work).await
     }
 
-    /// Receives until stopping begins. Receiver 0 always receives; the others rest until one comes back
-    /// with as much as it can carry, and again when they find little: few full receives cost less than
-    /// many small ones.
+    /// Receives until stopping begins, and carries one receive at a time: the next one follows when that
+    /// is settled. Receiver 0 always receives; the others rest until one comes back with as much as it can
+    /// carry, and again when they find little: few full receives cost less than many small ones.
     pub(super) async fn run(&self, number: usize, arrivals: UnboundedSender<Batch>) {
         const WHAT: &str = "receiving";
         let mut streak = Streak::default();
         let mut resting = number > 0;
-        while let Ok(places) = self.may_receive(resting).await {
-            let received = self.receive(places, self.settings.wait).await;
+        while self.may_receive(resting).await.is_ok() {
+            let received = self.receive(self.settings.wait).await;
             self.readiness.note(QUEUE, received.is_ok());
             let rested = match received {
-                Ok(batch) => {
+                Ok((batch, settled)) => {
                     streak.succeeded(WHAT);
                     resting = number > 0 && batch.len() < self.receive_size().div_ceil(2);
-                    self.pass_on(batch, &arrivals).await
+                    self.pass_on(batch, settled, &arrivals).await
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
@@ -86,6 +87,7 @@ impl<Q: Queue> Receiving<Q> {
     async fn pass_on(
         &self,
         batch: Batch,
+        settled: CancellationToken,
         arrivals: &UnboundedSender<Batch>,
     ) -> Result<(), Stopping> {
         if batch.is_empty() {
@@ -95,41 +97,39 @@ impl<Q: Queue> Receiving<Q> {
             // Where a receive was full, there is more.
             self.busy.notify_one();
         }
-        arrivals.send(batch).map_err(|_closed| Stopping)
+        // Without a worker nothing is in hand any more.
+        arrivals.send(batch).map_err(|_closed| Stopping)?;
+        settled.cancelled().await;
+        Ok(())
     }
 
     /// Waits until there is room in hand and the gate is open.
-    async fn may_receive(&self, resting: bool) -> Result<OwnedSemaphorePermit, Stopping> {
+    async fn may_receive(&self, resting: bool) -> Result<(), Stopping> {
         let room = async {
             if resting {
                 self.busy.notified().await;
             }
-            self.room.wait_for(self.receive_size()).await
+            self.room.wait().await;
         };
-        let places = tokio::select! {
-            places = room => places,
+        tokio::select! {
+            () = room => {}
             () = self.shutdown.soft.cancelled() => return Err(Stopping),
-        };
-        self.gate.pass(&self.shutdown.soft).await?;
-        Ok(places)
+        }
+        self.gate.pass(&self.shutdown.soft).await
     }
 
     fn receive_size(&self) -> usize {
         self.settings.batch.clamp(1, MAX_BATCH)
     }
 
-    async fn receive(
-        &self,
-        places: OwnedSemaphorePermit,
-        wait: Duration,
-    ) -> Result<Batch, ServiceError> {
+    async fn receive(&self, wait: Duration) -> Result<(Batch, CancellationToken), ServiceError> {
         // A long poll that is dropped may leave messages invisible behind it, so stopping waits
         // for it, unless it is told to be hard.
         let received = tokio::select! {
             received = self.queue.receive(self.receive_size(), wait) => received?,
             () = self.shutdown.hard.cancelled() => Vec::new(),
         };
-        Ok(self.room.fill(places, received, &self.leases))
+        Ok(self.room.fill(received, &self.leases))
     }
 
     /// A receive that does not wait finds nothing at once, and each costs money.
@@ -144,8 +144,7 @@ impl<Q: Queue> Receiving<Q> {
         let mut batch = Batch::default();
         let mut wait = self.settings.wait;
         while batch.len() + self.receive_size() <= self.settings.batch {
-            let places = self.room.wait_for(self.receive_size()).await;
-            let received = self.receive(places, wait).await?;
+            let (received, _settled) = self.receive(wait).await?;
             if received.is_empty() {
                 break;
             }

@@ -1,6 +1,7 @@
 //! Handles what is in hand: all of it at once, and goes on.
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::gate::Gate;
@@ -10,15 +11,51 @@ use super::outcome::{Outcome, Tally};
 use super::settle::{Settling, Sorted};
 use crate::backoff;
 use crate::db::{DbError, Trouble};
-use crate::messaging::{Queue, ReceivedMessage};
+use crate::messaging::{MAX_BATCH, Queue, ReceivedMessage};
 use crate::shutdown::{Shutdown, Stopping};
 
 /// How often a database that takes writes may refuse a batch before the batch is given back, although it
 /// may be its last receive: more than a failover or a locked row accounts for.
 const MAX_REFUSALS: u32 = 10;
 
-/// The one that handles messages; in a process there is one for each consumer, because transactions
-/// that follow one another do more than small ones side by side.
+/// What the receivers have brought and no worker has taken yet.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    receives: UnboundedReceiver<Batch>,
+    /// One that no longer fitted into a batch.
+    next: Option<Batch>,
+}
+
+impl Arrivals {
+    pub(super) fn new(receives: UnboundedReceiver<Batch>) -> Self {
+        Self {
+            receives,
+            next: None,
+        }
+    }
+
+    /// Waits for a receive; `None` if no more can come.
+    async fn wait(&mut self) -> Option<Batch> {
+        match self.next.take() {
+            Some(next) => Some(next),
+            None => self.receives.recv().await,
+        }
+    }
+
+    /// Adds what is there, until the batch has `most` messages. A receive stays whole: its messages may be
+    /// of one group.
+    fn add_all_to(&mut self, batch: &mut Batch, most: usize) {
+        while let Some(next) = self.next.take().or_else(|| self.receives.try_recv().ok()) {
+            if !batch.is_empty() && batch.len() + next.len() > most {
+                self.next = Some(next);
+                return;
+            }
+            batch.append(next);
+        }
+    }
+}
+
+/// Handles messages, in a transaction at a time.
 #[derive(Debug)]
 pub(super) struct Worker<'a, Q, H> {
     pub(super) handler: &'a H,
@@ -53,10 +90,6 @@ impl Held {
         self.batch.is_empty()
     }
 
-    fn is_due(&self) -> bool {
-        !self.is_empty() && self.due <= Instant::now()
-    }
-
     fn take(&mut self) -> Batch {
         std::mem::take(&mut self.batch)
     }
@@ -68,7 +101,8 @@ impl Held {
 
     /// Adds messages; those that were held before them stay before them, and are not tried later for
     /// it.
-    fn add(&mut self, batch: Batch) {
+    fn add(&mut self, mut batch: Batch) {
+        batch.let_receivers_go();
         if !self.is_empty() {
             self.batch.append(batch);
             return;
@@ -82,10 +116,14 @@ impl Held {
 impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
     /// Handles what arrives, until nothing more can arrive. Settling goes on beside the next
     /// transaction.
-    pub(super) async fn run(&mut self, arriving: &mut UnboundedReceiver<Batch>) {
-        let mut next = None;
-        while let Some(batch) = self.next_batch(arriving, &mut next).await {
+    ///
+    /// Small transactions run side by side, by several workers, because each mostly waits for the
+    /// database's answers. A large one runs alone: it does more, and the others would wait for its beans.
+    pub(super) async fn run(&mut self, arrivals: &Mutex<Arrivals>) {
+        while let Some((batch, guard)) = self.next_batch(arrivals).await {
+            let guard = guard.filter(|_| batch.len() > MAX_BATCH);
             let sorted = self.handle(batch).await;
+            drop(guard);
             let settling = self.settling.clone();
             self.shutdown.tasks.spawn(settling.settle(sorted));
         }
@@ -115,34 +153,30 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
         }
     }
 
-    /// Takes all that is in hand, up to what one transaction may hold. A receive stays whole: its
-    /// messages may be of one group.
-    async fn next_batch(
+    /// Takes all that has arrived, up to what one transaction may hold, or what is held if that is due.
+    /// The guard keeps other workers from taking more.
+    async fn next_batch<'a>(
         &mut self,
-        arriving: &mut UnboundedReceiver<Batch>,
-        next: &mut Option<Batch>,
-    ) -> Option<Batch> {
-        let mut batch = Batch::default();
-        if self.held.is_due() {
-            batch = self.held.take();
-        } else if next.is_none() {
-            tokio::select! {
-                received = arriving.recv() => match received {
-                    Some(received) => batch = received,
-                    None if self.held.is_empty() => return None,
-                    None => batch = self.held.take_when_due().await,
-                },
-                held = self.held.take_when_due(), if !self.held.is_empty() => batch = held,
+        arrivals: &'a Mutex<Arrivals>,
+    ) -> Option<(Batch, Option<MutexGuard<'a, Arrivals>>)> {
+        let arrival = async {
+            let mut arrivals = arrivals.lock().await;
+            (arrivals.wait().await, arrivals)
+        };
+        let (mut batch, mut guard) = tokio::select! {
+            (arrival, guard) = arrival => match arrival {
+                Some(batch) => (batch, Some(guard)),
+                None if self.held.is_empty() => return None,
+                None => (self.held.take_when_due().await, None),
+            },
+            held = self.held.take_when_due(), if !self.held.is_empty() => {
+                (held, arrivals.try_lock().ok())
             }
+        };
+        if let Some(arrivals) = &mut guard {
+            arrivals.add_all_to(&mut batch, self.settings.batch);
         }
-        while let Some(received) = next.take().or_else(|| arriving.try_recv().ok()) {
-            if !batch.is_empty() && batch.len() + received.len() > self.settings.batch {
-                *next = Some(received);
-                break;
-            }
-            batch.append(received);
-        }
-        Some(batch)
+        Some((batch, guard))
     }
 
     /// Has a batch handled; while the database is away, holds it and waits.
@@ -197,11 +231,11 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
     /// Where messages have no groups, more and more may come that need what is locked, and there must be
     /// room for others.
     async fn give_back_overflow(&mut self) {
-        if self.held.batch.len() > self.settings.batch {
+        let most = self.settings.most_held();
+        if self.held.batch.len() > most {
             let mut batch = self.held.take();
-            let overflow = batch.take(|place, message| {
-                place >= self.settings.batch && self.can_afford_another(message)
-            });
+            let overflow =
+                batch.take(|place, message| place >= most && self.can_afford_another(message));
             self.held.batch = batch;
             self.settling.hand_back_blameless(overflow).await;
         }
