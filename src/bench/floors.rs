@@ -12,8 +12,11 @@ use beanstock::messaging::{MAX_BATCH, UPDATES};
 use crate::QUEUED;
 use crate::setup::{Setup, delivery};
 
-/// As many as `serve` runs.
+/// Enough to keep the broker busy.
 const POLLERS: usize = 4;
+
+/// As many updates as `serve` takes into one transaction.
+const BATCH: usize = 100;
 
 /// Receives and deletes every message, and does nothing else.
 pub(crate) async fn drain_without_database(setup: &Setup) -> f64 {
@@ -46,7 +49,7 @@ async fn receive_and_delete(queue: SqsQueue, left: Arc<AtomicUsize>) {
     }
 }
 
-/// Applies the same updates in the same transactions, without a queue.
+/// Applies the same updates without a queue, in transactions as large as `serve` makes them.
 pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
     let incoming = |n| Incoming {
         content: Ok(delivery(n)),
@@ -56,24 +59,10 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
         last_attempt: false,
     };
     let all: Vec<Incoming> = (0..QUEUED).map(incoming).collect();
-    let batches: Arc<Vec<Vec<Incoming>>> = Arc::new(all.chunks(10).map(<[_]>::to_vec).collect());
-    let next = Arc::new(AtomicUsize::new(0));
+    let busy = BusyBeans::default();
     let since = Instant::now();
-    let pollers: Vec<_> = (0..POLLERS)
-        .map(|_| {
-            let (batches, next, pool) =
-                (Arc::clone(&batches), Arc::clone(&next), setup.pool.clone());
-            tokio::spawn(async move {
-                while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    apply_batch(&pool, &BusyBeans::default(), batch)
-                        .await
-                        .unwrap();
-                }
-            })
-        })
-        .collect();
-    for poller in pollers {
-        poller.await.unwrap();
+    for batch in all.chunks(BATCH) {
+        apply_batch(&setup.pool, &busy, batch).await.unwrap();
     }
     QUEUED as f64 / since.elapsed().as_secs_f64()
 }

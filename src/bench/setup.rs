@@ -99,6 +99,7 @@ impl Setup {
             options: database.options(),
             max_connections: 16,
             acquire_timeout: Duration::from_secs(30),
+            lock_wait: db::LOCK_WAIT,
         });
         db::migrate(&pool).await.unwrap();
         demo::fill_if_empty(&pool, &SystemClock).await.unwrap();

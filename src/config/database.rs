@@ -12,7 +12,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use url::Url;
 
 use super::{Secret, reference};
-use crate::db::PoolSettings;
+use crate::db::{LOCK_WAIT, PoolSettings};
 
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
@@ -110,6 +110,7 @@ impl DatabaseSettings {
             options,
             max_connections: self.database_pool_size,
             acquire_timeout: ACQUIRE_TIMEOUT,
+            lock_wait: LOCK_WAIT,
         })
     }
 

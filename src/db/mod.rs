@@ -24,8 +24,8 @@ pub mod update_lists;
 pub mod updates;
 
 pub use self::connection::{
-    Pool, PoolSettings, Transaction, WorkError, connect, in_transaction, ping, probe_writer, reach,
-    takes_writes,
+    LOCK_WAIT, Pool, PoolSettings, Transaction, WorkError, connect, in_transaction, ping,
+    probe_writer, reach, takes_writes,
 };
 pub use sqlx::MySqlConnection as Connection;
 pub use sqlx::mysql::MySqlSslMode as SslMode;

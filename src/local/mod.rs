@@ -94,6 +94,7 @@ async fn run_with(
         options: database.options(),
         max_connections: 32,
         acquire_timeout: Duration::from_secs(5),
+        lock_wait: db::LOCK_WAIT,
     });
     db::migrate(&pool).await.map_err(newer_data)?;
     // The endpoint outlives the parts that talk to it.

@@ -157,6 +157,7 @@ async fn server_that_may_fall_silent(connections: u32) -> SilentServer {
         options: database.options().socket(&place),
         max_connections: connections,
         acquire_timeout: Duration::from_mins(1),
+        lock_wait: db::LOCK_WAIT,
     });
     SilentServer {
         _folder: folder,
@@ -226,6 +227,7 @@ async fn a_full_pool_says_so_and_names_its_setting() {
         options: server::new_database().await,
         max_connections: 2,
         acquire_timeout: Duration::from_secs(2),
+        lock_wait: db::LOCK_WAIT,
     });
     let _one = pool.acquire().await.unwrap();
     let _two = pool.acquire().await.unwrap();

@@ -321,7 +321,10 @@ async fn a_message_from_a_foreign_topic_changes_nothing_and_says_why() {
     let decoder = Decoder::new(&[&ours]);
     let poller = app.poller_reading(decoder.clone());
 
-    while poller.poll_once().await.unwrap().received > 0 {}
+    // A receive that moves a message to the dead-letter queue may find nothing else.
+    for _ in 0..2 {
+        while poller.poll_once().await.unwrap().received > 0 {}
+    }
     app.collector_reading(decoder).poll_once().await.unwrap();
 
     assert_eq!(app.stock_of(EXCELSA).await, 209);

@@ -10,6 +10,7 @@ use beanstock::db;
 use beanstock::domain::SupplierId;
 use sqlx::{ConnectOptions as _, Executor as _};
 
+use crate::support::app::batch_size;
 use crate::support::{
     ARABICA, EXCELSA, Kind, OtherClient, TestApp, bean, drop_a_transaction, server, supplier,
 };
@@ -141,6 +142,9 @@ async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
 /// transaction. The whole batch has to be done again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_loses_a_deadlock_is_applied_as_a_whole_afterwards() {
+    if batch_size() < 2 {
+        return; // An update alone locks one bean, and no deadlock comes of that.
+    }
     let app = TestApp::start(Kind::Fifo).await;
     // A heavy transaction, which the server will not choose as the victim, holds bean 10 …
     let mut other = OtherClient::begin(&app.pool).await;
@@ -214,6 +218,9 @@ async fn what_does_not_fit_is_refused_and_not_cut() {
 /// What staff save meets what suppliers deliver; the loser of a deadlock is rolled back and done again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_save_that_loses_a_deadlock_is_done_again() {
+    if batch_size() < 2 {
+        return; // An update alone locks one bean, and no deadlock comes of that.
+    }
     let app = TestApp::start(Kind::Fifo).await;
     // A heavy transaction, which the server will not choose as the victim, holds supplier 3 …
     let mut other = OtherClient::begin(&app.pool).await;

@@ -26,6 +26,7 @@ fn site_without_database() -> AppState {
         options: "mysql://nobody@127.0.0.1:1/none".parse().unwrap(),
         max_connections: 1,
         acquire_timeout: Duration::from_millis(50),
+        lock_wait: db::LOCK_WAIT,
     });
     let clock = Arc::new(FixedClock(DateTime::UNIX_EPOCH));
     AppState::new(pool, clock, Readiness::default(), TaskTracker::new())

@@ -5,5 +5,5 @@ mod doubt;
 mod pool;
 mod transaction;
 
-pub use self::pool::{Pool, PoolSettings, connect, ping, reach, takes_writes};
+pub use self::pool::{LOCK_WAIT, Pool, PoolSettings, connect, ping, reach, takes_writes};
 pub use self::transaction::{Transaction, WorkError, in_transaction, probe_writer};

@@ -29,17 +29,21 @@ pub struct PoolSettings {
     pub max_connections: u32,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
+    /// How long a statement waits for a row that another transaction has locked, in whole seconds.
+    pub lock_wait: Duration,
 }
+
+/// How long the program waits for a locked row before it looks what else there is to do.
+pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// What every connection needs, whatever the server's defaults are.
 ///
-/// READ COMMITTED takes no gap locks; whoever waits for a lock looks after 1 s what else there is to do;
-/// strict mode refuses what does not fit instead of cutting it. The server gives up a connection on which
+/// READ COMMITTED takes no gap locks; strict mode refuses what does not fit instead of cutting it. The server gives up a connection on which
 /// nothing was heard for 90 s: if our machine vanishes inside a transaction, others would wait for
 /// its locks for 8 hours, which is the default.
 const SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION innodb_lock_wait_timeout = 1, wait_timeout = 90, sql_mode = \
+    "SET SESSION wait_timeout = 90, sql_mode = \
      'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
      NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'",
 ];
@@ -123,13 +127,19 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         .max_lifetime(MAX_LIFETIME)
         .idle_timeout(MAX_IDLE)
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                for statement in SESSION {
-                    connection.execute(statement).await?;
-                }
-                Ok(())
-            })
+        .after_connect({
+            let lock_wait = settings.lock_wait.as_secs();
+            move |connection, _| {
+                Box::pin(async move {
+                    for statement in SESSION {
+                        connection.execute(statement).await?;
+                    }
+                    sqlx::query!("SET SESSION innodb_lock_wait_timeout = ?", lock_wait)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            }
         })
         .before_acquire({
             let doubt = Arc::clone(&doubt);

@@ -32,6 +32,8 @@ pub(crate) fn pool(options: MySqlConnectOptions, max_connections: u32) -> Pool {
         options,
         max_connections,
         acquire_timeout: Duration::from_secs(5),
+        // Long enough to be seen waiting.
+        lock_wait: Duration::from_secs(5),
     })
 }
 
