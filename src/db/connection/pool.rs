@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection};
 use tokio::sync::watch;
 
 use super::doubt::{Doubt, leads_to_writer, no_answer};
@@ -129,17 +129,7 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         .test_before_acquire(false)
         .after_connect({
             let lock_wait = settings.lock_wait.as_secs();
-            move |connection, _| {
-                Box::pin(async move {
-                    for statement in SESSION {
-                        connection.execute(statement).await?;
-                    }
-                    sqlx::query!("SET SESSION innodb_lock_wait_timeout = ?", lock_wait)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            }
+            move |connection, _| Box::pin(prepare(connection, lock_wait))
         })
         .before_acquire({
             let doubt = Arc::clone(&doubt);
@@ -166,6 +156,16 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         doubt,
         outbox: watch::Sender::new(()),
     }
+}
+
+async fn prepare(connection: &mut MySqlConnection, lock_wait: u64) -> sqlx::Result<()> {
+    for statement in SESSION {
+        connection.execute(statement).await?;
+    }
+    sqlx::query!("SET SESSION innodb_lock_wait_timeout = ?", lock_wait)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Opens one connection and closes it again. A pool only tells that it waited in vain; this tells
