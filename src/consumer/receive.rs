@@ -97,7 +97,7 @@ impl<Q: Queue> Receiving<Q> {
             // Where a receive was full, there is more.
             self.busy.notify_one();
         }
-        // Without a worker nothing is in hand any more.
+        // The workers outlive the receivers, so this fails only if they are gone for good.
         arrivals.send(batch).map_err(|_closed| Stopping)?;
         settled.cancelled().await;
         Ok(())

@@ -90,13 +90,9 @@ impl Held {
         self.batch.is_empty()
     }
 
-    fn take(&mut self) -> Batch {
-        std::mem::take(&mut self.batch)
-    }
-
     async fn take_when_due(&mut self) -> Batch {
         tokio::time::sleep_until(self.due).await;
-        self.take()
+        std::mem::take(&mut self.batch)
     }
 
     /// Adds messages; those that were held before them stay before them, and are not tried later for
@@ -233,11 +229,10 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
     async fn give_back_overflow(&mut self) {
         let most = self.settings.most_held();
         if self.held.batch.len() > most {
-            let mut batch = self.held.take();
-            let overflow =
-                batch.take(|place, message| place >= most && self.can_afford_another(message));
-            self.held.batch = batch;
-            self.settling.hand_back_blameless(overflow).await;
+            let mut overflow = self.held.batch.take(|place, _| place >= most);
+            let patient = self.take_patient(&mut overflow);
+            self.held.batch.append(overflow);
+            self.settling.hand_back_blameless(patient).await;
         }
     }
 

@@ -33,14 +33,14 @@ pub struct PoolSettings {
     pub lock_wait: Duration,
 }
 
-/// How long the program waits for a locked row before it looks what else there is to do.
+/// How long the program waits for a locked row before it turns to what it can do without it.
 pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// What every connection needs, whatever the server's defaults are.
 ///
-/// READ COMMITTED takes no gap locks; strict mode refuses what does not fit instead of cutting it. The server gives up a connection on which
-/// nothing was heard for 90 s: if our machine vanishes inside a transaction, others would wait for
-/// its locks for 8 hours, which is the default.
+/// READ COMMITTED takes no gap locks; strict mode refuses what does not fit instead of cutting it. The
+/// server gives up a connection on which nothing was heard for 90 s: if our machine vanishes inside a
+/// transaction, others would wait for its locks for 8 hours, which is the default.
 const SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION wait_timeout = 90, sql_mode = \
