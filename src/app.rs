@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{MessagingSettings, WebSettings};
 use crate::consumer::{Consumer, ConsumerSettings, Gate, Handler};
 use crate::db::outbox::Destination;
+use crate::db::sessions::SessionLimits;
 use crate::db::{self, Pool};
 use crate::dead_letters::{Collect, Rules};
 use crate::inventory::Apply;
@@ -53,6 +54,15 @@ pub struct App {
     pub gate: Gate,
 }
 
+/// Who may take a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seats {
+    /// Whoever knows an account's password.
+    Passwords,
+    /// Besides, everybody on this machine, as one of the demonstration accounts.
+    Demonstration,
+}
+
 /// How often the database is asked whether it takes writes. Failing for a minute is told, so a few
 /// seconds do.
 const LOOK_AT_DATABASE_EVERY: Duration = Duration::from_secs(5);
@@ -86,7 +96,7 @@ impl App {
     }
 
     /// Starts the website on the shutdown's tasks.
-    pub fn start_web(&self, listener: TcpListener, settings: &WebSettings) {
+    pub fn start_web(&self, listener: TcpListener, settings: &WebSettings, seats: Seats) {
         let ingress = web::Ingress {
             public_url: settings.public_url().cloned(),
             trusted_proxies: settings.trusted_proxies().into(),
@@ -97,7 +107,8 @@ impl App {
             self.readiness.clone(),
             self.shutdown.tasks.clone(),
         )
-        .behind(ingress);
+        .behind(ingress)
+        .ruled_by(rules(settings, seats));
         self.watch_database();
         let stop = self.shutdown.soft.clone().cancelled_owned();
         let serving = web::serve(listener, state, web::ServerLimits::default(), stop);
@@ -261,6 +272,17 @@ impl Queues<'_> {
     ) -> Consumer<SqsQueue, H> {
         let (gate, shutdown) = (self.app.gate.clone(), self.app.shutdown.clone());
         Consumer::new(self.at(url), handler, gate, settings, shutdown)
+    }
+}
+
+fn rules(settings: &WebSettings, seats: Seats) -> web::Rules {
+    let (idle, absolute) = settings.session_lasts();
+    web::Rules {
+        sessions: SessionLimits { idle, absolute },
+        suppliers_see_stock: settings.suppliers_see_stock,
+        public_beans_json: settings.public_beans_json,
+        time_zone: settings.time_zone,
+        demonstration: seats == Seats::Demonstration,
     }
 }
 

@@ -17,11 +17,15 @@
 //! stock against its movements; [`aws`] makes the clients and gets the database's login; [`provision`] makes queues and topics,
 //! and prints the policies for them; [`adopt`] takes over a database of the lab's app.
 //!
+//! Whoever looks at the website has an account ([`accounts`]), and one table says who may use which page
+//! (`web/access.rs`).
+//!
 //! # Who may use whom
 //!
 //! The table in `src/tests/architecture.rs` is the only statement of the rule, and every file is held to
 //! it.
 
+pub mod accounts;
 pub mod adopt;
 pub mod app;
 pub mod aws;

@@ -81,10 +81,11 @@ async fn main() {
         line(name, milliseconds, "ms");
     }
     println!("\nwebsite, {} connections", website::CONNECTIONS);
+    let session = website::sign_in(&setup.pool).await;
     for path in ["/beans.json", "/beans"] {
         line(
             path,
-            website::requests_per_second(server.port, path).await,
+            website::requests_per_second(server.port, path, &session).await,
             "requests/s",
         );
     }

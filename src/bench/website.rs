@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use beanstock::accounts::Token;
+use beanstock::clock::{Clock as _, SystemClock};
+use beanstock::db::accounts::NewAccount;
+use beanstock::db::{self, Pool};
+use beanstock::domain::{EmailAddress, Role};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -11,14 +16,16 @@ pub(crate) const CONNECTIONS: usize = 16;
 const DURATION: Duration = Duration::from_secs(6);
 
 /// Asks for the same page again and again on kept connections.
-pub(crate) async fn requests_per_second(port: u16, path: &'static str) -> f64 {
+pub(crate) async fn requests_per_second(port: u16, path: &'static str, session: &str) -> f64 {
     let since = Instant::now();
     let mut connections = tokio::task::JoinSet::new();
     for _ in 0..CONNECTIONS {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: beanstock-session={session}\r\n\r\n"
+        );
         connections.spawn(async move {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             stream.set_nodelay(true).unwrap();
-            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             let mut answered = 0.0;
             while since.elapsed() < DURATION {
                 stream.write_all(request.as_bytes()).await.unwrap();
@@ -30,6 +37,25 @@ pub(crate) async fn requests_per_second(port: u16, path: &'static str) -> f64 {
     }
     let answered: f64 = connections.join_all().await.into_iter().sum();
     answered / since.elapsed().as_secs_f64()
+}
+
+/// Makes an account and signs it in; gives the session's token.
+pub(crate) async fn sign_in(pool: &Pool) -> String {
+    let email = EmailAddress::parse("bench@example.com").unwrap();
+    let account = NewAccount {
+        email: &email,
+        name: "Bench",
+        role: Role::Viewer,
+        password_hash: None,
+        demonstration: false,
+    };
+    let mut conn = pool.acquire().await.unwrap();
+    let id = db::accounts::insert_account(&mut conn, &account, SystemClock.now()).await;
+    let session = Token::generate();
+    db::sessions::insert_session(&mut conn, &session.hash(), id.unwrap(), "", "")
+        .await
+        .unwrap();
+    session.expose().to_owned()
 }
 
 /// Reads one answer, head and body.

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod account;
 mod complaint;
 mod database;
 mod lab_names;
@@ -65,6 +66,8 @@ enum Command {
               action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
         demo_data: bool,
     },
+    /// Makes accounts, and helps those who cannot sign in.
+    Account(Box<account::Account>),
     /// Takes over a database of the lab's app; nothing in it is dropped.
     ///
     /// Stop the lab's app first. Safe to run again if it was interrupted.
@@ -163,6 +166,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             database,
             demo_data,
         } => migrate(&database, demo_data).await,
+        Command::Account(command) => account::run(*command).await,
         Command::Provision(settings) => provision::provision(*settings).await,
         Command::Check(system) => report::check(&system).await,
         Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
@@ -178,7 +182,11 @@ async fn migrate(settings: &Database, demo_data: bool) -> Result<ExitCode> {
     if demo_data && demo::fill_if_empty(&pool, &SystemClock).await? {
         print("Added the demonstration data.")?;
     }
-    print("The schema is up to date.")
+    print("The schema is up to date.")?;
+    if db::accounts::has_manager(&mut *pool.acquire().await?).await? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(account::HOW_TO_BEGIN)
 }
 
 async fn take_over(settings: &Database, dry_run: bool) -> Result<ExitCode> {

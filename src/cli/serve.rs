@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpListener;
 
+use super::account::HOW_TO_BEGIN;
 use super::opening::Opening;
-use crate::app::{self, App, Part};
+use crate::app::{self, App, Part, Seats};
 use crate::aws;
 use crate::aws::Aws;
 use crate::aws::database_login;
@@ -16,7 +17,7 @@ use crate::config::{
     DatabaseLogin, DatabaseSettings, ListenSettings, MessagingSettings, WebSettings, cannot_listen,
     reference,
 };
-use crate::db::{self, PoolSettings};
+use crate::db::{self, Pool, PoolSettings};
 use crate::messaging::UPDATES;
 use crate::provision::{self, Mode, ResourceSettings, Topology};
 use crate::shutdown::{Shutdown, Stopping};
@@ -59,6 +60,11 @@ impl Serve {
         }
     }
 
+    /// Whether the site can be reached from other machines.
+    fn is_public(&self) -> bool {
+        !self.listen.is_loopback() || !self.web.is_private()
+    }
+
     /// A part that was asked for by name cannot do without its setting.
     fn check_parts(&self) -> Result<()> {
         for part in &self.only {
@@ -82,7 +88,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let shutdown = Shutdown::at_signals()?;
     settings.check_parts()?;
     settings.messaging.check()?;
-    let parts = settings.parts();
+    let (parts, is_public) = (settings.parts(), settings.is_public());
     let database = settings.database.pool()?;
     let login = settings.database.login()?;
     let aws = load_aws(&settings, &login).await;
@@ -90,12 +96,12 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
     app.expect(&parts);
     if parts.contains(&Part::Web) {
-        let address = settings.listen.address(settings.web.port())?;
+        let address = settings.listen.address(settings.web.port());
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| cannot_listen(address, "PORT"))?;
         tracing::info!("the website is at http://{}", listener.local_addr()?);
-        app.start_web(listener, &settings.web);
+        app.start_web(listener, &settings.web, Seats::Passwords);
     }
     let opening = Opening {
         pool,
@@ -106,6 +112,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let work = async {
         opening.wait(&shutdown).await?;
         keep_signed_in(&app, database, login, &aws);
+        check_accounts(&app.pool, &parts, is_public).await?;
         if settings.demo_data && demo::fill_if_empty(&app.pool, &*app.clock).await? {
             tracing::info!("filled the empty database with the demonstration data");
         }
@@ -136,6 +143,28 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
     started.map(|()| ExitCode::SUCCESS)
+}
+
+/// Tells how to make the first manager, and does not let accounts whose password others may know be used from
+/// other machines.
+async fn check_accounts(pool: &Pool, parts: &[Part], is_public: bool) -> Result<()> {
+    if !parts.contains(&Part::Web) {
+        return Ok(());
+    }
+    let mut conn = pool.acquire().await?;
+    let demonstration = db::accounts::list_demonstration(&mut conn).await?;
+    if is_public && !demonstration.is_empty() {
+        bail!(
+            "this database has {} demonstration accounts, whose password others may know, and the site \
+             can be reached from other machines (LISTEN_ADDRESS or PUBLIC_URL). Disable them first: \
+             `beanstock account list` names them, `beanstock account disable EMAIL` disables one",
+            demonstration.len()
+        );
+    }
+    if !db::accounts::has_manager(&mut conn).await? {
+        tracing::warn!("{HOW_TO_BEGIN}");
+    }
+    Ok(())
 }
 
 async fn load_aws(settings: &Serve, login: &DatabaseLogin) -> Aws {

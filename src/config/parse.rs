@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
+use chrono_tz::Tz;
 use ipnet::IpNet;
 use url::Url;
 
@@ -135,6 +136,11 @@ pub(crate) fn resource_name(text: &str) -> Parsed<String> {
     } else {
         Err("not a name")
     }
+}
+
+/// A time zone by its IANA name.
+pub(super) fn time_zone(text: &str) -> Parsed<Tz> {
+    text.trim().parse().map_err(|_unknown| "not a time zone")
 }
 
 /// An address or a network.

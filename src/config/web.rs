@@ -3,38 +3,28 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use chrono_tz::Tz;
 use ipnet::IpNet;
 use url::Url;
 
 use super::parse;
 
-/// Where a server listens. Connections from other machines are refused by default, because there is no sign-in yet.
+/// Where a server listens: on this machine alone, unless it is told otherwise.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListenSettings {
     /// Address to listen on
     #[arg(long, env = "LISTEN_ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen_address: IpAddr,
-    /// Accept connections from other machines without sign-in
-    #[arg(long, env = "ALLOW_UNAUTHENTICATED", default_value_t = false,
-          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
-    allow_unauthenticated: bool,
 }
 
 impl ListenSettings {
-    /// The address, if it may be listened on.
-    ///
-    /// # Errors
-    /// It is open to others, and nobody said that this is meant.
-    pub fn address(&self, port: u16) -> Result<SocketAddr> {
-        ensure!(
-            self.listen_address.is_loopback() || self.allow_unauthenticated,
-            "LISTEN_ADDRESS={} accepts connections from other machines, and there is no sign-in yet. If \
-             only people you trust can reach it (a private network, a proxy that asks for a \
-             password), set ALLOW_UNAUTHENTICATED=true",
-            self.listen_address
-        );
-        Ok(SocketAddr::new(self.listen_address, port))
+    pub fn address(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.listen_address, port)
+    }
+
+    /// Whether nobody but this machine's users gets there.
+    pub fn is_loopback(&self) -> bool {
+        self.listen_address.is_loopback()
     }
 
     /// Where somebody on this machine reaches what listens there.
@@ -65,6 +55,25 @@ pub struct WebSettings {
     /// Trusted reverse proxies, whose forwarding headers are used
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse::network)]
     trusted_proxies: Vec<IpNet>,
+    /// Time without a click after which somebody is signed out, in hours
+    #[arg(long, env = "SESSION_IDLE_IN_HOURS", default_value_t = 12,
+          value_parser = clap::value_parser!(u64).range(1..=720))]
+    session_idle_in_hours: u64,
+    /// Time after which somebody has to sign in again in any case, in days
+    #[arg(long, env = "SESSION_MAX_IN_DAYS", default_value_t = 14,
+          value_parser = clap::value_parser!(u64).range(1..=90))]
+    session_max_in_days: u64,
+    /// Show suppliers how many bags of their beans the café has
+    #[arg(long, env = "SUPPLIERS_SEE_STOCK", default_value_t = false,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub suppliers_see_stock: bool,
+    /// Let strangers read `/beans.json`
+    #[arg(long, env = "PUBLIC_BEANS_JSON", default_value_t = true,
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub public_beans_json: bool,
+    /// Time zone of the times on pages, for whoever has not chosen another
+    #[arg(long, env = "TIME_ZONE", default_value_t = Tz::UTC, value_parser = parse::time_zone)]
+    pub time_zone: Tz,
     /// Time that the database or the queue may be unavailable before `/readyz` fails, in seconds
     #[arg(long, env = "UNREADY_AFTER_IN_SEC", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(0..=3600))]
@@ -85,6 +94,24 @@ impl WebSettings {
     /// The address people type, if it is not this machine's.
     pub fn public_url(&self) -> Option<&Url> {
         self.public_url.as_ref()
+    }
+
+    /// Whether the address people type, if it was named, leads to this machine alone.
+    pub fn is_private(&self) -> bool {
+        self.public_url.as_ref().is_none_or(|url| match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        })
+    }
+
+    /// How long somebody stays signed in without a click, and in all.
+    pub fn session_lasts(&self) -> (Duration, Duration) {
+        (
+            Duration::from_hours(self.session_idle_in_hours),
+            Duration::from_hours(self.session_max_in_days * 24),
+        )
     }
 
     /// Proxies whose headers are believed.
@@ -120,17 +147,43 @@ mod tests {
     }
 
     #[test]
-    fn listening_beyond_this_machine_has_to_be_meant() {
-        let open = ["--listen-address", "0.0.0.0"];
-        let error = parse(&open).listen.address(80).unwrap_err().to_string();
-        assert!(error.contains("ALLOW_UNAUTHENTICATED=true"), "{error}");
+    fn who_can_get_there_is_known() {
+        assert!(parse(&[]).listen.is_loopback());
+        assert!(!parse(&["--listen-address", "0.0.0.0"]).listen.is_loopback());
+        for (url, private) in [
+            ("http://localhost:8080", true),
+            ("http://127.0.0.1", true),
+            ("http://[::1]:80", true),
+            ("https://beans.example.com", false),
+            ("http://10.0.0.7", false),
+        ] {
+            assert_eq!(
+                parse(&["--public-url", url]).web.is_private(),
+                private,
+                "{url}"
+            );
+        }
+    }
 
-        let meant = [&open[..], &["--allow-unauthenticated", "true"]].concat();
-        assert_eq!(
-            parse(&meant).listen.address(80).unwrap().to_string(),
-            "0.0.0.0:80"
-        );
-        assert!(parse(&[]).listen.address(80).is_ok());
+    #[test]
+    fn the_café_decides_how_long_sessions_last_and_who_sees_what() {
+        let hours = |hours| Duration::from_hours(hours);
+        let without = parse(&[]).web;
+        assert_eq!(without.session_lasts(), (hours(12), hours(14 * 24)));
+        assert!(!without.suppliers_see_stock && without.public_beans_json);
+
+        let chosen = [
+            ["--session-idle-in-hours", "1"],
+            ["--session-max-in-days", "2"],
+            ["--suppliers-see-stock", "true"],
+            ["--public-beans-json", "false"],
+            ["--time-zone", "Europe/Berlin"],
+        ];
+        let chosen = parse(&chosen.concat()).web;
+
+        assert_eq!(chosen.session_lasts(), (hours(1), hours(48)));
+        assert!(chosen.suppliers_see_stock && !chosen.public_beans_json);
+        assert_eq!(chosen.time_zone, Tz::Europe__Berlin);
     }
 
     #[test]

@@ -4,12 +4,16 @@
 //! query function takes the connection first, so it works alone and inside a [`Transaction`].
 //! No decisions are made here.
 
+pub mod account_links;
+pub mod accounts;
+pub mod activity;
 pub mod adoptions;
 pub mod audit;
 pub mod beans;
 mod connection;
 pub mod dead_letters;
 mod error;
+pub mod failed_sign_ins;
 pub mod inbox;
 pub mod known_updates;
 pub mod movements;
@@ -17,6 +21,7 @@ pub mod outbox;
 mod rows;
 pub mod schema;
 pub mod server;
+pub mod sessions;
 pub mod submissions;
 pub mod suppliers;
 pub mod timeline;

@@ -6,7 +6,7 @@ use sqlx::MySqlConnection;
 
 use super::DbResult;
 use super::rows::{code, hex, hex_bytes, json};
-use crate::domain::{Fingerprint, Refusal, UpdateId, UpdateState};
+use crate::domain::{Fingerprint, Reason, Refusal, UpdateId, UpdateState};
 
 /// A step on an update's timeline.
 #[derive(Debug, Clone)]
@@ -121,7 +121,9 @@ pub struct EventLine {
     pub at: DateTime<Utc>,
     /// The state the update came to.
     pub state: UpdateState,
-    /// Why, in plain words.
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The same in plain words.
     pub explanation: Option<String>,
 }
 
@@ -143,7 +145,7 @@ pub async fn list_events(
 ) -> DbResult<Vec<EventLine>> {
     let rows = sqlx::query!(
         r#"
-        SELECT at AS "at: DateTime<Utc>", event, explanation
+        SELECT at AS "at: DateTime<Utc>", event, reason, explanation
         FROM update_events
         WHERE update_id = ?
         ORDER BY id DESC
@@ -157,9 +159,12 @@ pub async fn list_events(
     .await?;
     rows.into_iter()
         .map(|row| {
+            let reason = row.reason.as_deref();
+            let reason = reason.map(|r| code("update_events", "reason", r, Reason::from_code));
             Ok(EventLine {
                 at: row.at,
                 state: code("update_events", "event", &row.event, UpdateState::from_code)?,
+                reason: reason.transpose()?,
                 explanation: row.explanation,
             })
         })

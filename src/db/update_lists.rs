@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::rows::code;
 use super::{DbError, DbResult};
-use crate::domain::{BeanId, Origin, UpdateId, UpdateKind, UpdateState};
+use crate::domain::{BeanId, Origin, Reason, SupplierId, UpdateId, UpdateKind, UpdateState};
 
 /// An update as lists and its own page show it.
 #[derive(Debug, Clone)]
@@ -34,7 +34,9 @@ pub struct UpdateLine {
     /// When it was sent.
     pub sent_at: Option<DateTime<Utc>>,
     pub state: UpdateState,
-    /// Why it was refused or superseded, in plain words.
+    /// Why it was refused or superseded.
+    pub reason: Option<Reason>,
+    /// The same in plain words.
     pub explanation: Option<String>,
     /// How often it was refused.
     pub attempts: i32,
@@ -63,6 +65,7 @@ struct UpdateRow {
     occurred_at: Option<DateTime<Utc>>,
     sent_at: Option<DateTime<Utc>>,
     state: String,
+    reason: Option<String>,
     explanation: Option<String>,
     attempts: i32,
     quantity_before: Option<i64>,
@@ -78,6 +81,8 @@ impl TryFrom<UpdateRow> for UpdateLine {
         const TABLE: &str = "inventory_updates";
         let kind = row.kind.as_deref();
         let kind = kind.map(|kind| code(TABLE, "kind", kind, UpdateKind::from_code));
+        let reason = row.reason.as_deref();
+        let reason = reason.map(|reason| code(TABLE, "reason", reason, Reason::from_code));
         Ok(Self {
             id: UpdateId(row.id),
             sender_id: row.sender_id.map(UpdateId),
@@ -93,6 +98,7 @@ impl TryFrom<UpdateRow> for UpdateLine {
             occurred_at: row.occurred_at,
             sent_at: row.sent_at,
             state: code(TABLE, "state", &row.state, UpdateState::from_code)?,
+            reason: reason.transpose()?,
             explanation: row.explanation,
             attempts: row.attempts,
             quantity_before: row.quantity_before,
@@ -125,6 +131,7 @@ macro_rules! select_updates {
                 u.occurred_at AS "occurred_at: DateTime<Utc>",
                 u.sent_at AS "sent_at: DateTime<Utc>",
                 u.state,
+                u.reason,
                 u.explanation,
                 u.attempts,
                 u.quantity_before,
@@ -148,6 +155,29 @@ pub async fn list_updates(
 ) -> DbResult<Vec<UpdateLine>> {
     let rows = select_updates!(
         "ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
+        limit,
+        offset
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the updates of one supplier, in one state or in all, newest first.
+pub async fn list_updates_of_supplier(
+    conn: &mut MySqlConnection,
+    supplier: SupplierId,
+    state: Option<UpdateState>,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let state = state.map(UpdateState::code);
+    let rows = select_updates!(
+        "WHERE u.supplier_id = ? AND (? IS NULL OR u.state = ?)
+        ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
+        supplier.0,
+        state,
+        state,
         limit,
         offset
     )
@@ -229,14 +259,24 @@ pub async fn count_updates_of_bean(conn: &mut MySqlConnection, bean: BeanId) -> 
     Ok(count.fetch_one(conn).await?)
 }
 
-/// Finds the update that its sender knows by this id; none if several senders use it.
+/// Finds the update that its sender knows by this id, among all or those of one supplier; none if several
+/// senders use it.
 pub async fn find_update_of_sender(
     conn: &mut MySqlConnection,
     sender_id: UpdateId,
+    supplier: Option<SupplierId>,
 ) -> DbResult<Option<UpdateId>> {
+    let supplier = supplier.map(|supplier| supplier.0);
     let ids = sqlx::query_scalar!(
-        r#"SELECT id AS "id: Uuid" FROM inventory_updates WHERE sender_id = ? LIMIT 2"#,
-        sender_id.0
+        r#"
+        SELECT id AS "id: Uuid"
+        FROM inventory_updates
+        WHERE sender_id = ? AND (? IS NULL OR supplier_id = ?)
+        LIMIT 2
+        "#,
+        sender_id.0,
+        supplier,
+        supplier
     );
     let ids = ids.fetch_all(conn).await?;
     Ok(match ids[..] {
@@ -262,14 +302,21 @@ pub struct StateCount {
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// Counts updates by state; a state where none stands is absent.
-pub async fn count_by_state(conn: &mut MySqlConnection) -> DbResult<Vec<StateCount>> {
+/// Counts updates by state, all or those of one supplier; a state where none stands is absent.
+pub async fn count_by_state(
+    conn: &mut MySqlConnection,
+    supplier: Option<SupplierId>,
+) -> DbResult<Vec<StateCount>> {
+    let supplier = supplier.map(|supplier| supplier.0);
     let rows = sqlx::query!(
         r#"
         SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
         FROM inventory_updates
+        WHERE ? IS NULL OR supplier_id = ?
         GROUP BY state
-        "#
+        "#,
+        supplier,
+        supplier
     )
     .fetch_all(conn)
     .await?;
@@ -304,7 +351,7 @@ pub struct UpdateCounts {
 /// Counts updates by what their states mean for whoever watches.
 pub async fn count_updates(conn: &mut MySqlConnection) -> DbResult<UpdateCounts> {
     let mut counts = UpdateCounts::default();
-    for count in count_by_state(conn).await? {
+    for count in count_by_state(conn, None).await? {
         counts.accepted += count.number;
         match count.state {
             UpdateState::Applied => counts.applied += count.number,

@@ -4,6 +4,8 @@
 //! arrives from outside becomes one of these types first (parse, don't validate), and the same
 //! types decide for forms, messages and files alike.
 
+mod account;
+mod action;
 mod bean;
 mod contact;
 mod decide;
@@ -15,6 +17,10 @@ mod text;
 mod update;
 mod update_id;
 
+pub use account::{
+    AccountId, InvalidPassword, MAX_PASSWORD, MIN_PASSWORD, NewPassword, Role, email_key,
+};
+pub use action::Action;
 pub(crate) use bean::parse_integer;
 pub use bean::{
     Bags, BagsInStock, BeanDetails, BeanId, BeanType, InvalidBags, InvalidBagsInStock,
@@ -27,7 +33,7 @@ pub use stock::{BeanStock, Cause, Movement, MovementKind, Stock};
 pub use suggest::did_you_mean;
 pub use supplier::{SupplierDetails, SupplierId};
 pub use text::{InvalidText, NamedCharacter, ShortText};
-pub(crate) use text::{find_forbidden_in_lines, isolate, quote};
+pub(crate) use text::{find_forbidden_in_lines, isolate, normalized, quote};
 pub use update::{
     Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateKind, UpdateState,
 };

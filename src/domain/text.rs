@@ -165,6 +165,12 @@ fn fold(text: &str) -> String {
     nfkc.normalize(&folded).into_owned()
 }
 
+/// The text as every keyboard would send it: one character and the same in two are written alike (NFC,
+/// UAX #15).
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
+
 /// Quotes a hostile text for a sentence: short, on one line, what cannot be seen shown by number.
 pub(crate) fn quote(text: &str) -> String {
     const MAX: usize = 60;

@@ -20,11 +20,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{self, App, Part};
+use crate::accounts::{Passwords, Token, demo as demo_accounts};
+use crate::app::{self, App, Part, Seats};
 use crate::aws::{Aws, sns_client, sqs_client};
 use crate::catalogue::demo;
-use crate::config::{ListenSettings, MessagingSettings, WebSettings, cannot_listen};
+use crate::config::{ListenSettings, MessagingSettings, Secret, WebSettings, cannot_listen};
 use crate::db::{self, MigrateError, PoolSettings};
+use crate::domain::NewPassword;
 use crate::messaging::UPDATES;
 use crate::provision::{self, Mode, Provisioned, ResourceSettings, Topology};
 use crate::shutdown::Shutdown;
@@ -46,6 +48,9 @@ pub struct LocalSettings {
         default_value = "./.beanstock"
     )]
     pub beanstock_data: PathBuf,
+    /// Password of the demonstration accounts
+    #[arg(long, env = "DEMO_PASSWORD", hide_env_values = true)]
+    pub demo_password: Option<Secret>,
     /// Fill an empty database with the lab's suppliers and beans
     #[arg(long, env = "DEMO_DATA", default_value_t = true,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
@@ -114,14 +119,18 @@ async fn run_with(
     if settings.demo_data && demo::fill_if_empty(&pool, &*app.clock).await? {
         tracing::info!("filled the empty database with the demonstration data");
     }
+    let password = demo_password(settings)?;
+    let passwords = Passwords::default();
+    demo_accounts::provide(&pool, &*app.clock, &passwords, &password).await?;
     let mut messaging = settings.messaging.clone();
     app::use_provisioned(&mut messaging, &provisioned);
     app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL)
         .await?;
     let website = format!("http://{}", web.local_addr()?);
-    app.start_web(web, &settings.web);
+    app.start_web(web, &settings.web, Seats::Demonstration);
     announce(
         &website,
+        &password,
         endpoint.url(),
         &provisioned,
         &settings.beanstock_data,
@@ -136,6 +145,23 @@ async fn run_with(
     let _slow_clients_are_cut_off =
         tokio::time::timeout(Duration::from_millis(500), endpoint_tasks.wait()).await;
     Ok(())
+}
+
+/// The password of the demonstration accounts: the one that is set, or one that is made once and kept.
+fn demo_password(settings: &LocalSettings) -> Result<NewPassword> {
+    let unusable = |error| anyhow::anyhow!("DEMO_PASSWORD: the password {error}");
+    if let Some(set) = &settings.demo_password {
+        return NewPassword::parse(set.expose(), &[]).map_err(unusable);
+    }
+    let file = settings.beanstock_data.join("demo-password");
+    let kept = std::fs::read_to_string(&file).ok();
+    if let Some(kept) = kept.and_then(|kept| NewPassword::parse(kept.trim(), &[]).ok()) {
+        return Ok(kept);
+    }
+    let made: String = Token::generate().expose().chars().take(20).collect();
+    std::fs::write(&file, format!("{made}\n"))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    NewPassword::parse(&made, &[]).map_err(unusable)
 }
 
 /// Listens on this machine only.
@@ -168,7 +194,7 @@ pub struct LocalAwsSettings {
 
 /// Runs the embedded SNS and SQS alone until SIGTERM or Ctrl-C.
 pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
-    let address = settings.listen.address(settings.local_aws_port)?;
+    let address = settings.listen.address(settings.local_aws_port);
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| cannot_listen(address, "LOCAL_AWS_PORT"))?;
     let folder = settings.beanstock_data.as_deref();
@@ -190,6 +216,11 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     }
     endpoint.open();
     tracing::info!("SNS and SQS are at {}", endpoint.url());
+    if !settings.listen.is_loopback() {
+        tracing::warn!(
+            "whoever reaches that address may publish and receive: it asks nobody to sign in"
+        );
+    }
     shutdown.requested().await;
     shutdown.finish(GRACE).await;
     Ok(())
@@ -257,7 +288,13 @@ pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Resu
     clippy::print_stdout,
     reason = "this is what the command is asked to tell"
 )]
-fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &Path) {
+fn announce(
+    website: &str,
+    password: &NewPassword,
+    endpoint: &str,
+    provisioned: &Provisioned,
+    folder: &Path,
+) {
     let topic = provisioned.topic_arn();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let program = std::env::current_exe().unwrap_or_else(|_| "beanstock".into());
@@ -273,6 +310,12 @@ fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &P
     SNS and SQS    {endpoint}   (credentials test/test, region {region})
     Queue          {queue}
     Data           {folder}
+
+  Sign in with one click, or as
+
+    manager@example.com, staff@example.com, viewer@example.com,
+    supplier1@example.com and so on, one for each supplier
+    password       {password}
 
   Publish an update with any AWS client, for example:
 
@@ -290,6 +333,7 @@ fn announce(website: &str, endpoint: &str, provisioned: &Provisioned, folder: &P
         region = aws::REGION,
         queue = provisioned.queue_url(UPDATES),
         folder = folder.display(),
+        password = password.expose(),
         program = program.display(),
     );
 }

@@ -20,7 +20,6 @@ async fn a_probe_tells_whether_the_website_answers() {
     let mut settings = settings_for(&app);
     settings.insert("PORT", free_port().to_string());
     settings.insert("LISTEN_ADDRESS", "0.0.0.0".to_owned());
-    settings.insert("ALLOW_UNAUTHENTICATED", "true".to_owned());
     let nobody = Program::start(&["probe"], &settings).end().await;
     assert_eq!(nobody.status.code(), Some(1));
     assert!(nobody.err.contains("/healthz"), "{}", nobody.err);
@@ -98,7 +97,6 @@ async fn queues_are_named_by_the_host_that_was_asked() {
     let settings = BTreeMap::from([
         ("LOCAL_AWS_PORT", port.clone()),
         ("LISTEN_ADDRESS", "0.0.0.0".to_owned()),
-        ("ALLOW_UNAUTHENTICATED", "true".to_owned()),
         ("PROVISION", "true".to_owned()),
         ("RUST_LOG", "warn".to_owned()),
     ]);

@@ -127,6 +127,30 @@ async fn is_ready(port: u16) -> bool {
     stream.read_to_string(&mut answer).await.is_ok() && answer.starts_with("HTTP/1.1 200")
 }
 
+/// One that is set is used, one that is made is kept.
+#[tokio::test]
+async fn the_password_of_the_demonstration_accounts_is_printed() {
+    let place = Place::new();
+    let mut settings = place.settings();
+    settings.insert("DEMO_PASSWORD", "four random words here".to_owned());
+    let mut set = Program::start(&["local"], &settings);
+    let said = set.says("Ctrl-C stops everything.").await.to_owned();
+    set.terminate().await;
+    let made = place.start_ready().await.program.terminate().await.out;
+    let again = place.start_ready().await.program.terminate().await.out;
+
+    assert!(
+        said.contains("password       four random words here"),
+        "{said}"
+    );
+    assert!(said.contains("manager@example.com"), "{said}");
+    let password = |said: &str| {
+        let line = said.lines().find(|line| line.contains("password   "));
+        line.unwrap_or_else(|| panic!("{said}")).to_owned()
+    };
+    assert_eq!(password(&made), password(&again));
+}
+
 #[tokio::test]
 async fn a_first_start_brings_everything_and_sigterm_takes_it_away() {
     let place = Place::new();

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod accounts;
 mod adopt;
 mod architecture;
 mod audit;

@@ -10,7 +10,8 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::http::error::{Missing, WebError};
-use crate::domain::{BeanId, SupplierId, UpdateId, UpdateState};
+use crate::accounts::Token;
+use crate::domain::{AccountId, BeanId, SupplierId, UpdateId, UpdateState};
 
 pub(crate) const HOME: &str = "/";
 pub(crate) const BEANS: &str = "/beans";
@@ -29,6 +30,23 @@ pub(crate) const UPDATES: &str = "/updates";
 pub(crate) const UPDATE: &str = "/updates/{id}";
 pub(crate) const DEAD_LETTERS: &str = "/dead-letters";
 pub(crate) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
+pub(crate) const ACCOUNTS: &str = "/accounts";
+pub(crate) const ACCOUNT_INVITE: &str = "/accounts/invite";
+pub(crate) const ACCOUNT: &str = "/accounts/{id}";
+pub(crate) const ACCOUNT_ROLE: &str = "/accounts/{id}/role";
+pub(crate) const ACCOUNT_LINK: &str = "/accounts/{id}/link";
+pub(crate) const ACCOUNT_SESSIONS: &str = "/accounts/{id}/end-sessions";
+pub(crate) const ACCOUNT_DISABLE: &str = "/accounts/{id}/disable";
+pub(crate) const ACCOUNT_ENABLE: &str = "/accounts/{id}/enable";
+pub(crate) const ACTIVITY: &str = "/activity";
+pub(crate) const OWN: &str = "/account";
+pub(crate) const OWN_PASSWORD: &str = "/account/password";
+pub(crate) const OWN_DISPLAY: &str = "/account/display";
+pub(crate) const OWN_SESSION: &str = "/account/sessions/{id}/end";
+pub(crate) const SIGN_IN: &str = "/sign-in";
+pub(crate) const SIGN_IN_DEMONSTRATION: &str = "/sign-in/demonstration";
+pub(crate) const SIGN_OUT: &str = "/sign-out";
+pub(crate) const WELCOME: &str = "/welcome/{token}";
 /// Whether the process is alive.
 pub const HEALTHZ: &str = "/healthz";
 /// Whether it can do its work.
@@ -77,6 +95,43 @@ pub(crate) fn dead_letters_of(reason: &str) -> String {
     format!("{DEAD_LETTERS}?reason={query}")
 }
 
+/// The page on which a manager changes an account.
+pub(crate) fn account(id: impl Borrow<AccountId>) -> String {
+    format!("{ACCOUNTS}/{}", id.borrow())
+}
+
+/// What a manager does with an account: `role`, `link`, `end-sessions`, `disable` or `enable`.
+pub(crate) fn account_action(id: impl Borrow<AccountId>, action: &str) -> String {
+    format!("{ACCOUNTS}/{}/{action}", id.borrow())
+}
+
+/// Where somebody ends one of their own sessions.
+pub(crate) fn own_session(id: impl Borrow<i64>) -> String {
+    format!("{OWN}/sessions/{}/end", id.borrow())
+}
+
+/// Where the owner of a link chooses a password.
+pub fn welcome(token: &Token) -> String {
+    format!("/welcome/{}", token.expose())
+}
+
+/// The page to sign in, from which one comes back to `next`.
+pub(crate) fn sign_in_for(next: &str) -> String {
+    if next == HOME {
+        return SIGN_IN.to_owned();
+    }
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{SIGN_IN}?next={next}")
+}
+
+/// Whether an address leads to this site, whatever a browser makes of it.
+pub(crate) fn is_local(path: &str) -> bool {
+    let plain = path
+        .bytes()
+        .all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\');
+    path.starts_with('/') && !path.starts_with("//") && plain
+}
+
 /// The whole message of a dead letter.
 pub(crate) fn dead_letter_body(id: impl Borrow<Uuid>) -> String {
     format!("{DEAD_LETTERS}/{}/message", id.borrow())
@@ -117,6 +172,31 @@ impl InPath for UpdateId {
     }
 }
 
+impl InPath for AccountId {
+    const MISSING: Missing = Missing::Account;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        segment.parse().ok().map(Self)
+    }
+}
+
+impl InPath for Token {
+    const MISSING: Missing = Missing::Link;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        Self::parse(segment)
+    }
+}
+
+/// Names a session.
+impl InPath for i64 {
+    const MISSING: Missing = Missing::Page;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        segment.parse().ok()
+    }
+}
+
 /// Names a dead letter.
 impl InPath for Uuid {
     const MISSING: Missing = Missing::Letter;
@@ -151,5 +231,28 @@ mod tests {
             assert_eq!(BeanId::from_segment(wrong), None, "{wrong}");
         }
         assert_eq!(UpdateId::from_segment("1234"), None);
+    }
+    #[test]
+    fn only_an_address_of_this_site_is_come_back_to() {
+        for good in ["/", "/beans", "/updates?state=applied&page=2", "/beans/7#x"] {
+            assert!(is_local(good), "{good}");
+        }
+        for bad in [
+            "",
+            "beans",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " //evil.example",
+            "/\u{202e}x",
+        ] {
+            assert!(!is_local(bad), "{bad}");
+        }
+        assert_eq!(sign_in_for("/"), "/sign-in");
+        assert_eq!(sign_in_for("/beans?a=b"), "/sign-in?next=%2Fbeans%3Fa%3Db");
     }
 }

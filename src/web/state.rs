@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use chrono_tz::Tz;
 use tokio_util::task::TaskTracker;
 
 use super::http::connections::RequestLimits;
 use super::http::error::WebError;
 use super::http::ingress::Ingress;
 use super::http::shared_read::SharedRead;
+use crate::accounts::Passwords;
 use crate::clock::Clock;
+use crate::db::beans::Bean;
+use crate::db::sessions::SessionLimits;
 use crate::db::{Pool, PooledConnection};
 use crate::readiness::Readiness;
 
@@ -25,14 +29,46 @@ pub struct AppState {
     pub tasks: TaskTracker,
     /// The site's public name, and its proxies.
     pub ingress: Ingress,
+    pub rules: Arc<Rules>,
+    pub passwords: Arc<Passwords>,
     pub(crate) request_limits: RequestLimits,
     pub(crate) shared: Arc<SharedPages>,
 }
 
-/// The renderings that are asked for most, each shared by all who ask for it at the same time.
+/// What the café has decided about its site.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub sessions: SessionLimits,
+    /// Whether suppliers see how many bags the café has of their beans.
+    pub suppliers_see_stock: bool,
+    /// Whether strangers may read `/beans.json`.
+    pub public_beans_json: bool,
+    /// The zone of the times on pages, for whoever has not chosen another.
+    pub time_zone: Tz,
+    /// Whether the sign-in page lets everybody in as one of the demonstration accounts. Only where nobody
+    /// but this machine's users can reach it.
+    pub demonstration: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            sessions: SessionLimits {
+                idle: Duration::from_hours(12),
+                absolute: Duration::from_hours(14 * 24),
+            },
+            suppliers_see_stock: false,
+            public_beans_json: true,
+            time_zone: Tz::UTC,
+            demonstration: false,
+        }
+    }
+}
+
+/// What is asked for most, each shared by all who ask for it at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct SharedPages {
-    pub(crate) beans: SharedRead<Result<Bytes, WebError>>,
+    pub(crate) beans: SharedRead<Result<Arc<[Bean]>, WebError>>,
     pub(crate) beans_json: SharedRead<Result<Bytes, WebError>>,
 }
 
@@ -40,10 +76,10 @@ pub(crate) struct SharedPages {
 pub(crate) const READ_WITHIN: Duration = Duration::from_secs(8);
 
 /// Ends a shared read that gets no answer, so that those behind it have their turn.
-pub(crate) async fn in_turn(
+pub(crate) async fn in_turn<T>(
     limit: Duration,
-    read: impl Future<Output = Result<Bytes, WebError>>,
-) -> Result<Bytes, WebError> {
+    read: impl Future<Output = Result<T, WebError>>,
+) -> Result<T, WebError> {
     let read = tokio::time::timeout(limit, read).await;
     read.unwrap_or_else(|elapsed| Err(WebError::Unavailable(Arc::new(elapsed))))
 }
@@ -62,6 +98,8 @@ impl AppState {
             readiness,
             tasks,
             ingress: Ingress::default(),
+            rules: Arc::default(),
+            passwords: Arc::default(),
             request_limits: RequestLimits::default(),
             shared: Arc::default(),
         }
@@ -71,6 +109,15 @@ impl AppState {
     #[must_use]
     pub fn behind(self, ingress: Ingress) -> Self {
         Self { ingress, ..self }
+    }
+
+    /// Holds the site to the café's rules.
+    #[must_use]
+    pub fn ruled_by(self, rules: Rules) -> Self {
+        Self {
+            rules: Arc::new(rules),
+            ..self
+        }
     }
 
     /// Borrows a connection to read with.
@@ -89,9 +136,9 @@ mod tests {
         let silent = async || in_turn(Duration::from_millis(1), std::future::pending()).await;
 
         let first = pages.beans.get(silent).await;
-        let second = pages.beans.get(async || Ok(Bytes::from("beans"))).await;
+        let second = pages.beans.get(async || Ok(Arc::default())).await;
 
         assert!(matches!(first, Err(WebError::Unavailable(_))));
-        assert_eq!(second.unwrap(), "beans");
+        assert!(second.unwrap().is_empty());
     }
 }

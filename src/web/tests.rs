@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, RETRY_AFTER,
+};
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -15,7 +17,8 @@ use tower::ServiceExt as _;
 
 use super::http::layers::{keep_running, limit_time, surround};
 use super::ui::error_page;
-use super::{AppState, router};
+use super::{AppState, HEALTHZ, router};
+use crate::accounts::Token;
 use crate::clock::FixedClock;
 use crate::db::{self, PoolSettings};
 use crate::readiness::Readiness;
@@ -49,8 +52,14 @@ async fn visit(path: &str) -> Response<Body> {
     ask(Request::get(path).body(Body::empty()).unwrap()).await
 }
 
+/// What somebody brings who was signed in when the database was still there.
+fn cookie() -> String {
+    format!("beanstock-session={}", Token::generate().expose())
+}
+
 fn posted(path: &str, form: impl Into<Body>) -> Request<Body> {
     Request::post(path)
+        .header(COOKIE, cookie())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(form.into())
         .unwrap()
@@ -75,22 +84,9 @@ async fn an_unknown_address_gets_a_page_with_a_way_home() {
 }
 
 #[tokio::test]
-async fn an_address_that_names_nothing_possible_is_not_found() {
-    for path in [
-        "/beans/abc",
-        "/beans/99999999999999999999",
-        "/beans/%ff",
-        "/updates/1",
-        "/supplier-update/x",
-        "/static/../Cargo.toml",
-    ] {
-        assert_eq!(visit(path).await.status(), StatusCode::NOT_FOUND, "{path}");
-    }
-}
-
-#[tokio::test]
 async fn a_page_without_its_database_says_so_and_when_to_come_back() {
-    let response = visit("/beans").await;
+    let request = Request::get("/beans").header(COOKIE, cookie());
+    let response = ask(request.body(Body::empty()).unwrap()).await;
 
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()[RETRY_AFTER], "10");
@@ -108,6 +104,8 @@ async fn a_form_that_met_no_database_is_not_saved_and_the_page_says_so() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let page = text(response).await;
     assert!(page.contains("so nothing was saved"));
+    assert!(page.contains(r#"<form method="post" action="/supplier-add""#));
+    assert!(page.contains(r#"<input type="hidden" name="phone" value="555-555-0100">"#));
 }
 
 #[tokio::test]
@@ -142,30 +140,17 @@ async fn readiness_names_what_is_missing() {
     assert_eq!(visit("/healthz").await.status(), StatusCode::OK);
 }
 
+/// It cannot be sent again as it is, but nobody has to type it again.
 #[tokio::test]
-async fn a_form_with_mistakes_keeps_what_was_typed() {
-    let response = ask(posted("/supplier-add", "name=%3Cb%3E%22&email=nope")).await;
+async fn a_form_that_is_too_large_shows_what_was_typed() {
+    let form = format!("name=a&address={}", "b".repeat(64 * 1024));
 
-    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let response = ask(posted("/supplier-add", form)).await;
+
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let page = text(response).await;
-    assert!(page.contains("<title>Error: Add a supplier"));
-    assert!(page.contains("There is a problem"));
-    assert!(page.contains(r##"<a href="#city">Enter a city</a>"##));
-    assert!(page.contains(r#"aria-describedby="email-error" aria-invalid="true""#));
-    assert!(page.contains(r#"value="&#60;b&#62;&#34;""#));
-}
-
-#[tokio::test]
-async fn a_form_that_cannot_be_read_gets_a_page() {
-    for (form, status) in [
-        ("name=a&name=b".to_owned(), StatusCode::BAD_REQUEST),
-        ("a".repeat(64 * 1024 + 1), StatusCode::PAYLOAD_TOO_LARGE),
-    ] {
-        let response = ask(posted("/supplier-add", form)).await;
-
-        assert_eq!(response.status(), status);
-        assert!(text(response).await.contains("Nothing was saved"));
-    }
+    assert!(page.contains("Nothing was saved"));
+    assert!(page.contains("bbbb</textarea>"));
 }
 
 #[tokio::test]
@@ -193,8 +178,8 @@ async fn a_method_nobody_expects_gets_a_page() {
 
 #[tokio::test]
 async fn a_panic_becomes_a_page_without_its_text() {
-    let pages = axum::Router::new().route("/", get(async || -> &str { panic!("secret") }));
-    let request = Request::get("/").body(Body::empty()).unwrap();
+    let pages = axum::Router::new().route(HEALTHZ, get(async || -> &str { panic!("secret") }));
+    let request = Request::get(HEALTHZ).body(Body::empty()).unwrap();
 
     let response = whole(pages).oneshot(request).await.unwrap();
 
@@ -208,10 +193,10 @@ async fn a_panic_becomes_a_page_without_its_text() {
 #[tokio::test]
 async fn a_database_that_never_answers_is_not_waited_for_for_ever() {
     let pages = axum::Router::new()
-        .route("/beans", get(async || std::future::pending::<()>().await))
+        .route(HEALTHZ, get(async || std::future::pending::<()>().await))
         .layer(from_fn_with_state(Duration::from_millis(1), limit_time));
 
-    let request = Request::get("/beans").body(Body::empty()).unwrap();
+    let request = Request::get(HEALTHZ).body(Body::empty()).unwrap();
     let response = whole(pages).oneshot(request).await.unwrap();
 
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

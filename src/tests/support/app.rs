@@ -343,7 +343,7 @@ impl TestApp {
     /// The state of the update with a sender's id, which must be unique.
     pub(crate) async fn standing_of(&self, sender_id: UpdateId) -> UpdateState {
         let mut conn = self.pool.acquire().await.unwrap();
-        let id = db::update_lists::find_update_of_sender(&mut conn, sender_id)
+        let id = db::update_lists::find_update_of_sender(&mut conn, sender_id, None)
             .await
             .unwrap();
         let id = id.unwrap_or_else(|| panic!("no one update {sender_id}"));
@@ -354,7 +354,7 @@ impl TestApp {
     /// The steps of an update's timeline, oldest first.
     pub(crate) async fn steps_of(&self, sender_id: UpdateId) -> Vec<UpdateState> {
         let mut conn = self.pool.acquire().await.unwrap();
-        let id = db::update_lists::find_update_of_sender(&mut conn, sender_id)
+        let id = db::update_lists::find_update_of_sender(&mut conn, sender_id, None)
             .await
             .unwrap()
             .unwrap();

@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, HeaderMap};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HeaderMap};
 use axum::http::{Request, StatusCode};
+use beanstock::accounts::Token;
 use beanstock::catalogue::demo;
 use beanstock::clock::{Clock, SystemClock};
+use beanstock::db::accounts::NewAccount;
 use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
-use beanstock::domain::BeanId;
+use beanstock::domain::{BeanId, EmailAddress, Role};
 use beanstock::readiness::Readiness;
-use beanstock::web::{self, AppState, ConnectionLimits, Ingress, ServerLimits};
+use beanstock::web::{self, AppState, ConnectionLimits, Ingress, Rules, ServerLimits};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::AssertSqlSafe;
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -44,6 +47,10 @@ pub(crate) struct Site {
     pub(crate) tasks: TaskTracker,
     state: AppState,
     router: Router,
+    /// Who looks at it; `None` for a stranger.
+    role: Option<Role>,
+    /// The cookie of their session, once they have asked for something.
+    session: Arc<OnceCell<String>>,
 }
 
 impl Site {
@@ -75,7 +82,45 @@ impl Site {
             tasks,
             router: web::router(state.clone()),
             state,
+            role: Some(Role::Manager),
+            session: Arc::default(),
         }
+    }
+
+    /// The same site as somebody else meets it; `None` is a stranger.
+    pub(crate) fn seen_by(&self, role: impl Into<Option<Role>>) -> Self {
+        Self {
+            role: role.into(),
+            session: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The same site under other rules of the café's.
+    pub(crate) fn ruled_by(self, rules: Rules) -> Self {
+        let state = self.state.ruled_by(rules);
+        Self {
+            router: web::router(state.clone()),
+            state,
+            ..self
+        }
+    }
+
+    /// How many passwords it has hashed or compared.
+    pub(crate) fn hashes(&self) -> u64 {
+        self.state.passwords.hashes()
+    }
+
+    /// The cookie of whoever looks at it.
+    pub(crate) async fn cookie(&self) -> Option<String> {
+        let role = self.role?;
+        let public = self.state.ingress.public_url.as_ref();
+        let is_https = public.is_some_and(|url| url.scheme() == "https");
+        let prefix = if is_https { "__Host-" } else { "" };
+        let session = self
+            .session
+            .get_or_init(async || sign_in(&self.pool, role).await);
+        Some(format!("{prefix}beanstock-session={}", session.await))
     }
 
     /// The same site with something in front.
@@ -104,7 +149,14 @@ impl Site {
         self.send(form(path, fields)).await
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    /// Sends a request as whoever looks at the site, unless it says itself who that is.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        if !request.headers().contains_key(COOKIE)
+            && let Some(cookie) = self.cookie().await
+        {
+            let cookie = cookie.parse().unwrap();
+            request.headers_mut().insert(COOKIE, cookie);
+        }
         let asked = format!("{} {}", request.method(), request.uri());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -155,6 +207,28 @@ impl Site {
         let answer = self.post("/bean-update", &borrowed(&fields)).await;
         assert_eq!(answer.status(), 303, "{}", answer.body);
     }
+}
+
+/// Makes an account for somebody and signs them in; gives the session's token.
+async fn sign_in(pool: &Pool, role: Role) -> String {
+    let mut conn = pool.acquire().await.unwrap();
+    let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
+    let email = EmailAddress::parse(&email).unwrap();
+    let account = NewAccount {
+        email: &email,
+        name: "Ana Lopes",
+        role,
+        password_hash: Some("none that fits"),
+        demonstration: false,
+    };
+    let id = db::accounts::insert_account(&mut conn, &account, SystemClock.now())
+        .await
+        .unwrap();
+    let session = Token::generate();
+    db::sessions::insert_session(&mut conn, &session.hash(), id, "", "")
+        .await
+        .unwrap();
+    session.expose().to_owned()
 }
 
 /// A request that carries a form.
@@ -254,7 +328,7 @@ impl Answer {
         self.select(
             "form input, form textarea, form select",
             |field| -> (String, String) {
-                let name = field.attr("name").unwrap().to_owned();
+                let name = field.attr("name").unwrap_or_default().to_owned();
                 let value = match field.value().name() {
                     "textarea" => field.text().collect(),
                     "select" => chosen(field),
@@ -272,6 +346,14 @@ impl Answer {
         field
             .unwrap_or_else(|| panic!("no field {name} on {}: {}", self.asked, self.body))
             .1
+    }
+
+    /// What the field with this id holds, which is not sent.
+    #[track_caller]
+    pub(crate) fn value_of_id(&self, id: &str) -> String {
+        let mut values = self.attributes(&format!("#{id}"), "value");
+        assert_eq!(values.len(), 1, "{id} on {}: {}", self.asked, self.body);
+        values.remove(0)
     }
 
     /// The mistakes in the summary: the field each links to, and the sentence.

@@ -255,7 +255,7 @@ async fn removing_a_bean_asks_first_and_names_it() {
         "Remove House Excelsa from the list?"
     );
     assert!(question.all(".consequences li")[0].starts_with("200 bags are taken out of stock"));
-    let way = question.attributes("form[method=post]", "action");
+    let way = question.attributes("main form[method=post]", "action");
     assert_eq!(way, [REMOVAL], "no JavaScript needed");
     assert_eq!(
         site.get(EXCELSA_PAGE).await.status(),

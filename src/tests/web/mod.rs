@@ -1,5 +1,7 @@
 //! The website, as staff and the lab's programs use it, on a real database.
 
+mod access;
+mod accounts;
 mod beans;
 mod dead_letters;
 mod ingress;

@@ -91,7 +91,7 @@ async fn readiness_waits_for_every_part() {
 #[tokio::test]
 async fn the_site_survives_its_database_and_says_what_it_knows() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let database = PrivateDatabase::start(folder.path(), Durability::Fast)
+    let database = PrivateDatabase::start(folder.path(), Durability::Full)
         .await
         .unwrap();
     let pool = server::pool(database.options(), 4);

@@ -52,7 +52,7 @@ async fn a_supplier_with_beans_stays_and_the_page_says_which() {
         "Juniper Hill Roasters still has beans on the list"
     );
     assert_eq!(answer.all(".ruled a"), ["House Arabica", "House Robusta"]);
-    assert!(answer.all("form").is_empty(), "nothing to press");
+    assert!(answer.all("main form").is_empty(), "nothing to press");
     assert_eq!(site.get("/suppliers").await.all("td.first").len(), 8);
     assert_eq!(site.get("/beans").await.all("td.first").len(), 14);
 }

@@ -3,7 +3,7 @@
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::web::http::error::WebError;
+use crate::web::http::layers::Failure;
 
 /// What browsers need to let the café's public site read an answer, be it beans or an error.
 pub(super) const HEADERS: [(HeaderName, HeaderValue); 2] = [
@@ -15,7 +15,11 @@ pub(super) const HEADERS: [(HeaderName, HeaderValue); 2] = [
 ];
 
 /// Renders an error as `{"error": "…"}`; the request id is in a header.
-pub(crate) fn render(error: &WebError, _request_id: &str) -> Response {
-    let body = serde_json::json!({ "error": error.to_string() }).to_string();
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature is that of all renderers"
+)]
+pub(crate) fn render(failure: Failure<'_>) -> Response {
+    let body = serde_json::json!({ "error": failure.error.to_string() }).to_string();
     (HEADERS, body).into_response()
 }

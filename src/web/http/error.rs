@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use crate::accounts::AccountError;
 use crate::catalogue::CatalogueError;
 use crate::db::{DbError, Trouble};
 
@@ -22,6 +23,9 @@ pub enum Missing {
     Supplier,
     Update,
     Letter,
+    Account,
+    /// A link to choose a password.
+    Link,
 }
 
 impl fmt::Display for Missing {
@@ -32,6 +36,8 @@ impl fmt::Display for Missing {
             Self::Supplier => "supplier",
             Self::Update => "update",
             Self::Letter => "dead letter",
+            Self::Account => "account",
+            Self::Link => "link",
         })
     }
 }
@@ -44,6 +50,12 @@ pub enum WebError {
     /// There is nothing at this address.
     #[error("no such {0}")]
     NotFound(Missing),
+    /// Nobody is signed in, or not any more.
+    #[error("nobody is signed in")]
+    SignInRequired,
+    /// Somebody is signed in whose role does not include this.
+    #[error("the role does not include this")]
+    Forbidden,
     /// The address does not take this method.
     #[error("method not allowed")]
     MethodNotAllowed,
@@ -109,18 +121,24 @@ impl WebError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::SignInRequired => StatusCode::UNAUTHORIZED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadForm => StatusCode::BAD_REQUEST,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::Unavailable(_) | Self::NotSaved(_) | Self::NoAnswer(_) | Self::Unsure(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// Whether what was typed is shown again, to be sent once more. Not if another site may have typed it.
+    pub(crate) fn keeps_the_form(&self) -> bool {
+        matches!(self, Self::SignInRequired | Self::TooLarge) || self.is_passing()
     }
 
     /// Whether trying again soon may help.
@@ -153,6 +171,20 @@ impl WebError {
                 "Update not found",
                 "Check the end of the address; a character may have been lost in copying.",
             ),
+            Self::NotFound(Missing::Account) => (
+                "Account not found",
+                "Check the end of the address; a character may have been lost in copying.",
+            ),
+            Self::NotFound(Missing::Link) => (
+                "This link does not work any more",
+                "It has been used, it has expired, or a newer one has replaced it. Ask a manager of the \
+                 café for a new one.",
+            ),
+            Self::SignInRequired => ("Sign in", "You are not signed in, or not any more."),
+            Self::Forbidden => (
+                "Your account cannot do this",
+                "Nothing was changed. A manager of the café can do it, or give you another role.",
+            ),
             Self::MethodNotAllowed => (
                 "This address does not support that action",
                 "Nothing was saved. Go back and use the buttons on the page.",
@@ -163,7 +195,7 @@ impl WebError {
             ),
             Self::TooLarge => (
                 "The form is too large",
-                "Nothing was saved. A form can carry 64 KiB; go back and shorten what you typed.",
+                "Nothing was saved. A form can carry 64 KiB, about 60,000 letters; shorten what you typed.",
             ),
             Self::TooSlow => (
                 "The form took too long to arrive",
@@ -188,13 +220,11 @@ impl WebError {
             ),
             Self::NotSaved(_) => (
                 "The database is not available",
-                "It does not answer, so nothing was saved. Going back shows the form as you filled it \
-                 in; send it again in a minute.",
+                "It does not answer, so nothing was saved. Send it again in a minute.",
             ),
             Self::Unsure(_) => (
                 "The database did not confirm the change",
-                "We cannot tell whether it was saved; check the list before you send it again. Going \
-                 back shows the form as you filled it in.",
+                "We cannot tell whether it was saved; check the list before you send it again.",
             ),
             Self::Internal(_) => (
                 "Something went wrong on our side",
@@ -212,6 +242,18 @@ impl From<DbError> for WebError {
             _ if matches!(error, DbError::Corrupt { .. }) => Self::internal(error),
             Trouble::Unavailable | Trouble::Conflict => Self::Unavailable(Arc::new(error)),
             Trouble::Duplicate | Trouble::BadData => Self::internal(error),
+        }
+    }
+}
+
+impl From<AccountError> for WebError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NotFound => Self::NotFound(Missing::Account),
+            AccountError::LinkGone => Self::NotFound(Missing::Link),
+            AccountError::Busy(_) => Self::TooMany,
+            AccountError::Db(error) => error.into(),
+            error => Self::internal(error),
         }
     }
 }

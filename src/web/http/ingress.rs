@@ -1,10 +1,12 @@
 //! What stands in front of the site: its public name, the proxies whose word is taken, and who is
 //! visiting.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -25,7 +27,7 @@ pub struct Ingress {
     pub trusted_proxies: Arc<[IpNet]>,
 }
 
-/// Who asks, for the log.
+/// Who asks, for logs and limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     /// The address of the visitor's machine, as far as we or a trusted proxy know it.
@@ -34,6 +36,24 @@ pub(crate) struct Client {
     pub(crate) request_id: String,
     /// Whether a trusted proxy asks for somebody.
     pub(crate) behind_proxy: bool,
+}
+
+impl Client {
+    /// The network address as the log of activity keeps it; empty if nobody knows it.
+    pub(crate) fn origin(&self) -> String {
+        self.address
+            .map(|address| address.to_string())
+            .unwrap_or_default()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let client = parts.extensions.get::<Self>().cloned();
+        Ok(client.expect("every request was identified"))
+    }
 }
 
 const FORWARDED_FOR: &str = "x-forwarded-for";

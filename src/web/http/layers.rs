@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{HeaderValue, RETRY_AFTER};
-use axum::http::{Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,14 +17,27 @@ use tower_http::normalize_path::NormalizePath;
 use super::error::WebError;
 use super::headers;
 use super::ingress::{Client, Ingress, check_host, identify_client};
+use super::kept_form::{self, KeptForm, MAX_FORM_BYTES};
 use crate::telemetry::chain;
+use crate::web::access::{self, Viewer};
 use crate::web::state::AppState;
 
-/// The largest form: more than any honest one, with every field at its limit and all of it escaped.
-pub(crate) const MAX_FORM_BYTES: usize = 64 * 1024;
+/// An error, and what its page tells of the request.
+pub(crate) struct Failure<'a> {
+    pub(crate) error: &'a WebError,
+    /// The id by which the log knows the request.
+    pub(crate) request_id: &'a str,
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    /// Who asked, if they are signed in.
+    pub(crate) viewer: Option<Viewer>,
+    /// What they had typed.
+    pub(crate) kept: Option<KeptForm>,
+    pub(crate) state: &'a AppState,
+}
 
-/// Shows an error to whoever uses a router: as a page, or as JSON. `request_id` is for the log.
-pub(crate) type RenderError = fn(&WebError, request_id: &str) -> Response;
+/// Shows an error to whoever uses a router: as a page, or as JSON.
+pub(crate) type RenderError = fn(Failure<'_>) -> Response;
 
 /// Puts around the routes of one audience what each of its requests goes through, from the outside in.
 pub(crate) fn surround(
@@ -33,16 +46,19 @@ pub(crate) fn surround(
     state: &AppState,
 ) -> Router<AppState> {
     let finishing = Finishing {
-        ingress: state.ingress.clone(),
+        state: state.clone(),
         render_error,
     };
+    // Another site's form is refused before anything keeps a copy of it.
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(finishing, finish))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.ingress.clone(), check_host))
+        .layer(cross_site_guard(&state.ingress).with_rejection_response(refuse_cross_site))
+        .layer(from_fn(kept_form::receive))
         .layer(from_fn_with_state(state.clone(), limit_requests))
         .layer(from_fn_with_state(TIME_TO_ANSWER, limit_time))
-        .layer(cross_site_guard(&state.ingress).with_rejection_response(refuse_cross_site))
-        .layer(from_fn_with_state(state.ingress.clone(), check_host))
+        .layer(from_fn_with_state(state.clone(), access::guard))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES));
     routes
         .method_not_allowed_fallback(async || WebError::MethodNotAllowed)
@@ -61,7 +77,7 @@ pub(crate) fn keep_running(site: Router<AppState>, state: &AppState) -> Router<A
 
 #[derive(Debug, Clone)]
 struct Finishing {
-    ingress: Ingress,
+    state: AppState,
     render_error: RenderError,
 }
 
@@ -70,7 +86,7 @@ struct Finishing {
 async fn finish(State(finishing): State<Finishing>, request: Request, next: Next) -> Response {
     let client = request.extensions().get::<Client>().cloned();
     let client = client.expect("every request was identified");
-    let method = request.method().clone();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     if let Some(mut error) = response.extensions_mut().remove::<WebError>() {
@@ -78,16 +94,29 @@ async fn finish(State(finishing): State<Finishing>, request: Request, next: Next
             error = error.when_saving();
         }
         log(&error, &client, &method, path.as_ref());
-        response = show(&error, &finishing, &client, response);
+        let failure = Failure {
+            error: &error,
+            request_id: &client.request_id,
+            method: &method,
+            uri: &uri,
+            viewer: response.extensions_mut().remove(),
+            kept: response.extensions_mut().remove(),
+            state: &finishing.state,
+        };
+        response = show(failure, finishing.render_error, response);
     }
-    let https = finishing.ingress.is_https();
+    let https = finishing.state.ingress.is_https();
     headers::complete(response.headers_mut(), &client.request_id, https);
     response
 }
 
-fn show(error: &WebError, finishing: &Finishing, client: &Client, bare: Response) -> Response {
-    let mut response = (finishing.render_error)(error, &client.request_id);
-    *response.status_mut() = error.status();
+/// The status is the error's, unless the page for it is somewhere else.
+fn show(failure: Failure<'_>, render_error: RenderError, bare: Response) -> Response {
+    let error = failure.error;
+    let mut response = render_error(failure);
+    if !response.status().is_redirection() {
+        *response.status_mut() = error.status();
+    }
     // A router that refuses a method says which ones it takes.
     response.headers_mut().extend(bare.into_parts().0.headers);
     if error.is_passing() {

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::updates::UpdateRow;
 use crate::db;
 use crate::db::beans::Bean;
 use crate::db::movements::MovementLine;
@@ -16,6 +15,7 @@ use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::pager::{PageChoice, Pager};
 use crate::web::ui::query::Query;
+use crate::web::ui::updates::UpdateRow;
 use crate::web::ui::wording;
 
 /// As many movements as a page can draw and list.

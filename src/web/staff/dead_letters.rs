@@ -7,7 +7,6 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::updates::UpdateRow;
 use crate::db;
 use crate::db::dead_letters::DeadLetterLine;
 use crate::domain::Reason;
@@ -19,6 +18,7 @@ use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::pager::Pager;
 use crate::web::ui::query::Query;
+use crate::web::ui::updates::UpdateRow;
 
 /// As many of a group as the overview shows; the rest is a page away.
 const PREVIEW: i64 = 10;

@@ -1,10 +1,8 @@
 //! The first page: the stock at a glance, and what needs somebody.
 
 use askama::Template;
-use axum::extract::State;
 
 use super::beans::BeanRow;
-use super::updates::UpdateRow;
 use crate::db;
 use crate::db::update_lists::UpdateCounts;
 use crate::web::http::error::WebError;
@@ -12,6 +10,7 @@ use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
+use crate::web::ui::updates::UpdateRow;
 
 /// Enough to see what is going on; the rest is a page of its own.
 const LAST_UPDATES: i64 = 8;
@@ -59,9 +58,9 @@ impl HomePage {
     }
 }
 
-/// Shows the first page.
-pub(super) async fn show_home(
-    State(state): State<AppState>,
+/// Shows the café's first page.
+pub(crate) async fn show_home(
+    state: &AppState,
     layout: Layout,
 ) -> Result<Page<HomePage>, WebError> {
     let mut conn = state.connection().await?;

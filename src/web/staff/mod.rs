@@ -1,11 +1,14 @@
 //! Pages for the café's staff.
 
+mod accounts;
+mod activity;
 mod bean_changes;
 mod bean_form;
 mod bean_page;
 mod beans;
 mod dead_letters;
 mod home;
+mod role_choice;
 mod supplier_form;
 mod suppliers;
 mod updates;
@@ -16,9 +19,10 @@ use axum::routing::{get, post};
 use super::paths;
 use super::state::AppState;
 
+pub(crate) use self::home::show_home;
+
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
-        .route(paths::HOME, get(home::show_home))
         .route(paths::BEANS, get(beans::list_beans))
         .route(paths::BEAN, get(bean_page::show_bean))
         .route(
@@ -46,4 +50,16 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::UPDATE, get(updates::show_update))
         .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
         .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
+        .route(paths::ACCOUNTS, get(accounts::list_accounts))
+        .route(
+            paths::ACCOUNT_INVITE,
+            get(accounts::new_invitation).post(accounts::invite),
+        )
+        .route(paths::ACCOUNT, get(accounts::show_account))
+        .route(paths::ACCOUNT_ROLE, post(accounts::change_role))
+        .route(paths::ACCOUNT_LINK, post(accounts::make_link))
+        .route(paths::ACCOUNT_SESSIONS, post(accounts::end_sessions))
+        .route(paths::ACCOUNT_DISABLE, post(accounts::disable))
+        .route(paths::ACCOUNT_ENABLE, post(accounts::enable))
+        .route(paths::ACTIVITY, get(activity::list_activity))
 }

@@ -5,9 +5,11 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use crate::db;
+use crate::db::Connection;
 use crate::db::timeline::EventLine;
 use crate::db::update_lists::{StateCount, UpdateLine};
-use crate::domain::{UpdateId, UpdateState};
+use crate::domain::{SupplierId, UpdateId, UpdateState};
+use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
@@ -15,49 +17,11 @@ use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::pager::{PageChoice, Pager};
 use crate::web::ui::query::Query;
+use crate::web::ui::updates::{UpdateRow, told_to_suppliers, without_levels};
 use crate::web::ui::wording::{self, Tag};
 
 /// As many as one page can show without becoming slow to read.
 const PER_PAGE: i64 = 100;
-
-/// An update in a list.
-#[derive(Debug)]
-pub(crate) struct UpdateRow {
-    pub(crate) line: UpdateLine,
-    pub(crate) tag: Tag,
-    pub(crate) what: String,
-}
-
-impl From<UpdateLine> for UpdateRow {
-    fn from(line: UpdateLine) -> Self {
-        Self {
-            tag: wording::tag(line.state),
-            what: wording::what(line.kind, line.quantity),
-            line,
-        }
-    }
-}
-
-impl UpdateRow {
-    /// Who it comes from: a name, or what is known instead.
-    pub(crate) fn sender(&self) -> String {
-        match (&self.line.supplier_name, self.line.supplier) {
-            (Some(name), _) => name.clone(),
-            (None, Some(number)) => format!("Supplier {number} (unknown)"),
-            (None, None) => "Unknown".to_owned(),
-        }
-    }
-
-    /// The bean it names, as typed.
-    pub(crate) fn bean_type(&self) -> &str {
-        self.line.bean_type.as_deref().unwrap_or("Unknown bean")
-    }
-
-    /// Why it was refused or overtaken; empty if it was not.
-    pub(crate) fn reason(&self) -> &str {
-        self.line.explanation.as_deref().unwrap_or_default()
-    }
-}
 
 /// A link that leaves only the updates of one state.
 struct StateFilter {
@@ -107,27 +71,37 @@ pub(crate) struct Choice {
     page: String,
 }
 
-/// Lists the updates, of all states or of the one named in the address, newest first.
+/// Lists the updates, of all states or of the one named in the address, newest first. A supplier's own.
 pub(crate) async fn list_updates(
     State(state): State<AppState>,
+    viewer: Viewer,
     layout: Layout,
     Query(choice): Query<Choice>,
 ) -> Result<Page<UpdatesPage>, WebError> {
     let chosen = UpdateState::from_code(&choice.state);
     let mut conn = state.connection().await?;
-    let counts = db::update_lists::count_by_state(&mut conn).await?;
+    let supplier = viewer.bound_to();
+    let counts = db::update_lists::count_by_state(&mut conn, supplier).await?;
     let filters = StateFilter::list(&counts, chosen);
     let listed = filters.iter().filter(|f| chosen.is_none() || f.chosen);
     let total = listed.map(|filter| filter.number).sum();
     let path = chosen.map_or_else(|| paths::UPDATES.to_owned(), paths::updates_in);
     let pager = Pager::new(path, &choice.page, PER_PAGE, total);
     let (limit, offset) = (pager.limit(), pager.offset());
-    let updates = match chosen {
-        Some(chosen) => {
+    let mut updates = match (supplier, chosen) {
+        (Some(supplier), chosen) => {
+            let conn = &mut conn;
+            db::update_lists::list_updates_of_supplier(conn, supplier, chosen, limit, offset)
+                .await?
+        }
+        (None, Some(chosen)) => {
             db::update_lists::list_updates_in_state(&mut conn, chosen, limit, offset).await?
         }
-        None => db::update_lists::list_updates(&mut conn, limit, offset).await?,
+        (None, None) => db::update_lists::list_updates(&mut conn, limit, offset).await?,
     };
+    if !sees_levels(&state, &viewer) {
+        updates = updates.into_iter().map(without_levels).collect();
+    }
     Ok(Page::ok(UpdatesPage {
         layout,
         chosen,
@@ -135,6 +109,11 @@ pub(crate) async fn list_updates(
         pager,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
     }))
+}
+
+/// Whether somebody may know how many bags the café has.
+pub(crate) fn sees_levels(state: &AppState, viewer: &Viewer) -> bool {
+    viewer.bound_to().is_none() || state.rules.suppliers_see_stock
 }
 
 /// A step of a timeline.
@@ -178,29 +157,51 @@ impl UpdatePage {
     }
 }
 
-/// Shows one update. Its sender's id leads there as well, unless several suppliers use that.
+/// Shows one update. Its sender's id leads there as well, unless several suppliers use that. To a supplier
+/// there are no updates but its own.
 pub(crate) async fn show_update(
     State(state): State<AppState>,
+    viewer: Viewer,
     layout: Layout,
     Id(id): Id<UpdateId>,
     Query(choice): Query<PageChoice>,
 ) -> Result<Page<UpdatePage>, WebError> {
     let mut conn = state.connection().await?;
-    let mut line = db::update_lists::find_update(&mut conn, id).await?;
-    if line.is_none()
-        && let Some(ours) = db::update_lists::find_update_of_sender(&mut conn, id).await?
-    {
-        line = db::update_lists::find_update(&mut conn, ours).await?;
-    }
-    let line = line.ok_or(WebError::NotFound(Missing::Update))?;
+    let line = find(&mut conn, id, viewer.bound_to()).await?;
+    let mut line = line.ok_or(WebError::NotFound(Missing::Update))?;
     let total = db::timeline::count_events(&mut conn, line.id).await?;
     let pager = Pager::new(paths::update(line.id), &choice.page, PER_PAGE, total);
     let (limit, offset) = (pager.limit(), pager.offset());
-    let events = db::timeline::list_events(&mut conn, line.id, limit, offset).await?;
+    let mut events = db::timeline::list_events(&mut conn, line.id, limit, offset).await?;
+    if !sees_levels(&state, &viewer) {
+        line = without_levels(line);
+        for event in &mut events {
+            event.explanation = told_to_suppliers(event.reason, event.explanation.take());
+        }
+    }
     Ok(Page::ok(UpdatePage {
         layout,
         update: line.into(),
         steps: events.into_iter().rev().map(Step::from).collect(),
         pager,
     }))
+}
+
+async fn find(
+    conn: &mut Connection,
+    id: UpdateId,
+    supplier: Option<SupplierId>,
+) -> Result<Option<UpdateLine>, WebError> {
+    let may_see =
+        |line: &UpdateLine| supplier.is_none_or(|supplier| line.supplier == Some(supplier.0));
+    if let Some(line) = db::update_lists::find_update(conn, id).await?
+        && may_see(&line)
+    {
+        return Ok(Some(line));
+    }
+    let ours = db::update_lists::find_update_of_sender(conn, id, supplier).await?;
+    Ok(match ours {
+        Some(ours) => db::update_lists::find_update(conn, ours).await?,
+        None => None,
+    })
 }

@@ -1,20 +1,14 @@
 //! What all forms share: how they are read, and how their fields and mistakes are shown.
 
-use std::time::Duration;
-
 use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
 use crate::catalogue::Version;
 use crate::domain::InvalidText;
 use crate::web::http::error::WebError;
-
-/// How long a form may take to arrive; 64 KiB need no more on the slowest phone.
-const TIME_TO_ARRIVE: Duration = Duration::from_secs(20);
 
 /// A posted form. What cannot be read at all gets a page of ours.
 pub(crate) struct Form<T>(pub(crate) T);
@@ -27,11 +21,9 @@ where
     type Rejection = WebError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
-        let arrival = axum::Form::from_request(request, state);
-        match timeout(TIME_TO_ARRIVE, arrival).await {
-            Ok(Ok(axum::Form(form))) => Ok(Self(form)),
-            Ok(Err(rejection)) => Err(unreadable(rejection)),
-            Err(_) => Err(WebError::TooSlow),
+        match axum::Form::from_request(request, state).await {
+            Ok(axum::Form(form)) => Ok(Self(form)),
+            Err(rejection) => Err(unreadable(rejection)),
         }
     }
 }
@@ -41,6 +33,23 @@ fn unreadable(rejection: FormRejection) -> WebError {
         WebError::TooLarge
     } else {
         WebError::BadForm
+    }
+}
+
+impl TextField {
+    /// A password: what was typed is not shown again.
+    pub(crate) fn password(
+        name: &'static str,
+        label: &'static str,
+        autocomplete: &'static str,
+        mistakes: &Mistakes,
+    ) -> Self {
+        Self {
+            kind: "password",
+            autocomplete,
+            width: "medium",
+            ..Self::new(name, label, "", mistakes)
+        }
     }
 }
 

@@ -9,4 +9,5 @@ pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod pager;
 pub(crate) mod query;
+pub(crate) mod updates;
 pub(crate) mod wording;

@@ -14,6 +14,14 @@ pub(crate) enum Notice {
     SupplierAdded,
     SupplierChanged,
     SupplierRemoved,
+    SignedOut,
+    PasswordChanged,
+    DisplayChanged,
+    SessionEnded,
+    RoleChanged,
+    SessionsEnded,
+    AccountDisabled,
+    AccountEnabled,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -23,13 +31,21 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 14] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
         Self::SupplierAdded,
         Self::SupplierChanged,
         Self::SupplierRemoved,
+        Self::SignedOut,
+        Self::PasswordChanged,
+        Self::DisplayChanged,
+        Self::SessionEnded,
+        Self::RoleChanged,
+        Self::SessionsEnded,
+        Self::AccountDisabled,
+        Self::AccountEnabled,
     ];
 
     fn word(self) -> &'static str {
@@ -40,6 +56,14 @@ impl Notice {
             Self::SupplierAdded => "supplier-added",
             Self::SupplierChanged => "supplier-changed",
             Self::SupplierRemoved => "supplier-removed",
+            Self::SignedOut => "signed-out",
+            Self::PasswordChanged => "password-changed",
+            Self::DisplayChanged => "display-changed",
+            Self::SessionEnded => "session-ended",
+            Self::RoleChanged => "role-changed",
+            Self::SessionsEnded => "sessions-ended",
+            Self::AccountDisabled => "account-disabled",
+            Self::AccountEnabled => "account-enabled",
         }
     }
 
@@ -51,6 +75,18 @@ impl Notice {
             Self::SupplierAdded => "The supplier was added.",
             Self::SupplierChanged => "Your changes to the supplier were saved.",
             Self::SupplierRemoved => "The supplier was removed.",
+            Self::SignedOut => "You are signed out.",
+            Self::PasswordChanged => "Your password was changed. Your other sessions have ended.",
+            Self::DisplayChanged => "Your choice was saved.",
+            Self::SessionEnded => "The session has ended.",
+            Self::RoleChanged => "The role was changed. It holds from the next click on.",
+            Self::SessionsEnded => "All sessions of this account have ended.",
+            Self::AccountDisabled => {
+                "The account was disabled. Nobody is signed in with it any more."
+            }
+            Self::AccountEnabled => {
+                "The account was enabled. Its owner can sign in with the password of before."
+            }
         }
     }
 

@@ -73,6 +73,7 @@ pub(crate) mod filters {
 
     use askama::Values;
     use chrono::{DateTime, SecondsFormat, Utc};
+    use chrono_tz::Tz;
 
     /// `8450` → `8,450`.
     #[askama::filter_fn]
@@ -94,22 +95,29 @@ pub(crate) mod filters {
         Ok(super::mailto(address))
     }
 
-    /// The moment as people read it, to the second.
+    /// The moment as people read it, to the second, with the name of the zone.
     #[askama::filter_fn]
-    pub(crate) fn readable(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
-        Ok(at.format("%-d %b %Y, %H:%M:%S UTC").to_string())
+    pub(crate) fn readable(
+        at: &DateTime<Utc>,
+        _: &dyn Values,
+        zone: &Tz,
+    ) -> askama::Result<String> {
+        let at = at.with_timezone(zone);
+        Ok(at.format("%-d %b %Y, %H:%M:%S %Z").to_string())
     }
 
-    /// The moment in a column that says it is UTC.
+    /// The moment in a column that names the zone.
     #[askama::filter_fn]
-    pub(crate) fn moment(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
+    pub(crate) fn moment(at: &DateTime<Utc>, _: &dyn Values, zone: &Tz) -> askama::Result<String> {
+        let at = at.with_timezone(zone);
         Ok(at.format("%-d %b %Y, %H:%M:%S").to_string())
     }
 
     /// The time of day, for pages that are looked at again and again.
     #[askama::filter_fn]
-    pub(crate) fn clock(at: &DateTime<Utc>, _: &dyn Values) -> askama::Result<String> {
-        Ok(at.format("%H:%M:%S UTC").to_string())
+    pub(crate) fn clock(at: &DateTime<Utc>, _: &dyn Values, zone: &Tz) -> askama::Result<String> {
+        let at = at.with_timezone(zone);
+        Ok(at.format("%H:%M:%S %Z").to_string())
     }
 
     /// The moment as machines read it.
@@ -142,21 +150,25 @@ mod tests {
     fn a_moment_is_shown_for_people_and_for_machines() {
         #[derive(Template)]
         #[template(
-            source = "{{ at|iso }} {{ at|readable }}; {{ at|moment }}; {{ at|clock }}; {{ more|signed }}",
+            source = "{{ at|iso }} {{ at|readable(zone) }}; {{ at|moment(zone) }}; {{ at|clock(zone) }}; \
+                      {{ more|signed }}",
             ext = "txt"
         )]
         struct Sample {
             at: DateTime<chrono::Utc>,
+            zone: chrono_tz::Tz,
             more: i64,
         }
         let at = DateTime::from_timestamp(1_795_344_127, 0).unwrap();
 
-        let text = Sample { at, more: 1_009 }.render().unwrap();
+        let zone = chrono_tz::Europe::Berlin;
+        let more = 1_009;
+        let text = Sample { at, zone, more }.render().unwrap();
 
         assert_eq!(
             text,
-            "2026-11-22T10:42:07.000000Z 22 Nov 2026, 10:42:07 UTC; 22 Nov 2026, 10:42:07; \
-             10:42:07 UTC; +1,009"
+            "2026-11-22T10:42:07.000000Z 22 Nov 2026, 11:42:07 CET; 22 Nov 2026, 11:42:07; \
+             11:42:07 CET; +1,009"
         );
     }
 

@@ -3,7 +3,42 @@
 use std::borrow::Borrow;
 
 use super::page::grouped;
+use crate::db::accounts::Account;
 use crate::domain::{MovementKind, Origin, UpdateKind, UpdateState};
+
+/// What a new password must be.
+pub(crate) const NEW_PASSWORD_HINT: &str = "12 characters or more. Four random words are easy to remember, a password manager is easier still.";
+
+/// How a browser calls itself, in a few words.
+pub(crate) fn browser(name: &str) -> String {
+    let of = |known: &[(&str, &'static str)]| {
+        let found = known.iter().find(|(mark, _)| name.contains(mark));
+        found.map(|(_, word)| *word)
+    };
+    // Most browsers name others as well, so the order matters.
+    let program = of(&[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("CriOS/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = of(&[
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "Mac"),
+        ("Linux", "Linux"),
+    ]);
+    match (program, system) {
+        (Some(program), Some(system)) => format!("{program} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "Another browser".to_owned(),
+    }
+}
 
 /// A state as a label: a word, and the class that gives it its colour and icon.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +63,18 @@ pub(crate) fn tag(state: UpdateState) -> Tag {
         class,
         word: state.label(),
     }
+}
+
+/// Whether somebody can sign in with an account.
+pub(crate) fn standing(account: &Account) -> Tag {
+    let (class, word) = if account.disabled_at.is_some() {
+        ("closed", "Disabled")
+    } else if account.has_password {
+        ("good", "Active")
+    } else {
+        ("waiting", "Invited")
+    };
+    Tag { class, word }
 }
 
 /// What a step of a timeline means, in a sentence.
@@ -91,6 +138,17 @@ pub(crate) fn origin(origin: impl Borrow<Origin>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_is_called_what_people_call_it() {
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 \
+                     (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1";
+
+        assert_eq!(browser(firefox), "Firefox on Linux");
+        assert_eq!(browser(phone), "Safari on iPhone");
+        assert_eq!(browser("<b>"), "Another browser");
+    }
 
     #[test]
     fn an_update_says_what_it_does() {

@@ -1,0 +1,69 @@
+//! Who may sign in: passwords, sessions, the links with which somebody chooses a password, and the log of
+//! what was done to whom.
+//!
+//! Secrets are shown once and kept as hashes. What a manager changes holds at the next request, because
+//! every request asks the database who it comes from.
+
+pub mod demo;
+mod error;
+mod manage;
+mod own;
+mod password;
+mod sign_in;
+mod throttle;
+mod token;
+
+use std::time::Duration;
+
+pub use self::error::{AccountError, SignInError};
+pub use self::manage::{
+    Person, change_role, create, disable, enable, end_sessions, invite, make_reset_link,
+};
+pub use self::own::{change_password, choose_password, end_session, find_invited};
+pub use self::password::Passwords;
+pub use self::sign_in::{Attempt, Opened, Place, begin_session, find_signed_in, sign_in, sign_out};
+pub use self::token::Token;
+use crate::db::activity::{Activity, insert_activity};
+use crate::db::{DbResult, Transaction};
+use crate::domain::{AccountId, Action};
+
+/// How long an invitation can be taken up.
+pub const INVITATION_LASTS: Duration = Duration::from_hours(7 * 24);
+
+/// How long a link for a forgotten password works (OWASP ASVS 5.0.0, 6.4.1: it expires soon).
+pub const RESET_LASTS: Duration = Duration::from_hours(1);
+
+/// Who does something, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor<'a> {
+    /// `None` for whoever runs the program.
+    pub account: Option<AccountId>,
+    /// The network address; empty for the command line.
+    pub address: &'a str,
+}
+
+impl Actor<'_> {
+    /// Whoever runs the program.
+    pub const OPERATOR: Self = Self {
+        account: None,
+        address: "",
+    };
+}
+
+/// Writes down what was done, in the transaction that does it.
+async fn log(
+    tx: &mut Transaction,
+    actor: Actor<'_>,
+    action: Action,
+    account: Option<AccountId>,
+    details: &str,
+) -> DbResult<()> {
+    let activity = Activity {
+        actor: actor.account,
+        action,
+        account,
+        details,
+        address: actor.address,
+    };
+    insert_activity(tx, &activity).await
+}

@@ -1,0 +1,139 @@
+//! Signing in and out.
+
+use std::net::IpAddr;
+
+use super::error::SignInError;
+use super::password::Passwords;
+use super::throttle::Counter;
+use super::token::Token;
+use super::{Actor, log};
+use crate::db::sessions::{SessionLimits, SignedIn};
+use crate::db::{self, DbResult, Pool, Transaction};
+use crate::domain::{AccountId, Action};
+
+/// What somebody brings who wants to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    pub email: &'a str,
+    pub password: &'a str,
+    pub place: Place<'a>,
+}
+
+/// Where somebody signs in.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub address: Option<IpAddr>,
+    /// How the browser calls itself.
+    pub browser: &'a str,
+    /// What an earlier sign-in left in the browser.
+    pub known: Option<&'a Token>,
+}
+
+/// A session that has just begun.
+#[derive(Debug)]
+pub struct Opened {
+    pub session: Token,
+    /// By this the browser is known again after the session has ended.
+    pub browser: Token,
+}
+
+/// Signs somebody in. Whatever is wrong, as much is done and the same is said.
+pub async fn sign_in(
+    pool: &Pool,
+    passwords: &Passwords,
+    attempt: Attempt<'_>,
+    limits: SessionLimits,
+) -> Result<Opened, SignInError> {
+    let Attempt {
+        email,
+        password,
+        place,
+    } = attempt;
+    let (login, counter) = {
+        let mut conn = pool.acquire().await?;
+        let login = db::accounts::find_login(&mut conn, email).await?;
+        let owner = login.as_ref().map(|login| login.id);
+        let counter = Counter::find(&mut conn, email, place.address, owner, place.known).await?;
+        counter.admit(&mut conn).await?;
+        (login, counter)
+    };
+    let hash = login
+        .as_ref()
+        .and_then(|login| login.password_hash.as_deref());
+    let fits = passwords.verify(password, hash).await?;
+    let login = login.filter(|login| fits && !login.is_disabled);
+    let login = login.ok_or(SignInError::Wrong)?;
+    let opened = db::in_transaction(pool, async |tx| {
+        counter.forgive(tx).await?;
+        open(tx, login.id, place, limits).await
+    });
+    Ok(opened.await?)
+}
+
+/// Begins a session for somebody who has proved who they are in another way: by a link, or by sitting at the
+/// machine that runs local mode.
+pub async fn begin_session(
+    pool: &Pool,
+    account: AccountId,
+    place: Place<'_>,
+    limits: SessionLimits,
+) -> DbResult<Opened> {
+    db::in_transaction(pool, async |tx| open(tx, account, place, limits).await).await
+}
+
+async fn open(
+    tx: &mut Transaction,
+    account: AccountId,
+    place: Place<'_>,
+    limits: SessionLimits,
+) -> DbResult<Opened> {
+    let opened = Opened {
+        session: Token::generate(),
+        browser: place.known.cloned().unwrap_or_else(Token::generate),
+    };
+    let address = place.address.map(|address| address.to_string());
+    let address = address.unwrap_or_default();
+    let browser: String = place.browser.chars().take(200).collect();
+    let (session, known) = (opened.session.hash(), opened.browser.hash());
+    db::sessions::insert_session(tx, &session, account, &address, &browser).await?;
+    db::sessions::forget_ended(tx, limits).await?;
+    db::failed_sign_ins::remember_browser(tx, &known, account).await?;
+    let actor = Actor {
+        account: Some(account),
+        address: &address,
+    };
+    log(tx, actor, Action::SignedIn, None, "").await?;
+    Ok(opened)
+}
+
+/// Finds who is signed in with a session's token, and notes that it is in use.
+pub async fn find_signed_in(
+    pool: &Pool,
+    session: &Token,
+    limits: SessionLimits,
+) -> DbResult<Option<SignedIn>> {
+    let mut conn = pool.acquire().await?;
+    let signed_in = db::sessions::find_session(&mut conn, &session.hash(), limits).await?;
+    if let Some(signed_in) = &signed_in
+        && signed_in.is_stale
+    {
+        db::sessions::touch_session(&mut conn, signed_in.session).await?;
+    }
+    Ok(signed_in)
+}
+
+/// Ends a session.
+pub async fn sign_out(pool: &Pool, signed_in: &SignedIn, address: &str) -> DbResult<()> {
+    db::in_transaction(pool, async |tx| {
+        let ended = db::sessions::delete_session(tx, signed_in.account, signed_in.session).await?;
+        if ended {
+            let actor = Actor {
+                account: Some(signed_in.account),
+                address,
+            };
+            log(tx, actor, Action::SignedOut, None, "").await?;
+        }
+        Ok(())
+    })
+    .await
+}

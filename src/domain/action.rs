@@ -1,0 +1,74 @@
+//! What people do, as the log of activity names it.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    SignedIn,
+    SignedOut,
+    /// Ended a session elsewhere, their own or somebody's.
+    EndedSessions,
+    /// Made an account and a link to choose its first password.
+    Invited,
+    /// Made an account with a password.
+    CreatedAccount,
+    /// Chose a password by a link.
+    ChosePassword,
+    ChangedPassword,
+    /// Made a link for somebody who has forgotten the password.
+    MadeResetLink,
+    ChangedRole,
+    DisabledAccount,
+    EnabledAccount,
+}
+
+impl Action {
+    const ALL: [Self; 11] = [
+        Self::SignedIn,
+        Self::SignedOut,
+        Self::EndedSessions,
+        Self::Invited,
+        Self::CreatedAccount,
+        Self::ChosePassword,
+        Self::ChangedPassword,
+        Self::MadeResetLink,
+        Self::ChangedRole,
+        Self::DisabledAccount,
+        Self::EnabledAccount,
+    ];
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
+            Self::EndedSessions => "ended_sessions",
+            Self::Invited => "invited",
+            Self::CreatedAccount => "created_account",
+            Self::ChosePassword => "chose_password",
+            Self::ChangedPassword => "changed_password",
+            Self::MadeResetLink => "made_reset_link",
+            Self::ChangedRole => "changed_role",
+            Self::DisabledAccount => "disabled_account",
+            Self::EnabledAccount => "enabled_account",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.code() == code)
+    }
+
+    /// What was done, as the log reads it: “Ana signed in”.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed in",
+            Self::SignedOut => "signed out",
+            Self::EndedSessions => "ended sessions of",
+            Self::Invited => "invited",
+            Self::CreatedAccount => "made an account for",
+            Self::ChosePassword => "chose a password",
+            Self::ChangedPassword => "changed the password",
+            Self::MadeResetLink => "made a link for a new password for",
+            Self::ChangedRole => "changed the role of",
+            Self::DisabledAccount => "disabled the account of",
+            Self::EnabledAccount => "enabled the account of",
+        }
+    }
+}

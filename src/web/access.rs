@@ -1,0 +1,209 @@
+//! Who may use which route: one table, and the guard that holds every request to it.
+//!
+//! What the table does not list does not exist. Whoever is not signed in is sent to sign in, and what they
+//! had typed is kept; what is not theirs is not found.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::http::cookies;
+use super::http::error::{Missing, WebError};
+use super::paths::{
+    ACCOUNT, ACCOUNT_DISABLE, ACCOUNT_ENABLE, ACCOUNT_INVITE, ACCOUNT_LINK, ACCOUNT_ROLE,
+    ACCOUNT_SESSIONS, ACCOUNTS, ACTIVITY, BEAN, BEAN_ADD, BEAN_REMOVE, BEAN_UPDATE,
+    BEAN_UPDATE_FORM, BEANS, BEANS_JSON, DEAD_LETTER_BODY, DEAD_LETTERS, FAVICON, HEALTHZ, HOME,
+    OWN, OWN_DISPLAY, OWN_PASSWORD, OWN_SESSION, READYZ, SIGN_IN, SIGN_IN_DEMONSTRATION, SIGN_OUT,
+    STATIC, SUPPLIER_ADD, SUPPLIER_REMOVE, SUPPLIER_UPDATE, SUPPLIER_UPDATE_FORM, SUPPLIERS,
+    UPDATE, UPDATES, WELCOME,
+};
+use super::state::AppState;
+use crate::accounts;
+use crate::db::sessions::SignedIn;
+use crate::domain::{Role, SupplierId};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Nobody is asked who they are.
+    Everyone,
+    /// Everyone, unless the café keeps its beans to itself (`PUBLIC_BEANS_JSON`).
+    PublicIfAllowed,
+    /// Whoever has an account; what they see there depends on who they are.
+    SignedIn,
+    /// The café: viewers, staff and managers.
+    Cafe,
+    Staff,
+    Managers,
+}
+
+impl Who {
+    /// Whether somebody with this role is among them.
+    pub fn includes(self, role: Role) -> bool {
+        match self {
+            Self::Everyone | Self::PublicIfAllowed | Self::SignedIn => true,
+            Self::Cafe => role.supplier().is_none(),
+            Self::Staff => matches!(role, Role::Staff | Role::Manager),
+            Self::Managers => role == Role::Manager,
+        }
+    }
+}
+
+const READ: Method = Method::GET;
+const SEND: Method = Method::POST;
+
+/// Every route of the site with every method it takes (`HEAD` goes with `GET`), and who may use it.
+#[rustfmt::skip]
+pub const TABLE: &[(Method, &str, Who)] = &[
+    (READ, HOME, Who::SignedIn),
+    (READ, BEANS, Who::Cafe),
+    (READ, BEAN, Who::Cafe),
+    (READ, BEAN_ADD, Who::Staff),
+    (SEND, BEAN_ADD, Who::Staff),
+    (READ, BEAN_UPDATE_FORM, Who::Staff),
+    (SEND, BEAN_UPDATE, Who::Staff),
+    (READ, BEAN_REMOVE, Who::Staff),
+    (SEND, BEAN_REMOVE, Who::Staff),
+    (READ, SUPPLIERS, Who::Cafe),
+    (READ, SUPPLIER_ADD, Who::Managers),
+    (SEND, SUPPLIER_ADD, Who::Managers),
+    (READ, SUPPLIER_UPDATE_FORM, Who::Managers),
+    (SEND, SUPPLIER_UPDATE, Who::Managers),
+    (READ, SUPPLIER_REMOVE, Who::Managers),
+    (SEND, SUPPLIER_REMOVE, Who::Managers),
+    (READ, UPDATES, Who::SignedIn),
+    (READ, UPDATE, Who::SignedIn),
+    (READ, DEAD_LETTERS, Who::Cafe),
+    (READ, DEAD_LETTER_BODY, Who::Cafe),
+    (READ, ACCOUNTS, Who::Managers),
+    (READ, ACCOUNT_INVITE, Who::Managers),
+    (SEND, ACCOUNT_INVITE, Who::Managers),
+    (READ, ACCOUNT, Who::Managers),
+    (SEND, ACCOUNT_ROLE, Who::Managers),
+    (SEND, ACCOUNT_LINK, Who::Managers),
+    (SEND, ACCOUNT_SESSIONS, Who::Managers),
+    (SEND, ACCOUNT_DISABLE, Who::Managers),
+    (SEND, ACCOUNT_ENABLE, Who::Managers),
+    (READ, ACTIVITY, Who::Managers),
+    (READ, OWN, Who::SignedIn),
+    (SEND, OWN_PASSWORD, Who::SignedIn),
+    (SEND, OWN_DISPLAY, Who::SignedIn),
+    (SEND, OWN_SESSION, Who::SignedIn),
+    (SEND, SIGN_OUT, Who::SignedIn),
+    (READ, SIGN_IN, Who::Everyone),
+    (SEND, SIGN_IN, Who::Everyone),
+    (SEND, SIGN_IN_DEMONSTRATION, Who::Everyone),
+    (READ, WELCOME, Who::Everyone),
+    (SEND, WELCOME, Who::Everyone),
+    (READ, BEANS_JSON, Who::PublicIfAllowed),
+    (READ, HEALTHZ, Who::Everyone),
+    (READ, READYZ, Who::Everyone),
+    (READ, FAVICON, Who::Everyone),
+    (READ, STATIC, Who::Everyone),
+];
+
+/// Finds the rule for a route.
+fn rule(method: &Method, path: &str) -> Option<Who> {
+    static RULES: LazyLock<HashMap<(&str, &Method), Who>> = LazyLock::new(|| {
+        let rules = TABLE.iter();
+        rules
+            .map(|(method, path, who)| ((*path, method), *who))
+            .collect()
+    });
+    let method = if method == Method::HEAD {
+        &READ
+    } else {
+        method
+    };
+    RULES.get(&(path, method)).copied()
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Viewer(pub(crate) Arc<SignedIn>);
+
+impl Viewer {
+    pub(crate) fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// The supplier whose things alone they may see; `None` for the café.
+    pub(crate) fn bound_to(&self) -> Option<SupplierId> {
+        self.0.role.supplier()
+    }
+}
+
+/// Lets those through whom the table names, and tells the handler who they are.
+pub(crate) async fn guard(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let rule = path.and_then(|path| rule(request.method(), path.as_str()));
+    if rule == Some(Who::Everyone) {
+        return next.run(request).await;
+    }
+    let found = find_viewer(&state, request.headers()).await;
+    let viewer = match (found, rule) {
+        (Ok(viewer), _) => viewer,
+        // There is no such page, whoever asks.
+        (Err(_), None) => None,
+        (Err(error), Some(_)) => return error.into_response(),
+    };
+    if let Some(rule) = rule
+        && let Err(error) = admit(&state, rule, viewer.as_ref())
+    {
+        return with_viewer(error.into_response(), viewer);
+    }
+    if let Some(viewer) = &viewer {
+        request.extensions_mut().insert(viewer.clone());
+    }
+    with_viewer(next.run(request).await, viewer)
+}
+
+fn admit(state: &AppState, rule: Who, viewer: Option<&Viewer>) -> Result<(), WebError> {
+    match (viewer, rule) {
+        (None, Who::PublicIfAllowed) if state.rules.public_beans_json => Ok(()),
+        (None, Who::PublicIfAllowed) => Err(WebError::NotFound(Missing::Page)),
+        (None, _) => Err(WebError::SignInRequired),
+        (Some(viewer), rule) if rule.includes(viewer.role()) => Ok(()),
+        (Some(viewer), _) if viewer.bound_to().is_some() => Err(WebError::NotFound(Missing::Page)),
+        (Some(_), _) => Err(WebError::Forbidden),
+    }
+}
+
+/// Leaves on an answer whom it is for, so that an error's page looks like the others.
+fn with_viewer(mut response: Response, viewer: Option<Viewer>) -> Response {
+    if let Some(viewer) = viewer {
+        response.extensions_mut().insert(viewer);
+    }
+    response
+}
+
+/// Finds who is signed in, by the cookie of their session.
+pub(crate) async fn find_viewer(
+    state: &AppState,
+    headers: &HeaderMap,
+) -> Result<Option<Viewer>, WebError> {
+    let Some(session) = cookies::session(headers, &state.ingress) else {
+        return Ok(None);
+    };
+    let limits = state.rules.sessions;
+    let signed_in = accounts::find_signed_in(&state.pool, &session, limits).await?;
+    Ok(signed_in.map(|signed_in| Viewer(Arc::new(signed_in))))
+}
+
+impl FromRequestParts<AppState> for Viewer {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, WebError> {
+        let viewer = parts.extensions.get::<Self>().cloned();
+        viewer.ok_or(WebError::SignInRequired)
+    }
+}

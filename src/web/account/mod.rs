@@ -1,0 +1,35 @@
+//! Pages for everybody's own account: signing in and out, choosing a password, and what is shown how.
+
+mod own;
+mod place;
+mod sign_in;
+mod welcome;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::paths;
+use super::state::AppState;
+
+pub(crate) use self::sign_in::ask_to_sign_in;
+
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route(
+            paths::SIGN_IN,
+            get(sign_in::show_sign_in).post(sign_in::sign_in),
+        )
+        .route(
+            paths::SIGN_IN_DEMONSTRATION,
+            post(sign_in::sign_in_as_demonstration),
+        )
+        .route(paths::SIGN_OUT, post(sign_in::sign_out))
+        .route(
+            paths::WELCOME,
+            get(welcome::show_welcome).post(welcome::choose_password),
+        )
+        .route(paths::OWN, get(own::show_own))
+        .route(paths::OWN_PASSWORD, post(own::change_password))
+        .route(paths::OWN_DISPLAY, post(own::change_display))
+        .route(paths::OWN_SESSION, post(own::end_session))
+}
