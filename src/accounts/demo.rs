@@ -1,9 +1,11 @@
 //! The accounts of local mode, for a first look: one of each role, and one for each supplier.
 
 use super::password::Passwords;
+use super::sign_in::{Opened, Place, open};
 use crate::clock::Clock;
 use crate::db::accounts::NewAccount;
-use crate::db::{self, Pool};
+use crate::db::sessions::SessionLimits;
+use crate::db::{self, DbResult, Pool};
 use crate::domain::{AccountId, EmailAddress, NewPassword, Role};
 
 /// Makes the accounts that are missing, and gives all of them this password.
@@ -15,18 +17,13 @@ pub async fn provide(
 ) -> anyhow::Result<()> {
     let hash = passwords.hash(password).await?;
     let mut conn = pool.acquire().await?;
-    let suppliers = db::suppliers::list_suppliers(&mut conn).await?;
+    let mut suppliers = db::suppliers::list_suppliers(&mut conn).await?;
     drop(conn);
     let mut people = vec![
-        (
-            "manager".to_owned(),
-            "Mira, manager".to_owned(),
-            Role::Manager,
-        ),
-        ("staff".to_owned(), "Sam, staff".to_owned(), Role::Staff),
+        ("manager".to_owned(), "Mira Costa".to_owned(), Role::Manager),
+        ("staff".to_owned(), "Sam Keller".to_owned(), Role::Staff),
         ("viewer".to_owned(), "Wall screen".to_owned(), Role::Viewer),
     ];
-    let mut suppliers = suppliers;
     suppliers.sort_by_key(|supplier| supplier.id);
     for supplier in suppliers.into_iter().take(MOST_SUPPLIERS) {
         let name: String = supplier.name.chars().take(100).collect();
@@ -47,10 +44,29 @@ pub async fn provide(
     Ok(())
 }
 
+/// Signs somebody in with one of these accounts, without a password: whoever sits at the machine may.
+pub async fn sign_in(
+    pool: &Pool,
+    id: AccountId,
+    place: Place<'_>,
+    limits: SessionLimits,
+) -> DbResult<Option<Opened>> {
+    db::in_transaction(pool, async |tx| {
+        db::accounts::lock_login(tx, id).await?;
+        let accounts = db::accounts::list_demonstration(tx).await?;
+        if accounts.iter().any(|account| account.id == id) {
+            open(tx, id, place, limits).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    })
+    .await
+}
+
 /// The demonstration data has eight; a café with hundreds does not need an account for each here.
 const MOST_SUPPLIERS: usize = 8;
 
-async fn provide_one(pool: &Pool, clock: &dyn Clock, account: &NewAccount<'_>) -> db::DbResult<()> {
+async fn provide_one(pool: &Pool, clock: &dyn Clock, account: &NewAccount<'_>) -> DbResult<()> {
     db::in_transaction(pool, async |tx| {
         let known = db::accounts::list_demonstration(tx).await?;
         let known = known
@@ -68,7 +84,7 @@ async fn provide_one(pool: &Pool, clock: &dyn Clock, account: &NewAccount<'_>) -
 }
 
 /// Whoever has made an account of their own with this address keeps it, and who is disabled stays so.
-async fn is_taken(tx: &mut db::Transaction, email: &EmailAddress) -> db::DbResult<bool> {
+async fn is_taken(tx: &mut db::Transaction, email: &EmailAddress) -> DbResult<bool> {
     let login = db::accounts::find_login(tx, email.as_str()).await?;
     Ok(login.is_some())
 }

@@ -21,7 +21,7 @@ pub use self::manage::{
 };
 pub use self::own::{change_password, choose_password, end_session, find_invited};
 pub use self::password::Passwords;
-pub use self::sign_in::{Attempt, Opened, Place, begin_session, find_signed_in, sign_in, sign_out};
+pub use self::sign_in::{Attempt, Opened, Place, find_signed_in, sign_in, sign_out};
 pub use self::token::Token;
 use crate::db::activity::{Activity, insert_activity};
 use crate::db::{DbResult, Transaction};

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use super::error::{AccountError, SignInError};
 use super::password::Passwords;
+use super::sign_in::{Opened, Place, open};
 use super::throttle::Counter;
 use super::token::Token;
 use super::{Actor, log};
 use crate::db::accounts::Account;
-use crate::db::sessions::SignedIn;
+use crate::db::sessions::{SessionLimits, SignedIn};
 use crate::db::{self, DbResult, Pool};
-use crate::domain::{AccountId, Action, NewPassword};
+use crate::domain::{Action, NewPassword};
 
 /// Finds whose link this is, if it still works.
 pub async fn find_invited(pool: &Pool, link: &Token) -> DbResult<Option<Account>> {
@@ -21,15 +22,16 @@ pub async fn find_invited(pool: &Pool, link: &Token) -> DbResult<Option<Account>
     }
 }
 
-/// Sets the password that the owner of a link has chosen. The link is used up, and whoever was signed in
-/// with the account is not any more.
+/// Sets the password that the owner of a link has chosen, and signs them in. The link is used up, and whoever
+/// was signed in with the account is not any more.
 pub async fn choose_password(
     pool: &Pool,
     passwords: &Passwords,
     link: &Token,
     password: &NewPassword,
-    address: &str,
-) -> Result<AccountId, AccountError> {
+    place: Place<'_>,
+    limits: SessionLimits,
+) -> Result<Opened, AccountError> {
     let hash = passwords.hash(password).await?;
     db::in_transaction(pool, async |tx| {
         let owner = db::account_links::lock_link(tx, &link.hash()).await?;
@@ -37,17 +39,18 @@ pub async fn choose_password(
         db::account_links::delete_link(tx, id).await?;
         db::accounts::set_password_hash(tx, id, &hash).await?;
         db::sessions::delete_sessions_of(tx, id, None).await?;
+        let address = place.address();
         let actor = Actor {
             account: Some(id),
-            address,
+            address: &address,
         };
         log(tx, actor, Action::ChosePassword, None, "").await?;
-        Ok(id)
+        Ok(open(tx, id, place, limits).await?)
     })
     .await
 }
 
-/// Changes the password of somebody who knows the one of now. Their other sessions end.
+/// Changes the password of somebody who knows the current one. Their other sessions end.
 pub async fn change_password(
     pool: &Pool,
     passwords: &Passwords,
@@ -65,7 +68,8 @@ pub async fn change_password(
         counter.admit(&mut conn).await?;
         (hash, counter)
     };
-    if !passwords.verify(current, hash.as_deref()).await? {
+    let hash = hash.as_deref();
+    if !counter.verify(pool, passwords, current, hash).await? {
         return Err(SignInError::Wrong);
     }
     let hash = passwords.hash(new).await?;
@@ -75,8 +79,8 @@ pub async fn change_password(
         address: address.as_deref().unwrap_or_default(),
     };
     let changed = db::in_transaction(pool, async |tx| {
-        counter.forgive(tx).await?;
         db::accounts::set_password_hash(tx, id, &hash).await?;
+        counter.forgive(tx).await?;
         db::sessions::delete_sessions_of(tx, id, Some(signed_in.session)).await?;
         db::account_links::delete_link(tx, id).await?;
         log(tx, actor, Action::ChangedPassword, None, "").await

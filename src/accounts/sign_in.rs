@@ -29,6 +29,14 @@ pub struct Place<'a> {
     pub known: Option<&'a Token>,
 }
 
+impl Place<'_> {
+    /// The address as text; empty if it is unknown.
+    pub(super) fn address(&self) -> String {
+        let address = self.address.map(|address| address.to_string());
+        address.unwrap_or_default()
+    }
+}
+
 /// A session that has just begun.
 #[derive(Debug)]
 pub struct Opened {
@@ -60,28 +68,22 @@ pub async fn sign_in(
     let hash = login
         .as_ref()
         .and_then(|login| login.password_hash.as_deref());
-    let fits = passwords.verify(password, hash).await?;
+    let fits = counter.verify(pool, passwords, password, hash).await?;
     let login = login.filter(|login| fits && !login.is_disabled);
     let login = login.ok_or(SignInError::Wrong)?;
     let opened = db::in_transaction(pool, async |tx| {
+        // Whoever was disabled or has another password since it was compared does not get in.
+        if db::accounts::lock_login(tx, login.id).await?.as_ref() != Some(&login) {
+            return Ok(None);
+        }
         counter.forgive(tx).await?;
-        open(tx, login.id, place, limits).await
+        open(tx, login.id, place, limits).await.map(Some)
     });
-    Ok(opened.await?)
+    opened.await?.ok_or(SignInError::Wrong)
 }
 
-/// Begins a session for somebody who has proved who they are in another way: by a link, or by sitting at the
-/// machine that runs local mode.
-pub async fn begin_session(
-    pool: &Pool,
-    account: AccountId,
-    place: Place<'_>,
-    limits: SessionLimits,
-) -> DbResult<Opened> {
-    db::in_transaction(pool, async |tx| open(tx, account, place, limits).await).await
-}
-
-async fn open(
+/// Begins a session for the owner of an account, which the caller has locked.
+pub(super) async fn open(
     tx: &mut Transaction,
     account: AccountId,
     place: Place<'_>,
@@ -91,8 +93,7 @@ async fn open(
         session: Token::generate(),
         browser: place.known.cloned().unwrap_or_else(Token::generate),
     };
-    let address = place.address.map(|address| address.to_string());
-    let address = address.unwrap_or_default();
+    let address = place.address();
     let browser: String = place.browser.chars().take(200).collect();
     let (session, known) = (opened.session.hash(), opened.browser.hash());
     db::sessions::insert_session(tx, &session, account, &address, &browser).await?;

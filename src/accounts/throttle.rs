@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use super::error::SignInError;
+use super::password::Passwords;
 use super::token::Token;
 use crate::db::failed_sign_ins::{self, Failures};
-use crate::db::{Connection, DbResult};
+use crate::db::{Connection, DbResult, Pool};
 use crate::domain::{AccountId, email_key};
 
 /// Wrong passwords for one account within 15 minutes, wherever they come from, but for the browsers in which
@@ -71,6 +72,24 @@ impl Counter {
             return Err(SignInError::TooMany);
         }
         Ok(())
+    }
+
+    /// Compares a password that was let in. An attempt for which there was no time does not count.
+    pub(super) async fn verify(
+        &self,
+        pool: &Pool,
+        passwords: &Passwords,
+        typed: &str,
+        hash: Option<&str>,
+    ) -> Result<bool, SignInError> {
+        match passwords.verify(typed, hash).await {
+            Ok(fits) => Ok(fits),
+            Err(busy) => {
+                let mut conn = pool.acquire().await?;
+                failed_sign_ins::take_back(&mut conn, &self.account, &self.origin).await?;
+                Err(busy.into())
+            }
+        }
     }
 
     /// Forgets what failed here, since the owner got in.

@@ -16,7 +16,7 @@ use crate::domain::{AccountId, EmailAddress, NewPassword, Role, ShortText, Suppl
 use crate::web;
 
 /// What to do as long as nobody can make accounts in the browser.
-pub(super) const HOW_TO_BEGIN: &str = "Nobody can sign in yet. Make the first manager: beanstock account \
+pub(super) const HOW_TO_BEGIN: &str = "There is no manager yet. Make the first, who can then invite the others: beanstock account \
      create --role manager --email you@example.com --name 'Your name'";
 
 /// Makes accounts, and helps those who cannot sign in.

@@ -30,39 +30,42 @@ pub async fn put_link(
     Ok(())
 }
 
-/// Finds whose link this is, if it has not expired and the account is not disabled, and locks it.
-pub async fn lock_link(
-    conn: &mut MySqlConnection,
-    token: &TokenHash,
-) -> DbResult<Option<AccountId>> {
-    let id = sqlx::query_scalar!(
-        r#"
-        SELECT l.account_id
-        FROM account_links AS l
-        JOIN accounts AS a ON a.id = l.account_id
-        WHERE l.token_hash = ? AND l.expires_at > UTC_TIMESTAMP(6) AND a.disabled_at IS NULL
-        FOR UPDATE
-        "#,
-        token.as_slice()
-    );
-    Ok(id.fetch_optional(conn).await?.map(AccountId))
+/// The one query behind [`find_link`] and [`lock_link`].
+macro_rules! select_owner {
+    ($conn:expr, $token:expr, $lock:tt) => {{
+        let id = sqlx::query_scalar!(
+            r#"
+            SELECT l.account_id
+            FROM account_links AS l
+            JOIN accounts AS a ON a.id = l.account_id
+            WHERE l.token_hash = ?
+                AND l.expires_at > UTC_TIMESTAMP(6)
+                AND a.disabled_at IS NULL
+                AND NOT EXISTS (
+                    SELECT 1 FROM suppliers
+                    WHERE id = a.supplier_id AND removed_at IS NOT NULL
+                )
+            "# + $lock,
+            $token.as_slice()
+        );
+        Ok(id.fetch_optional($conn).await?.map(AccountId))
+    }};
 }
 
-/// Finds whose link this is, without locking it.
+/// Finds whose link this is, if it has not expired and its owner may sign in.
 pub async fn find_link(
     conn: &mut MySqlConnection,
     token: &TokenHash,
 ) -> DbResult<Option<AccountId>> {
-    let id = sqlx::query_scalar!(
-        r#"
-        SELECT l.account_id
-        FROM account_links AS l
-        JOIN accounts AS a ON a.id = l.account_id
-        WHERE l.token_hash = ? AND l.expires_at > UTC_TIMESTAMP(6) AND a.disabled_at IS NULL
-        "#,
-        token.as_slice()
-    );
-    Ok(id.fetch_optional(conn).await?.map(AccountId))
+    select_owner!(conn, token, "")
+}
+
+/// The same, and locks the link and the account.
+pub async fn lock_link(
+    conn: &mut MySqlConnection,
+    token: &TokenHash,
+) -> DbResult<Option<AccountId>> {
+    select_owner!(conn, token, "FOR UPDATE")
 }
 
 /// Takes an account's link away.

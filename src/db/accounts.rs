@@ -21,17 +21,20 @@ pub struct Account {
     pub has_password: bool,
     /// Since when nobody can sign in with it.
     pub disabled_at: Option<DateTime<Utc>>,
+    /// Whether nobody can because the supplier it is bound to is not on the list any more.
+    pub supplier_removed: bool,
     pub created_at: DateTime<Utc>,
     /// When its owner was last here, as far as a session tells.
     pub last_seen_at: Option<DateTime<Utc>>,
 }
 
 /// What is compared at sign-in.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     pub id: AccountId,
     /// Argon2id in PHC form; `None` until its owner has chosen a password.
     pub password_hash: Option<String>,
+    /// Whether it was disabled, or its supplier removed.
     pub is_disabled: bool,
 }
 
@@ -65,6 +68,7 @@ struct AccountRow {
     supplier_name: Option<String>,
     has_password: bool,
     disabled_at: Option<DateTime<Utc>>,
+    supplier_removed: bool,
     created_at: DateTime<Utc>,
     last_seen_at: Option<DateTime<Utc>>,
 }
@@ -81,6 +85,7 @@ impl TryFrom<AccountRow> for Account {
             supplier_name: row.supplier_name,
             has_password: row.has_password,
             disabled_at: row.disabled_at,
+            supplier_removed: row.supplier_removed,
             created_at: row.created_at,
             last_seen_at: row.last_seen_at,
         })
@@ -120,6 +125,7 @@ async fn select_accounts(
             s.name AS "supplier_name?",
             a.password_hash IS NOT NULL AS "has_password!: bool",
             a.disabled_at AS "disabled_at: DateTime<Utc>",
+            s.removed_at IS NOT NULL AS "supplier_removed!: bool",
             a.created_at AS "created_at: DateTime<Utc>",
             (SELECT MAX(last_seen_at) FROM sessions WHERE account_id = a.id)
                 AS "last_seen_at: DateTime<Utc>"
@@ -136,23 +142,53 @@ async fn select_accounts(
     rows.into_iter().map(Account::try_from).collect()
 }
 
+/// The one query behind [`find_login`] and [`lock_login`]. The supplier is looked up and not joined, so that
+/// only the account is locked.
+macro_rules! select_login {
+    ($conn:expr, $condition:tt, $value:expr) => {{
+        let login = sqlx::query_as!(
+            LoginRow,
+            r#"
+            SELECT
+                a.id,
+                a.password_hash,
+                a.disabled_at IS NOT NULL OR EXISTS (
+                    SELECT 1 FROM suppliers
+                    WHERE id = a.supplier_id AND removed_at IS NOT NULL
+                ) AS "is_disabled!: bool"
+            FROM accounts AS a
+            "# + $condition,
+            $value
+        );
+        let login = login.fetch_optional($conn).await?;
+        Ok(login.map(Login::from))
+    }};
+}
+
+struct LoginRow {
+    id: i64,
+    password_hash: Option<String>,
+    is_disabled: bool,
+}
+
+impl From<LoginRow> for Login {
+    fn from(row: LoginRow) -> Self {
+        Self {
+            id: AccountId(row.id),
+            password_hash: row.password_hash,
+            is_disabled: row.is_disabled,
+        }
+    }
+}
+
 /// Finds the account of somebody who signs in.
 pub async fn find_login(conn: &mut MySqlConnection, email: &str) -> DbResult<Option<Login>> {
-    let row = sqlx::query!(
-        r#"
-        SELECT id, password_hash, disabled_at IS NOT NULL AS "is_disabled!: bool"
-        FROM accounts
-        WHERE email_key = ?
-        "#,
-        email_key(email)
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|row| Login {
-        id: AccountId(row.id),
-        password_hash: row.password_hash,
-        is_disabled: row.is_disabled,
-    }))
+    select_login!(conn, "WHERE a.email_key = ?", email_key(email))
+}
+
+/// Locks an account, so that it stays as it is while a session begins.
+pub async fn lock_login(conn: &mut MySqlConnection, id: AccountId) -> DbResult<Option<Login>> {
+    select_login!(conn, "WHERE a.id = ? FOR UPDATE", id.0)
 }
 
 /// Reads the hash of an account's password.
@@ -227,7 +263,7 @@ pub async fn list_demonstration(conn: &mut MySqlConnection) -> DbResult<Vec<Acco
     );
     let ids = ids.fetch_all(&mut *conn).await?;
     let mut accounts = list_accounts(conn).await?;
-    accounts.retain(|account| ids.contains(&account.id.0));
+    accounts.retain(|account| ids.contains(&account.id.0) && !account.supplier_removed);
     accounts.sort_by_key(|account| account.id);
     Ok(accounts)
 }

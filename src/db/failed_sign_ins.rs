@@ -38,6 +38,28 @@ pub async fn count_attempt(
     Ok(())
 }
 
+/// Takes back one attempt that nobody looked at.
+pub async fn take_back(
+    conn: &mut MySqlConnection,
+    account: &[u8; 32],
+    origin: &str,
+) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        UPDATE failed_sign_ins
+        SET attempts = attempts - 1
+        WHERE account = ? AND origin = ? AND attempts > 0
+        ORDER BY minute DESC
+        LIMIT 1
+        "#,
+        account.as_slice(),
+        origin
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Counts what failed lately.
 pub async fn count_failures(
     conn: &mut MySqlConnection,

@@ -90,10 +90,12 @@ pub async fn find_session(
             s.last_seen_at < UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE AS "is_stale!: bool"
         FROM sessions AS s
         JOIN accounts AS a ON a.id = s.account_id
+        LEFT JOIN suppliers AS bound ON bound.id = a.supplier_id
         WHERE s.token_hash = ?
             AND s.last_seen_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND
             AND s.created_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND
             AND a.disabled_at IS NULL
+            AND bound.removed_at IS NULL
         "#,
         token.as_slice(),
         limits.idle.as_secs(),

@@ -7,9 +7,10 @@ pub mod database;
 mod server_program;
 mod set_up;
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -159,9 +160,16 @@ fn demo_password(settings: &LocalSettings) -> Result<NewPassword> {
         return Ok(kept);
     }
     let made: String = Token::generate().expose().chars().take(20).collect();
-    std::fs::write(&file, format!("{made}\n"))
+    write_privately(&file, &format!("{made}\n"))
         .with_context(|| format!("cannot write {}", file.display()))?;
     NewPassword::parse(&made, &[]).map_err(unusable)
+}
+
+/// Writes a file that only this user can read.
+fn write_privately(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(file)?.write_all(text.as_bytes())
 }
 
 /// Listens on this machine only.

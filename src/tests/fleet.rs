@@ -45,7 +45,7 @@ async fn ten_instances_come_up_at_once_on_an_empty_database_and_an_empty_broker(
         });
         let is_trouble = |line: &Value| {
             let message = line["message"].as_str().unwrap_or_default();
-            line["level"] != "INFO" && !message.starts_with("Nobody can sign in yet")
+            line["level"] != "INFO" && !message.starts_with("There is no manager yet")
         };
         let trouble: Vec<Value> = ours.filter(is_trouble).collect();
         assert_eq!(trouble, Vec::<Value>::new());

@@ -17,6 +17,11 @@ impl OtherClient {
         Self(connection)
     }
 
+    /// Makes what it did lasting.
+    pub(crate) async fn commit(mut self) {
+        self.0.execute("COMMIT").await.unwrap();
+    }
+
     /// Releases its locks.
     pub(crate) async fn rollback(mut self) {
         self.0.execute("ROLLBACK").await.unwrap();

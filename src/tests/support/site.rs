@@ -8,13 +8,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, HeaderMap};
 use axum::http::{Request, StatusCode};
-use beanstock::accounts::Token;
+use beanstock::accounts::{self, Actor, Passwords, Person, Token};
 use beanstock::catalogue::demo;
 use beanstock::clock::{Clock, SystemClock};
 use beanstock::db::accounts::NewAccount;
 use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
-use beanstock::domain::{BeanId, EmailAddress, Role};
+use beanstock::domain::{AccountId, BeanId, EmailAddress, NewPassword, Role, ShortText};
 use beanstock::readiness::Readiness;
 use beanstock::web::{self, AppState, ConnectionLimits, Ingress, Rules, ServerLimits};
 use scraper::{ElementRef, Html, Selector};
@@ -37,6 +37,9 @@ const PATIENCE: ServerLimits = ServerLimits {
         reserve: 4,
     },
 };
+
+/// The password of the accounts that tests make.
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A site, and the database behind it.
 #[derive(Clone)]
@@ -85,6 +88,20 @@ impl Site {
             role: Some(Role::Manager),
             session: Arc::default(),
         }
+    }
+
+    /// Makes an account that can sign in with [`PASSWORD`].
+    pub(crate) async fn account(&self, email: &str, role: Role) -> AccountId {
+        let person = Person {
+            email: EmailAddress::parse(email).unwrap(),
+            name: ShortText::parse("Bea Cruz").unwrap(),
+            role,
+        };
+        let password = NewPassword::parse(PASSWORD, &[]).unwrap();
+        let hash = Passwords::default().hash(&password).await.unwrap();
+        accounts::create(&self.pool, &SystemClock, Actor::OPERATOR, &person, &hash)
+            .await
+            .unwrap()
     }
 
     /// The same site as somebody else meets it; `None` is a stranger.

@@ -5,30 +5,15 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::{COOKIE, HeaderValue};
-use beanstock::accounts::{self, Actor, Passwords, Person, Token};
-use beanstock::clock::SystemClock;
-use beanstock::domain::{AccountId, EmailAddress, NewPassword, Role, ShortText, SupplierId};
+use beanstock::accounts::{self, Actor, Passwords, Token};
+use beanstock::clock::{Clock as _, SystemClock};
+use beanstock::db;
+use beanstock::domain::{NewPassword, Role, SupplierId};
 use beanstock::web::Ingress;
 
 use super::{NEW_BEAN, changed};
-use crate::support::Site;
-use crate::support::site::{Answer, form};
-
-const PASSWORD: &str = "correct horse battery";
-
-/// Makes an account that can sign in.
-async fn account(site: &Site, email: &str, role: Role) -> AccountId {
-    let person = Person {
-        email: EmailAddress::parse(email).unwrap(),
-        name: ShortText::parse("Bea Cruz").unwrap(),
-        role,
-    };
-    let password = NewPassword::parse(PASSWORD, &[]).unwrap();
-    let hash = Passwords::default().hash(&password).await.unwrap();
-    accounts::create(&site.pool, &SystemClock, Actor::OPERATOR, &person, &hash)
-        .await
-        .unwrap()
-}
+use crate::support::site::{Answer, PASSWORD, form};
+use crate::support::{OtherClient, Site, server};
 
 async fn sign_in(site: &Site, email: &str, password: &str) -> Answer {
     let stranger = site.seen_by(None);
@@ -100,7 +85,7 @@ async fn somebody_is_invited_chooses_a_password_and_signs_in_with_it() {
 #[tokio::test]
 async fn a_link_that_has_expired_does_not_work() {
     let site = Site::open().await;
-    let id = account(&site, "bea@example.com", Role::Staff).await;
+    let id = site.account("bea@example.com", Role::Staff).await;
     let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, id)
         .await
         .unwrap();
@@ -120,8 +105,8 @@ async fn a_link_that_has_expired_does_not_work() {
 #[tokio::test]
 async fn nobody_learns_which_accounts_exist() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
-    let gone = account(&site, "gone@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
+    let gone = site.account("gone@example.com", Role::Staff).await;
     accounts::disable(&site.pool, &SystemClock, Actor::OPERATOR, gone)
         .await
         .unwrap();
@@ -152,7 +137,7 @@ async fn nobody_learns_which_accounts_exist() {
 #[tokio::test]
 async fn the_eleventh_wrong_password_is_not_looked_at_and_the_owner_still_gets_in() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let known = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
     for email in ["bea@example.com", "nobody@example.com"] {
         for _ in 0..10 {
@@ -181,7 +166,7 @@ async fn the_eleventh_wrong_password_is_not_looked_at_and_the_owner_still_gets_i
 #[tokio::test]
 async fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let mut guesses = tokio::task::JoinSet::new();
     for _ in 0..30 {
         let site = site.clone();
@@ -204,7 +189,7 @@ async fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
 #[tokio::test]
 async fn a_session_is_new_at_sign_in_and_its_row_is_useless_to_whoever_reads_it() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let planted: HeaderValue = format!("beanstock-session={}", Token::generate().expose())
         .parse()
         .unwrap();
@@ -249,7 +234,7 @@ async fn over_https_cookies_are_bound_to_the_host() {
         trusted_proxies: ["127.0.0.1/32".parse().unwrap()].into(),
     };
     let site = Site::open().await.behind(ingress);
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
 
     let answer = sign_in(&site, "bea@example.com", PASSWORD).await;
 
@@ -286,7 +271,7 @@ async fn a_session_ends_when_its_time_is_over() {
 #[tokio::test]
 async fn signing_out_ends_the_session_on_the_server() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let own = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
 
     let by_link = with(&site, &own, get("/sign-out")).await;
@@ -308,7 +293,7 @@ async fn signing_out_ends_the_session_on_the_server() {
 #[tokio::test]
 async fn a_new_password_ends_the_other_sessions_and_keeps_this_one() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let phone = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
     let laptop = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
     let fields = |current| {
@@ -344,8 +329,8 @@ async fn a_new_password_ends_the_other_sessions_and_keeps_this_one() {
 #[tokio::test]
 async fn people_end_their_own_sessions_and_nobody_elses() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
-    account(&site, "cy@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
+    site.account("cy@example.com", Role::Staff).await;
     let phone = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
     let laptop = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
     let other = cookies(&sign_in(&site, "cy@example.com", PASSWORD).await);
@@ -365,7 +350,7 @@ async fn people_end_their_own_sessions_and_nobody_elses() {
 #[tokio::test]
 async fn a_role_that_is_taken_away_is_gone_at_the_next_click() {
     let site = Site::open().await;
-    let id = account(&site, "bea@example.com", Role::Manager).await;
+    let id = site.account("bea@example.com", Role::Manager).await;
     let own = cookies(&sign_in(&site, "bea@example.com", PASSWORD).await);
     assert_eq!(with(&site, &own, get("/accounts")).await.status(), 200);
 
@@ -414,8 +399,8 @@ async fn the_last_manager_stays() {
 #[tokio::test]
 async fn two_managers_cannot_lock_everybody_out() {
     let site = Site::open().await;
-    let one = account(&site, "one@example.com", Role::Manager).await;
-    let two = account(&site, "two@example.com", Role::Manager).await;
+    let one = site.account("one@example.com", Role::Manager).await;
+    let two = site.account("two@example.com", Role::Manager).await;
 
     let (pool, clock, actor) = (&site.pool, &SystemClock, Actor::OPERATOR);
     let (first, second) = tokio::join!(
@@ -429,7 +414,7 @@ async fn two_managers_cannot_lock_everybody_out() {
 #[tokio::test]
 async fn an_address_has_one_account() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let fields = [
         ("name", "B"),
         ("email", "BEA@Example.com"),
@@ -458,7 +443,7 @@ async fn an_address_has_one_account() {
 #[tokio::test]
 async fn a_form_sent_after_the_session_has_ended_is_kept_and_sent_after_signing_in() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let bean = changed(NEW_BEAN, "description", "Cherry & <cocoa> \"100 %\"");
 
     let asked = site.seen_by(None).post("/bean-add", &bean).await;
@@ -514,7 +499,7 @@ async fn what_must_not_be_kept_is_not() {
 #[tokio::test]
 async fn signing_in_leads_back_and_never_to_another_site() {
     let site = Site::open().await;
-    account(&site, "bea@example.com", Role::Staff).await;
+    site.account("bea@example.com", Role::Staff).await;
     let asked = site.seen_by(None).get("/updates?state=applied").await;
     assert_eq!(
         asked.header("location"),
@@ -626,7 +611,8 @@ async fn demonstration_accounts_are_offered_where_that_is_meant_and_nowhere_else
     assert_eq!((refused.status(), taken.status()), (404, 303));
     let home = with(&open, &cookies(&taken), get("/")).await;
     assert!(home.text_of(".who").contains("Supplier"), "{}", home.body);
-    let own = account(&site, "own@example.com", Role::Staff)
+    let own = site
+        .account("own@example.com", Role::Staff)
         .await
         .to_string();
     let others = open
@@ -654,16 +640,53 @@ async fn a_site_without_a_manager_says_how_to_make_one() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_a_supplier_leaves_its_account() {
+async fn nobody_signs_in_for_a_supplier_that_was_removed() {
     let site = Site::open().await;
     let role = Role::Supplier(SupplierId(3));
-    account(&site, "sam@example.com", role).await;
+    let id = site.account("sam@example.com", role).await;
     let own = cookies(&sign_in(&site, "sam@example.com", PASSWORD).await);
-
+    let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, id).await;
     assert_eq!(
         with(&site, &own, get("/")).await.text_of("h1"),
         "Your beans"
     );
-    assert_eq!(with(&site, &own, get("/beans")).await.status(), 404);
-    assert_eq!(with(&site, &own, get("/beans/5")).await.status(), 404);
+
+    site.execute("UPDATE suppliers SET removed_at = NOW(6) WHERE id = 3")
+        .await;
+
+    assert_eq!(with(&site, &own, get("/")).await.status(), 303);
+    let again = sign_in(&site, "sam@example.com", PASSWORD).await;
+    assert_eq!(again.status(), 422);
+    let welcome = beanstock::web::welcome(&link.unwrap());
+    assert_eq!(site.seen_by(None).get(&welcome).await.status(), 404);
+    let standing = site.get("/accounts").await.all("td .tag");
+    assert!(
+        standing.contains(&"Supplier removed".to_owned()),
+        "{standing:?}"
+    );
+}
+
+/// The password is compared before the session begins; what changes in between counts.
+#[tokio::test]
+async fn whoever_is_disabled_while_they_sign_in_does_not_get_in() {
+    let site = Site::open().await;
+    let id = site.account("bea@example.com", Role::Staff).await;
+    let mut manager = OtherClient::begin(&site.pool).await;
+    let now = SystemClock.now();
+    db::accounts::set_disabled(&mut manager, id, Some(now))
+        .await
+        .unwrap();
+    let disable = async {
+        server::until_transactions(&site.pool, "LOCK WAIT", 1).await;
+        manager.commit().await;
+    };
+
+    let (attempt, ()) = tokio::join!(sign_in(&site, "bea@example.com", PASSWORD), disable);
+
+    assert_eq!(attempt.status(), 422);
+    site.execute("UPDATE accounts SET disabled_at = NULL").await;
+    let left = site
+        .rows_of(&format!("sessions WHERE account_id = {id}"))
+        .await;
+    assert_eq!(left, 0, "enabling the account revives nothing");
 }

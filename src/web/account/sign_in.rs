@@ -36,7 +36,7 @@ pub(super) struct SignInPage {
     next: String,
     /// What was typed before the session ended, as one text.
     kept: String,
-    /// Whether nobody can sign in yet, because there is no manager.
+    /// Whether there is no manager yet.
     is_new: bool,
     /// Accounts that let everybody in, on a machine of one's own.
     demonstration: Vec<Account>,
@@ -242,16 +242,11 @@ pub(super) async fn sign_in_as_demonstration(
         return Err(NOT_FOUND);
     }
     let id = AccountId::from_segment(&chosen.account).ok_or(NOT_FOUND)?;
-    let mut conn = state.connection().await?;
-    let accounts = db::accounts::list_demonstration(&mut conn).await?;
-    drop(conn);
-    if !accounts.iter().any(|account| account.id == id) {
-        return Err(NOT_FOUND);
-    }
     let known = known_browser(&state, &headers);
     let place = place(&client, &headers, known.as_ref());
     let limits = state.rules.sessions;
-    let opened = accounts::begin_session(&state.pool, id, place, limits).await?;
+    let opened = accounts::demo::sign_in(&state.pool, id, place, limits).await?;
+    let opened = opened.ok_or(NOT_FOUND)?;
     let form = SignInForm {
         next: chosen.next,
         kept: chosen.kept,

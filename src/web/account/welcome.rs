@@ -82,12 +82,11 @@ pub(super) async fn choose_password(
         }
     };
     let (pool, passwords) = (&state.pool, &state.passwords);
-    let origin = client.origin();
-    let id = accounts::choose_password(pool, passwords, &link, &password, &origin).await?;
     let known = known_browser(&state, &headers);
     let place = place(&client, &headers, known.as_ref());
     let limits = state.rules.sessions;
-    let opened = accounts::begin_session(pool, id, place, limits).await?;
+    let opened =
+        accounts::choose_password(pool, passwords, &link, &password, place, limits).await?;
     let jar = cookies::opened(&opened, &state.ingress, limits);
     Ok((jar, Redirect::to(paths::HOME)).into_response())
 }

@@ -85,7 +85,7 @@ impl Notice {
                 "The account was disabled. Nobody is signed in with it any more."
             }
             Self::AccountEnabled => {
-                "The account was enabled. Its owner can sign in with the password of before."
+                "The account was enabled. Its owner can sign in with the old password."
             }
         }
     }

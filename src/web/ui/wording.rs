@@ -36,7 +36,7 @@ pub(crate) fn browser(name: &str) -> String {
     match (program, system) {
         (Some(program), Some(system)) => format!("{program} on {system}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
-        (None, None) => "Another browser".to_owned(),
+        (None, None) => "Unknown browser".to_owned(),
     }
 }
 
@@ -69,6 +69,8 @@ pub(crate) fn tag(state: UpdateState) -> Tag {
 pub(crate) fn standing(account: &Account) -> Tag {
     let (class, word) = if account.disabled_at.is_some() {
         ("closed", "Disabled")
+    } else if account.supplier_removed {
+        ("closed", "Supplier removed")
     } else if account.has_password {
         ("good", "Active")
     } else {
@@ -147,7 +149,7 @@ mod tests {
 
         assert_eq!(browser(firefox), "Firefox on Linux");
         assert_eq!(browser(phone), "Safari on iPhone");
-        assert_eq!(browser("<b>"), "Another browser");
+        assert_eq!(browser("<b>"), "Unknown browser");
     }
 
     #[test]
