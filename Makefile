@@ -1,6 +1,6 @@
 # The commands of this project. `make run` and `make test` install what they miss.
 
-.PHONY: run test test-mysql test-mariadb test-moto bench lint lint-containers prepare deny sbom
+.PHONY: run test test-browser test-mysql test-mariadb test-moto bench lint lint-containers prepare deny sbom
 
 run: ## Start everything on this machine
 	@.ci/preflight
@@ -10,7 +10,14 @@ run: ## Start everything on this machine
 test: ## Formatting, lints, docs and all tests
 	@.ci/preflight
 	@.ci/install-database
+	@.ci/install-browser
 	@.ci/test
+	@.ci/test-browser
+
+test-browser: ## Only the stories that Chromium plays (installs it on Debian)
+	@.ci/preflight
+	@.ci/install-database
+	@.ci/test-browser
 
 test-mysql: ## The tests on the newest MySQL in Debian, unpacked into target/ (Debian, Ubuntu)
 	@.ci/other-database mysql .ci/test

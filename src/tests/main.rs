@@ -18,6 +18,7 @@ mod adopt;
 mod architecture;
 mod audit;
 mod batches;
+mod browser;
 mod check;
 mod consumer;
 mod containers;

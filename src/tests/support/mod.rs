@@ -1,6 +1,7 @@
 //! What the stories are told with.
 
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod fake_queue;
 pub(crate) mod fake_topic;
 pub(crate) mod other_client;

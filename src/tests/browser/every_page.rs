@@ -1,0 +1,211 @@
+//! Every page of the site, on a laptop and on a phone, in both colour schemes: whether everybody can use it,
+//! whether all of it is in sight, and whether the browser could load what it asks for.
+
+use axum::http::Method;
+use beanstock::accounts::{self, Actor};
+use beanstock::clock::SystemClock;
+use beanstock::db;
+use beanstock::db::update_lists::UpdateLine;
+use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId};
+use beanstock::web::{self, Rules, TABLE, Who};
+
+use crate::support::browser::{Browser, LAPTOP, PHONE, Screen, Served};
+use crate::support::site::PASSWORD;
+use crate::support::{Kind, Site, TestApp};
+
+/// What answers with something that is no page.
+const NO_PAGES: [&str; 6] = [
+    "/dead-letters/{id}/message",
+    "/beans.json",
+    "/healthz",
+    "/readyz",
+    "/favicon.ico",
+    "/static/{file}",
+];
+
+/// The narrowest phone that pages are made for (WCAG 2.2, 1.4.10).
+const NARROW: Screen = Screen {
+    width: 320,
+    height: 640,
+    scheme: "light",
+};
+
+/// A site on which everything has happened that pages can show.
+struct Busy {
+    site: Site,
+    update: UpdateId,
+    account: AccountId,
+    link: String,
+}
+
+impl Busy {
+    async fn open() -> Self {
+        let app = TestApp::start(Kind::Fifo).await;
+        for line in ["3:Excelsa:9", "3:Excelsia:1", "6:Arabica:0", "not a line"] {
+            app.publish_line(line).await;
+        }
+        let site = Site::after_all(&app).await;
+        let account = site.account("bea@example.com", Role::Staff).await;
+        let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, account).await;
+        let mut conn = site.pool.acquire().await.unwrap();
+        let updates = db::update_lists::list_updates(&mut conn, 100, 0).await;
+        let of_three = |update: &UpdateLine| update.supplier == Some(3);
+        let update = updates.unwrap().into_iter().find(of_three).unwrap().id;
+        Self {
+            site,
+            update,
+            account,
+            link: web::welcome(&link.unwrap()),
+        }
+    }
+
+    /// The pages that somebody can open.
+    fn pages(&self, reach: impl Fn(Who) -> bool) -> Vec<String> {
+        let routes = TABLE.iter().filter(|(method, pattern, who)| {
+            *method == Method::GET && !NO_PAGES.contains(pattern) && reach(*who)
+        });
+        routes
+            .map(|(_, pattern, _)| self.address(pattern))
+            .collect()
+    }
+
+    fn address(&self, pattern: &str) -> String {
+        match pattern {
+            "/welcome/{token}" => self.link.clone(),
+            "/updates/{id}" => format!("/updates/{}", self.update),
+            "/accounts/{id}" => format!("/accounts/{}", self.account),
+            _ => pattern.replace("{id}", "5"),
+        }
+    }
+}
+
+/// Looks at the page that is open.
+async fn look(browser: &Browser, at: &str) -> Vec<String> {
+    let mut faults = browser.complaints().await;
+    browser.load_checks().await;
+    for screen in [LAPTOP, LAPTOP.dark(), PHONE, PHONE.dark(), NARROW] {
+        let here = browser.faults_on(screen).await.into_iter();
+        faults.extend(here.map(|fault| format!("{} px, {}: {fault}", screen.width, screen.scheme)));
+    }
+    browser.look_at(LAPTOP).await;
+    faults
+        .into_iter()
+        .map(|fault| format!("{at}: {fault}"))
+        .collect()
+}
+
+/// Looks at pages, and at forms that were sent with mistakes: each is an address and a button.
+async fn look_at_all(browser: &Browser, pages: &[String], forms: &[(&str, &str)]) {
+    let mut faults = Vec::new();
+    for page in pages {
+        browser.visit(page).await;
+        let path = browser.path().await;
+        assert_eq!(path, *page, "one is led elsewhere");
+        faults.extend(look(browser, page).await);
+    }
+    for (page, button) in forms {
+        browser.visit(page).await;
+        browser.press(button).await;
+        assert!(
+            browser.text().await.contains("There is a problem"),
+            "{page}"
+        );
+        faults.extend(look(browser, &format!("{page} with mistakes")).await);
+    }
+
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+async fn browser(site: &Site) -> (Served, Browser) {
+    let served = Served::start(site).await;
+    let browser = Browser::open(&served).await;
+    let browser = match site.cookie().await {
+        Some(cookie) => browser.signed_in_with(&cookie).await,
+        None => browser,
+    };
+    (served, browser)
+}
+
+#[tokio::test]
+#[ignore = "needs a browser"]
+async fn the_checks_find_what_is_wrong() {
+    let site = Site::open().await;
+    let (_served, browser) = browser(&site).await;
+    browser.visit("/").await;
+    assert_eq!(look(&browser, "as it is").await, Vec::<String>::new());
+
+    browser.break_page().await;
+
+    let faults = look(&browser, "broken").await.join("\n");
+    assert!(faults.contains("1280 px, dark: html-has-lang"), "{faults}");
+    let phone = faults
+        .lines()
+        .filter(|fault| fault.contains("390 px, light"));
+    assert!(
+        { phone }.any(|fault| fault.ends_with("px are out of sight")),
+        "{faults}"
+    );
+    assert!(faults.contains("no-such-style.css"), "{faults}");
+}
+
+#[tokio::test]
+#[ignore = "needs a browser"]
+async fn a_manager_can_use_every_page() {
+    let busy = Busy::open().await;
+    let (_served, browser) = browser(&busy.site).await;
+    let mut pages = busy.pages(|who| who != Who::Everyone);
+    pages.push("/no-such-page".to_owned());
+    assert!(pages.len() > 15, "{pages:?}");
+    let forms = [
+        ("/bean-add", "Add bean"),
+        ("/supplier-add", "Add supplier"),
+        ("/accounts/invite", "Make the link"),
+        ("/account", "Change password"),
+    ];
+
+    look_at_all(&browser, &pages, &forms).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser"]
+async fn a_supplier_can_use_every_page() {
+    let busy = Busy::open().await;
+    let site = busy.site.seen_by(Role::Supplier(SupplierId(3)));
+    let (_served, browser) = browser(&site).await;
+    let mut pages = busy.pages(|who| who == Who::SignedIn);
+    pages.push("/beans".to_owned());
+
+    look_at_all(&browser, &pages, &[("/account", "Change password")]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser"]
+async fn a_viewer_can_use_every_page() {
+    let busy = Busy::open().await;
+    let (_served, browser) = browser(&busy.site.seen_by(Role::Viewer)).await;
+    let mut pages = busy.pages(|who| matches!(who, Who::SignedIn | Who::Cafe));
+    pages.push("/accounts".to_owned());
+
+    look_at_all(&browser, &pages, &[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser"]
+async fn whoever_is_not_signed_in_can_use_every_page() {
+    let busy = Busy::open().await;
+    let password = NewPassword::parse(PASSWORD, &[]).unwrap();
+    let (pool, passwords) = (&busy.site.pool, accounts::Passwords::default());
+    accounts::demo::provide(pool, &SystemClock, &passwords, &password)
+        .await
+        .unwrap();
+    let rules = Rules {
+        demonstration: true,
+        ..Rules::default()
+    };
+    let (_served, browser) = browser(&busy.site.clone().ruled_by(rules).seen_by(None)).await;
+    let pages = busy.pages(|who| who == Who::Everyone);
+    let welcome = busy.link.as_str();
+
+    let forms = [("/sign-in", "Sign in"), (welcome, "Save and sign in")];
+    look_at_all(&browser, &pages, &forms).await;
+}

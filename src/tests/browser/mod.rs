@@ -1,0 +1,4 @@
+//! The website in a real browser. `make test-browser` runs these; they are ignored where there may be none.
+
+mod accounts;
+mod every_page;
