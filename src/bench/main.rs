@@ -20,6 +20,7 @@ mod drain;
 mod floors;
 mod latency;
 mod setup;
+mod sign_in;
 mod website;
 
 use setup::{Groups, Setup};
@@ -80,19 +81,49 @@ async fn main() {
     ] {
         line(name, milliseconds, "ms");
     }
-    println!("\nwebsite, {} connections", website::CONNECTIONS);
-    let session = website::sign_in(&setup.pool).await;
-    for path in ["/beans.json", "/beans"] {
-        line(
-            path,
-            website::requests_per_second(server.port, path, &session).await,
-            "requests/s",
-        );
-    }
+    let emails = website::make_accounts(&setup.pool, 500).await;
+    let session = website::sign_in(&setup.pool, &emails[0]).await;
+    pages(server.port, &session).await;
+    sign_ins(server.port, &session, &emails).await;
     peak_memory = peak_memory.max(server.peak_megabytes());
     println!("\npeak memory of serve over all of it: {peak_memory:.1} MB (aim 60)\n");
     server.stop().await;
     setup.stop().await;
+}
+
+async fn pages(port: u16, session: &str) {
+    println!("\nwebsite, {} connections", website::CONNECTIONS);
+    for path in ["/beans.json", "/beans"] {
+        let speed = website::requests_per_second(port, path, session).await;
+        line(path, speed, "requests/s");
+    }
+}
+
+async fn sign_ins(port: u16, session: &str, emails: &[String]) {
+    println!("\nsigning in with a wrong password, one after the other");
+    let (known, unknown) = sign_in::wrong_passwords(port, emails).await;
+    times("an account that exists", &known);
+    times("one that does not", &unknown);
+    println!(
+        "\n/beans for somebody who is signed in, {} wrong passwords a minute",
+        sign_in::PER_MINUTE
+    );
+    let (quiet, ()) = sign_in::page_times(port, session, async {}).await;
+    times("before", &quiet);
+    let (attacked, answers) =
+        sign_in::page_times(port, session, sign_in::attack(port, emails)).await;
+    times("meanwhile", &attacked);
+    let sign_in::Answers {
+        wrong,
+        too_many,
+        busy,
+    } = answers;
+    println!("  {wrong} were compared, {too_many} were too many, {busy} were asked to come back");
+}
+
+fn times(name: &str, times: &sign_in::Times) {
+    let sign_in::Times { p50, p95 } = times;
+    println!("  {name:42} {p50:>9.1}  ms (p50), {p95:.1} ms (p95)");
 }
 
 fn line(name: &str, figure: f64, unit: &str) {

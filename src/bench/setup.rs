@@ -162,7 +162,8 @@ impl Setup {
     pub(crate) async fn sqs_calls(&self) -> u64 {
         let url = self.sdk.endpoint_url().unwrap();
         let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
-        let answer = crate::website::get_once(port, "/").await;
+        let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let answer = crate::website::ask(port, request).await;
         let body = answer.split("\r\n\r\n").nth(1).unwrap();
         let status: serde_json::Value = serde_json::from_str(body).unwrap();
         status["sqs_calls"].as_u64().unwrap()
@@ -184,6 +185,7 @@ impl Setup {
             .env("QUEUE_URL", self.resources.queue_url(UPDATES))
             .env("TOPIC_ARN", self.resources.topic_arn())
             .env("PORT", port.to_string())
+            .env("TRUSTED_PROXIES", "127.0.0.1/32")
             .spawn()
             .unwrap();
         wait_for(port).await;

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use beanstock::accounts::Token;
-use beanstock::clock::{Clock as _, SystemClock};
-use beanstock::db::accounts::NewAccount;
+use beanstock::accounts::{self, Actor, Passwords, Person, Token};
+use beanstock::clock::SystemClock;
 use beanstock::db::{self, Pool};
-use beanstock::domain::{EmailAddress, Role};
+use beanstock::domain::{EmailAddress, NewPassword, Role, ShortText};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -39,20 +38,32 @@ pub(crate) async fn requests_per_second(port: u16, path: &'static str, session: 
     answered / since.elapsed().as_secs_f64()
 }
 
-/// Makes an account and signs it in; gives the session's token.
-pub(crate) async fn sign_in(pool: &Pool) -> String {
-    let email = EmailAddress::parse("bench@example.com").unwrap();
-    let account = NewAccount {
-        email: &email,
-        name: "Bench",
-        role: Role::Viewer,
-        password_hash: None,
-        demonstration: false,
-    };
+/// Makes accounts with the same password; gives their addresses.
+pub(crate) async fn make_accounts(pool: &Pool, number: usize) -> Vec<String> {
+    let password = NewPassword::parse("correct horse battery", &[]).unwrap();
+    let hash = Passwords::default().hash(&password).await.unwrap();
+    let mut emails = Vec::new();
+    for n in 0..number {
+        let email = format!("bench{n}@example.com");
+        let person = Person {
+            email: EmailAddress::parse(&email).unwrap(),
+            name: ShortText::parse("Bench").unwrap(),
+            role: Role::Viewer,
+        };
+        accounts::create(pool, &SystemClock, Actor::OPERATOR, &person, &hash)
+            .await
+            .unwrap();
+        emails.push(email);
+    }
+    emails
+}
+
+/// Signs somebody in; gives the session's token.
+pub(crate) async fn sign_in(pool: &Pool, email: &str) -> String {
     let mut conn = pool.acquire().await.unwrap();
-    let id = db::accounts::insert_account(&mut conn, &account, SystemClock.now()).await;
+    let login = db::accounts::find_login(&mut conn, email).await.unwrap();
     let session = Token::generate();
-    db::sessions::insert_session(&mut conn, &session.hash(), id.unwrap(), "", "")
+    db::sessions::insert_session(&mut conn, &session.hash(), login.unwrap().id, "", "")
         .await
         .unwrap();
     session.expose().to_owned()
@@ -81,12 +92,21 @@ async fn read_answer(stream: &mut TcpStream) {
     }
 }
 
-/// Asks once and gives the whole answer.
-pub(crate) async fn get_once(port: u16, path: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+/// The request of somebody who is signed in.
+pub(crate) fn page_request(path: &str, session: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Cookie: beanstock-session={session}\r\n\r\n"
+    )
+}
+
+/// Asks once and gives the whole answer; nothing if the server hangs up.
+pub(crate) async fn ask(port: u16, request: &str) -> String {
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await
+        && stream.write_all(request.as_bytes()).await.is_ok()
+    {
+        let _what_came_counts = stream.read_to_string(&mut answer).await;
+    }
     answer
 }
