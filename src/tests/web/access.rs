@@ -142,6 +142,79 @@ async fn a_supplier_sees_its_own_updates_and_nobody_elses() {
     );
 }
 
+/// With the ids of things that exist, in every address that takes one and in the queries and forms of the others.
+#[tokio::test]
+async fn no_id_of_another_supplier_opens_anything() {
+    let app = TestApp::start(Kind::Fifo).await;
+    for line in ["3:Excelsa:9", "3:Excelsia:1"] {
+        app.publish_line(line).await;
+    }
+    app.drain().await;
+    let site = Site::of(&app);
+    let three = site.seen_by(THREE);
+    three.get("/").await;
+    let ids = ids_of_things(&app).await;
+    let six = site.seen_by(SIX);
+    let mut asked = 0;
+    for (method, pattern, _) in TABLE {
+        for id in ids.iter().filter(|_| pattern.contains("{id}")) {
+            let answer = ask(&six, method, &pattern.replace("{id}", id)).await;
+            assert_eq!(answer.status(), 404, "{method} {pattern} {id}");
+            assert_tells_nothing_of_three(&answer);
+            asked += 1;
+        }
+        if *method == Method::GET && !pattern.contains('{') {
+            for query in [
+                "supplier=3",
+                "supplier_id=3&bean=5",
+                "state=dead_lettered&supplier=3",
+            ] {
+                let answer = six.get(&format!("{pattern}?{query}")).await;
+                if *pattern != "/beans.json" {
+                    assert_tells_nothing_of_three(&answer);
+                }
+            }
+        }
+    }
+
+    assert!(asked > 30, "{asked}");
+    assert_eq!(three.get("/").await.status(), 200, "its session goes on");
+    let preferences = [
+        ("account", "1"),
+        ("id", "1"),
+        ("supplier_id", "3"),
+        ("role", "manager"),
+    ];
+    let changed = six.post("/account/display", &preferences).await;
+    assert_eq!(changed.status(), 303);
+    assert_eq!(
+        six.get("/accounts").await.status(),
+        404,
+        "nobody makes themselves a manager"
+    );
+}
+
+/// The ids of a bean, a supplier, updates, dead letters, accounts and sessions that are not supplier 6's.
+async fn ids_of_things(app: &TestApp) -> Vec<String> {
+    let ids = "SELECT '5' UNION SELECT '3' UNION SELECT CAST(id AS CHAR) FROM accounts \
+               UNION SELECT CAST(id AS CHAR) FROM sessions \
+               UNION SELECT LOWER(HEX(id)) FROM inventory_updates \
+               UNION SELECT LOWER(HEX(id)) FROM dead_letters";
+    let ids: Vec<String> = sqlx::query_scalar(ids)
+        .fetch_all(&mut *app.pool.acquire().await.unwrap())
+        .await
+        .unwrap();
+    assert!(ids.len() >= 5, "{ids:?}");
+    ids
+}
+
+#[track_caller]
+fn assert_tells_nothing_of_three(answer: &Answer) {
+    for secret in ["Excels", "Cordillera"] {
+        assert!(!answer.body.contains(secret), "{secret}: {}", answer.body);
+    }
+}
+
 /// The sender's own id leads to the update as well, and never to another supplier's.
 #[tokio::test]
 async fn an_id_that_two_suppliers_use_leads_each_to_its_own_update() {
