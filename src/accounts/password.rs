@@ -1,11 +1,12 @@
 //! Hashing passwords and comparing them: slow on purpose, so on threads of its own and a few at a time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::domain::{NewPassword, normalized};
@@ -27,21 +28,51 @@ const STAND_IN: &str = "$argon2id$v=19$m=19456,t=2,p=1$YmVhbnN0b2NrLXN0YW5kLWlu$
 #[error("too many people are signing in at once")]
 pub struct Busy;
 
+type Job = Box<dyn FnOnce() + Send>;
+
 /// The one place where passwords are hashed and compared.
+///
+/// It has threads of its own, one for each place: the allocator keeps what a thread once needed, and on
+/// tokio's many blocking threads those 19 MiB would add up.
 #[derive(Debug)]
 pub struct Passwords {
     places: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
     hashes: AtomicU64,
 }
 
 impl Default for Passwords {
     /// Leaves half of the machine to the site.
+    ///
+    /// # Panics
+    /// The system has no thread left.
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let places = (cores / 2).max(1);
+        let (jobs, waiting) = mpsc::channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..places {
+            let waiting = Arc::clone(&waiting);
+            let builder = thread::Builder::new().name("passwords".to_owned());
+            let started = builder.spawn(move || work_through(&waiting));
+            started.expect("the system has threads");
+        }
         Self {
-            places: Arc::new(Semaphore::new((cores / 2).max(1))),
+            places: Arc::new(Semaphore::new(places)),
+            jobs,
             hashes: AtomicU64::new(0),
         }
+    }
+}
+
+/// Does one job after the other, until there is nobody left to give another.
+fn work_through(waiting: &Mutex<mpsc::Receiver<Job>>) {
+    let next = || {
+        let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.recv()
+    };
+    while let Ok(job) = next() {
+        job();
     }
 }
 
@@ -86,12 +117,14 @@ impl Passwords {
             return Err(Busy);
         };
         self.hashes.fetch_add(1, Ordering::Relaxed);
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
+        let (done, result) = oneshot::channel();
+        let job = Box::new(move || {
+            // Nobody hears of it when whoever asked has gone away.
+            done.send(work()).ok();
             drop(place);
-            done
         });
-        Ok(done.await.expect("hashing does not panic"))
+        self.jobs.send(job).expect("the threads live as long");
+        Ok(result.await.expect("hashing does not panic"))
     }
 }
 

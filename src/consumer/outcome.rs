@@ -7,7 +7,9 @@ pub enum Outcome {
     Done,
     /// It can never be handled as it is: let the queue give it up.
     Refused,
-    /// Not looked at, because an earlier one of its message group was refused.
+    /// It could not be handled, and the others could: let it come again later.
+    Postponed,
+    /// Not looked at, because an earlier one of its message group was refused or postponed.
     Unstarted,
     /// What it needs is locked by somebody else, or an earlier one of its group waits for that: keep it,
     /// and try it again with the next batch. The others need not wait for it.

@@ -23,6 +23,7 @@ const DELETE_RETRIES: [Duration; 3] = [
 pub(super) struct Sorted {
     pub(super) done: Batch,
     pub(super) refused: Batch,
+    postponed: Batch,
     unstarted: Batch,
 }
 
@@ -37,6 +38,7 @@ impl Sorted {
         Self {
             done: pick(Outcome::Done),
             refused: pick(Outcome::Refused),
+            postponed: pick(Outcome::Postponed),
             unstarted: pick(Outcome::Unstarted),
         }
     }
@@ -72,7 +74,13 @@ impl<Q: Queue> Settling<Q> {
     /// A queue that never gives a message up would give a refused one back at once, for ever; there it
     /// waits longer and longer.
     pub(super) async fn settle(self, mut sorted: Sorted) {
-        for batch in [&mut sorted.done, &mut sorted.refused, &mut sorted.unstarted] {
+        let Sorted {
+            done,
+            refused,
+            postponed,
+            unstarted,
+        } = &mut sorted;
+        for batch in [done, refused, postponed, unstarted] {
             batch.end_leases();
         }
         self.leases.wait_for_extension().await;
@@ -86,6 +94,7 @@ impl<Q: Queue> Settling<Q> {
         } else {
             self.postpone_ended(&sorted.refused).await;
         }
+        self.postpone_ended(&sorted.postponed).await;
         self.release(&sorted.unstarted).await;
         deleting.join_all().await;
     }

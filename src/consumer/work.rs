@@ -256,8 +256,7 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
 
     /// Closes the gate if the database is away, not for what is wrong with one batch alone.
     fn note(&self, error: &DbError, failures: u32) {
-        let is_of_this_batch = matches!(error, DbError::Corrupt { .. });
-        if error.trouble() == Trouble::Unavailable && !is_of_this_batch {
+        if error.trouble() == Trouble::Unavailable && !error.is_corrupt() {
             self.gate.close(error);
         } else if failures == 0 {
             let error = crate::telemetry::chain(error);

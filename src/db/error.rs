@@ -113,9 +113,14 @@ impl DbError {
         matches!(self, Self::Unconfirmed(_))
     }
 
+    /// Whether a row holds something that this program never writes; a newer version may have.
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Corrupt { .. })
+    }
+
     /// Whether the connection it came over can be used again.
     pub(super) fn leaves_a_good_connection(&self) -> bool {
-        matches!(self, Self::Corrupt { .. }) || self.trouble() != Trouble::Unavailable
+        self.is_corrupt() || self.trouble() != Trouble::Unavailable
     }
 
     /// Whether there was an answer and no other transaction is to blame: asking again would bring the same.

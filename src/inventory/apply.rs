@@ -37,7 +37,7 @@ pub async fn apply_batch(
         };
         let decided = match batch.apply(pool).await {
             Ok(decided) => decided,
-            Err(error) if matches!(error.trouble(), Trouble::BadData | Trouble::Conflict) => {
+            Err(error) if is_of_one_message(&error) => {
                 if let [alone] = part {
                     vec![end_alone(pool, alone, &error).await?]
                 } else {
@@ -56,8 +56,22 @@ pub async fn apply_batch(
     Ok(outcomes)
 }
 
+/// Whether the others of a batch can be committed without one of it.
+fn is_of_one_message(error: &DbError) -> bool {
+    error.is_corrupt() || matches!(error.trouble(), Trouble::BadData | Trouble::Conflict)
+}
+
 /// What becomes of the one message that keeps a batch from being committed.
 async fn end_alone(pool: &Pool, message: &Incoming, error: &DbError) -> DbResult<Outcome> {
+    if error.is_corrupt() {
+        let (error, id) = (crate::telemetry::chain(error), &message.message_id);
+        tracing::error!(
+            error,
+            queue.message_id = id,
+            "cannot read what is known of an update; trying again"
+        );
+        return Ok(Outcome::Postponed);
+    }
     if error.trouble() == Trouble::BadData {
         return db::in_transaction(pool, async |tx| refuse_unstorable(tx, message).await).await;
     }

@@ -56,6 +56,7 @@ fn settlement(outcome: &Outcome) -> consumer::Outcome {
         Outcome::Refused { .. } => consumer::Outcome::Refused,
         Outcome::Unstarted => consumer::Outcome::Unstarted,
         Outcome::Held => consumer::Outcome::Held,
+        Outcome::Postponed => consumer::Outcome::Postponed,
     }
 }
 

@@ -116,6 +116,8 @@ pub enum Outcome {
     /// Somebody else has locked its bean or its update, or an earlier one of its group waits for that;
     /// nothing changed.
     Held,
+    /// What the tables hold of its update cannot be read, which waiting may mend; nothing changed.
+    Postponed,
 }
 
 impl Outcome {
@@ -128,6 +130,7 @@ impl Outcome {
     /// their own ways. A message at its last attempt is not waited for when it is refused.
     fn of_those_behind(&self, message: &Incoming) -> Option<Self> {
         match self {
+            Self::Postponed => Some(Self::Unstarted),
             Self::Refused { .. } if !message.last_attempt => Some(Self::Unstarted),
             Self::Unstarted | Self::Held => Some(self.clone()),
             _ => None,

@@ -173,6 +173,29 @@ async fn a_culprit_in_the_middle_of_a_hundred_is_refused_alone() {
     app.assert_audit_is_clean().await;
 }
 
+#[tokio::test]
+async fn an_update_whose_row_a_newer_version_wrote_holds_up_nobody_and_comes_again() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (queue, shutdown) = (FakeQueue::new(5), Shutdown::default());
+    queue.push("old", "777:Excelsa:1");
+    let poller = poller(&app, &queue, &shutdown);
+    poller.poll_once().await.unwrap();
+    app.execute("UPDATE inventory_updates SET state = 'of_tomorrow'")
+        .await;
+    push_hundred(&queue);
+
+    let tally = poller.poll_once().await.unwrap();
+
+    assert_eq!((tally.done, tally.refused, tally.released), (99, 0, 1));
+    assert_eq!(app.stock_of(EXCELSA).await, 299);
+    app.execute("UPDATE inventory_updates SET state = 'refused' WHERE state = 'of_tomorrow'")
+        .await;
+    queue.expire();
+    let tally = poller.poll_once().await.unwrap();
+    assert_eq!((tally.done, tally.refused), (1, 1));
+    app.assert_audit_is_clean().await;
+}
+
 /// The culprit has the hundred split before and behind it, at the twelfth among other places.
 #[tokio::test]
 async fn a_group_that_stopped_in_one_half_stays_stopped_in_the_other() {

@@ -354,23 +354,39 @@ impl WebDriverCompatibleCommand for OwnCommand {
 }
 
 /// Starts a driver on a port of its own.
+///
+/// It asks for a free port and then takes it on IPv6 as well: another that starts in the same moment may have
+/// been quicker.
 async fn start_chromedriver() -> (Child, u16) {
+    let mut said = String::new();
+    for _ in 0..10 {
+        match try_to_start_chromedriver().await {
+            Ok(started) => return started,
+            Err(last) => said += &last,
+        }
+    }
+    panic!("ten times chromedriver ended without a word of its port: {said}");
+}
+
+/// Gives what it said if it ended.
+async fn try_to_start_chromedriver() -> Result<(Child, u16), String> {
     let mut child = Command::new("chromedriver")
         .arg("--port=0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .expect("chromedriver is on the PATH: `make test-browser` installs it");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
         if let Some((_, port)) = line.split_once("successfully on port ") {
             let port = port.trim_end_matches('.').parse().unwrap();
             // Whoever has nobody to listen stops when it speaks.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return (child, port);
+            return Ok((child, port));
         }
+        said += &line;
     }
-    panic!("chromedriver said nothing of its port and ended");
+    Err(said)
 }

@@ -239,7 +239,7 @@ impl From<DbError> for WebError {
     fn from(error: DbError) -> Self {
         match error.trouble() {
             _ if error.is_unsure() => Self::NoAnswer(Arc::new(error)),
-            _ if matches!(error, DbError::Corrupt { .. }) => Self::internal(error),
+            _ if error.is_corrupt() => Self::internal(error),
             Trouble::Unavailable | Trouble::Conflict => Self::Unavailable(Arc::new(error)),
             Trouble::Duplicate | Trouble::BadData => Self::internal(error),
         }
