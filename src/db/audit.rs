@@ -102,7 +102,7 @@ pub async fn disagreeing_ends(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid,
         FROM inventory_updates AS u
         LEFT JOIN inbox AS i ON i.update_id = u.id
         WHERE COALESCE(i.outcome, 'none') <> CASE
-                WHEN u.state IN ('applied', 'superseded', 'fixed', 'discarded') THEN u.state
+                WHEN u.state IN ('applied', 'superseded', 'fixed', 'discarded', 'cancelled') THEN u.state
                 -- An instance of version 0.1 that is still running notes here what was given up.
                 WHEN u.state = 'dead_lettered' AND i.outcome = 'dead_lettered' THEN u.state
                 ELSE 'none'

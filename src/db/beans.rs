@@ -105,6 +105,53 @@ async fn select_beans(conn: &mut MySqlConnection, only: Option<BeanId>) -> DbRes
     Ok(rows.into_iter().map(Bean::from).collect())
 }
 
+/// A bean as its supplier sends updates about it, with what the stock rule asks for.
+#[derive(Debug, Clone)]
+pub struct OfferedBean {
+    pub id: BeanId,
+    /// Its type, as typed.
+    pub bean_type: String,
+    pub product_name: String,
+    pub stock: Stock,
+}
+
+/// Lists the beans of a supplier by number. Locks nothing.
+pub async fn list_offered_beans(
+    conn: &mut MySqlConnection,
+    supplier: SupplierId,
+) -> DbResult<Vec<OfferedBean>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            id,
+            type AS bean_type,
+            product_name,
+            quantity,
+            moved_at AS "moved_at: DateTime<Utc>",
+            counted_at AS "counted_at: DateTime<Utc>",
+            out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
+        FROM beans
+        WHERE supplier_id = ? AND removed_at IS NULL
+        ORDER BY id
+        "#,
+        supplier.0
+    )
+    .fetch_all(conn)
+    .await?;
+    let bean = rows.into_iter().map(|row| OfferedBean {
+        id: BeanId(row.id),
+        bean_type: row.bean_type,
+        product_name: row.product_name,
+        stock: Stock {
+            quantity: row.quantity,
+            moved_at: row.moved_at,
+            counted_at: row.counted_at,
+            out_of_stock_since: row.out_of_stock_since,
+        },
+    });
+    Ok(bean.collect())
+}
+
 /// Finds what the given suppliers offer. Suppliers that do not exist are absent from the answer.
 pub async fn find_offers(
     conn: &mut MySqlConnection,

@@ -155,6 +155,25 @@ pub async fn close_letters(
     Ok(())
 }
 
+/// Closes the open letter of an update that somebody has fixed or cancelled, if it has one. The caller has
+/// locked the update.
+pub async fn close_letter_by_hand(
+    conn: &mut MySqlConnection,
+    update: UpdateId,
+    state: UpdateState,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE dead_letters SET state = ?, closed_at = ? WHERE open_update_id = ?",
+        state.code(),
+        now,
+        update.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Finds why an update was last refused, if it was.
 pub async fn find_last_refusal(
     conn: &mut MySqlConnection,

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
+use uuid::Uuid;
 
-use super::DbResult;
 use super::rows::{code, hex, hex_bytes, json};
+use super::{DbError, DbResult};
 use crate::domain::{Fingerprint, Reason, Refusal, UpdateId, UpdateState};
 
 /// A step on an update's timeline.
@@ -125,6 +126,33 @@ pub struct EventLine {
     pub reason: Option<Reason>,
     /// The same in plain words.
     pub explanation: Option<String>,
+    /// Which receive of its message this was, if it was one.
+    pub receive_count: Option<i32>,
+}
+
+struct EventLineRow {
+    update_id: Uuid,
+    at: DateTime<Utc>,
+    event: String,
+    reason: Option<String>,
+    explanation: Option<String>,
+    receive_count: Option<i32>,
+}
+
+impl TryFrom<EventLineRow> for EventLine {
+    type Error = DbError;
+
+    fn try_from(row: EventLineRow) -> DbResult<Self> {
+        let reason = row.reason.as_deref();
+        let reason = reason.map(|r| code("update_events", "reason", r, Reason::from_code));
+        Ok(Self {
+            at: row.at,
+            state: code("update_events", "event", &row.event, UpdateState::from_code)?,
+            reason: reason.transpose()?,
+            explanation: row.explanation,
+            receive_count: row.receive_count,
+        })
+    }
 }
 
 /// Counts the steps of an update's timeline.
@@ -143,9 +171,16 @@ pub async fn list_events(
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<EventLine>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        EventLineRow,
         r#"
-        SELECT at AS "at: DateTime<Utc>", event, reason, explanation
+        SELECT
+            update_id AS "update_id: Uuid",
+            at AS "at: DateTime<Utc>",
+            event,
+            reason,
+            explanation,
+            receive_count
         FROM update_events
         WHERE update_id = ?
         ORDER BY id DESC
@@ -157,16 +192,43 @@ pub async fn list_events(
     )
     .fetch_all(conn)
     .await?;
+    rows.into_iter().map(EventLine::try_from).collect()
+}
+
+/// As many steps of all updates that are looked at together are read; an update has about four.
+const STEPS_AT_ONCE: i64 = 2_000;
+
+/// Lists the steps of several updates, of each the oldest first.
+pub async fn list_events_of(
+    conn: &mut MySqlConnection,
+    updates: &[UpdateId],
+) -> DbResult<Vec<(UpdateId, EventLine)>> {
+    if updates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> = updates.iter().map(|id| hex(id.0)).collect();
+    let rows = sqlx::query_as!(
+        EventLineRow,
+        r#"
+        SELECT
+            e.update_id AS "update_id!: Uuid",
+            e.at AS "at!: DateTime<Utc>",
+            e.event AS "event!",
+            e.reason,
+            e.explanation,
+            e.receive_count
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+        STRAIGHT_JOIN update_events AS e FORCE INDEX (idx_update_events_update_id)
+            ON e.update_id = UNHEX(wanted.id)
+        ORDER BY e.id
+        LIMIT ?
+        "#,
+        json(&ids),
+        STEPS_AT_ONCE
+    )
+    .fetch_all(conn)
+    .await?;
     rows.into_iter()
-        .map(|row| {
-            let reason = row.reason.as_deref();
-            let reason = reason.map(|r| code("update_events", "reason", r, Reason::from_code));
-            Ok(EventLine {
-                at: row.at,
-                state: code("update_events", "event", &row.event, UpdateState::from_code)?,
-                reason: reason.transpose()?,
-                explanation: row.explanation,
-            })
-        })
+        .map(|row| Ok((UpdateId(row.update_id), row.try_into()?)))
         .collect()
 }

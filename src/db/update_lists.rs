@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
-use super::rows::code;
-use super::{DbError, DbResult};
-use crate::domain::{BeanId, Origin, Reason, SupplierId, UpdateId, UpdateKind, UpdateState};
+use super::rows::{code, hex, json};
+use super::{DbError, DbResult, slips};
+use crate::domain::{
+    BeanId, Follows, FollowsAs, Origin, Reason, SlipNumber, SupplierId, UpdateId, UpdateKind,
+    UpdateState,
+};
 
 /// An update as lists and its own page show it.
 #[derive(Debug, Clone)]
@@ -48,6 +51,10 @@ pub struct UpdateLine {
     pub accepted_at: DateTime<Utc>,
     /// When it came to its end.
     pub finished_at: Option<DateTime<Utc>>,
+    /// The slip it was sent on.
+    pub slip: Option<SlipNumber>,
+    /// The update it fixes or corrects.
+    pub follows: Option<Follows>,
 }
 
 struct UpdateRow {
@@ -72,6 +79,9 @@ struct UpdateRow {
     quantity_after: Option<i64>,
     accepted_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
+    slip_number: Option<String>,
+    follows_id: Option<Uuid>,
+    follows_as: Option<String>,
 }
 
 impl TryFrom<UpdateRow> for UpdateLine {
@@ -105,8 +115,19 @@ impl TryFrom<UpdateRow> for UpdateLine {
             quantity_after: row.quantity_after,
             accepted_at: row.accepted_at,
             finished_at: row.finished_at,
+            slip: row.slip_number.as_deref().map(slips::number).transpose()?,
+            follows: follows(row.follows_id, row.follows_as.as_deref())?,
         })
     }
+}
+
+fn follows(id: Option<Uuid>, how: Option<&str>) -> DbResult<Option<Follows>> {
+    let Some((id, how)) = id.zip(how) else {
+        return Ok(None);
+    };
+    let how = code("inventory_updates", "follows_as", how, FollowsAs::from_code)?;
+    let update = UpdateId(id);
+    Ok(Some(Follows { update, how }))
 }
 
 /// Reads [`UpdateRow`]s. Each way of looking at them is a query of its own, so that each has its
@@ -137,9 +158,13 @@ macro_rules! select_updates {
                 u.quantity_before,
                 u.quantity_after,
                 u.accepted_at AS "accepted_at: DateTime<Utc>",
-                u.finished_at AS "finished_at: DateTime<Utc>"
+                u.finished_at AS "finished_at: DateTime<Utc>",
+                l.number AS "slip_number?",
+                u.follows_id AS "follows_id: Uuid",
+                u.follows_as
             FROM inventory_updates AS u
             LEFT JOIN suppliers AS s ON s.id = u.supplier_id
+            LEFT JOIN slips AS l ON l.id = u.slip_id
             "#
                 + $rest,
             $($argument),*
@@ -290,6 +315,63 @@ pub async fn find_update(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<O
         .fetch_optional(conn)
         .await?;
     row.map(UpdateLine::try_from).transpose()
+}
+
+/// Lists the updates with these ids, of all or of one supplier, in the order of their ids.
+pub async fn list_updates_by_id(
+    conn: &mut MySqlConnection,
+    updates: &[UpdateId],
+    supplier: Option<SupplierId>,
+) -> DbResult<Vec<UpdateLine>> {
+    if updates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> = updates.iter().map(|id| hex(id.0)).collect();
+    let supplier = supplier.map(|supplier| supplier.0);
+    let rows = select_updates!(
+        "WHERE u.id IN (
+            SELECT UNHEX(wanted.id) FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+        ) AND (? IS NULL OR u.supplier_id = ?)
+        ORDER BY u.id",
+        json(&ids),
+        supplier,
+        supplier
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists what fixes or corrects any of these updates, oldest first.
+pub async fn list_followers(
+    conn: &mut MySqlConnection,
+    updates: &[UpdateId],
+) -> DbResult<Vec<UpdateLine>> {
+    if updates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> = updates.iter().map(|id| hex(id.0)).collect();
+    let rows = select_updates!(
+        "WHERE u.follows_id IN (
+            SELECT UNHEX(wanted.id) FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+        )
+        ORDER BY u.id",
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
+/// Lists the updates of a slip, in the order of its lines.
+pub async fn list_updates_of_slip(
+    conn: &mut MySqlConnection,
+    slip: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!("WHERE u.slip_id = ? ORDER BY u.id", slip)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
 /// How many updates stand in one state.

@@ -8,8 +8,8 @@ use sqlx::MySqlConnection;
 use super::DbResult;
 use super::rows::{datetime, hex, hex_bytes, json};
 use crate::domain::{
-    BeanId, Claim, Fingerprint, InventoryUpdate, Origin, Refusal, UpdateId, UpdateKey, UpdateKind,
-    UpdateState,
+    BeanId, Claim, Fingerprint, Follows, InventoryUpdate, Origin, Refusal, UpdateId, UpdateKey,
+    UpdateKind, UpdateState,
 };
 
 /// What a message says, as it is stored.
@@ -254,7 +254,7 @@ pub async fn set_standings(
             u.quantity_before = new.quantity_before,
             u.quantity_after = new.quantity_after,
             u.finished_at = new.finished_at
-        WHERE u.state NOT IN ('applied', 'superseded', 'fixed', 'discarded')
+        WHERE u.state NOT IN ('applied', 'superseded', 'fixed', 'discarded', 'cancelled')
         "#,
         json(&rows)
     )
@@ -299,12 +299,32 @@ pub async fn set_contents(
     Ok(())
 }
 
+/// Where an update that we accept comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    pub origin: Origin,
+    /// The slip it is sent on.
+    pub slip: Option<i64>,
+    /// The update it fixes or corrects.
+    pub follows: Option<Follows>,
+}
+
+impl From<Origin> for Source {
+    fn from(origin: Origin) -> Self {
+        Self {
+            origin,
+            slip: None,
+            follows: None,
+        }
+    }
+}
+
 /// Stores an update that was just accepted, which counts as its time of sending: it may wait long to be
 /// published. A unique violation means the id was used before.
 pub async fn insert_accepted(
     conn: &mut MySqlConnection,
     update: &InventoryUpdate,
-    origin: Origin,
+    source: Source,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     let claim = Claim::from(update);
@@ -313,14 +333,14 @@ pub async fn insert_accepted(
         r#"
         INSERT INTO inventory_updates (
             id, sender_id, payload_hash, origin, supplier_id, bean_type, kind, quantity, reference,
-            note, occurred_at, sent_at, state, accepted_at
+            note, occurred_at, sent_at, state, accepted_at, slip_id, follows_id, follows_as
         )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         "#,
         update.id.0,
         update.id.0,
         fingerprint.as_slice(),
-        origin.code(),
+        source.origin.code(),
         claim.supplier,
         claim.bean_type,
         update.change.kind().code(),
@@ -330,7 +350,10 @@ pub async fn insert_accepted(
         claim.occurred_at,
         update.sent_at.unwrap_or(now),
         UpdateState::Accepted.code(),
-        now
+        now,
+        source.slip,
+        source.follows.map(|follows| follows.update.0),
+        source.follows.map(|follows| follows.how.code())
     )
     .execute(conn)
     .await?;

@@ -18,10 +18,11 @@ pub enum Action {
     ChangedRole,
     DisabledAccount,
     EnabledAccount,
+    CancelledUpdate,
 }
 
 impl Action {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -33,6 +34,7 @@ impl Action {
         Self::ChangedRole,
         Self::DisabledAccount,
         Self::EnabledAccount,
+        Self::CancelledUpdate,
     ];
 
     pub fn code(self) -> &'static str {
@@ -48,6 +50,7 @@ impl Action {
             Self::ChangedRole => "changed_role",
             Self::DisabledAccount => "disabled_account",
             Self::EnabledAccount => "enabled_account",
+            Self::CancelledUpdate => "cancelled_update",
         }
     }
 
@@ -69,6 +72,7 @@ impl Action {
             Self::ChangedRole => "changed the role of",
             Self::DisabledAccount => "disabled the account of",
             Self::EnabledAccount => "enabled the account of",
+            Self::CancelledUpdate => "cancelled an update",
         }
     }
 }

@@ -209,7 +209,7 @@ impl Origin {
 
 /// Where an update stands, and the steps of its timeline.
 ///
-/// Applied, superseded, fixed and discarded are ends: an update has at most one, and it stays. A
+/// Applied, superseded, fixed, discarded and cancelled are ends: an update has at most one, and it stays. A
 /// dead-lettered one may come again and be applied after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UpdateState {
@@ -230,10 +230,12 @@ pub enum UpdateState {
     Resent,
     /// Closed by somebody, with a reason.
     Discarded,
+    /// Taken back by its sender before it had any effect.
+    Cancelled,
 }
 
 impl UpdateState {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Accepted,
         Self::Published,
         Self::Refused,
@@ -243,6 +245,7 @@ impl UpdateState {
         Self::Fixed,
         Self::Resent,
         Self::Discarded,
+        Self::Cancelled,
     ];
 
     pub fn code(self) -> &'static str {
@@ -256,6 +259,7 @@ impl UpdateState {
             Self::Fixed => "fixed",
             Self::Resent => "resent",
             Self::Discarded => "discarded",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -263,7 +267,7 @@ impl UpdateState {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Applied | Self::Superseded | Self::Fixed | Self::Discarded
+            Self::Applied | Self::Superseded | Self::Fixed | Self::Discarded | Self::Cancelled
         )
     }
 
@@ -291,9 +295,10 @@ impl UpdateState {
             Self::Applied => "Applied",
             Self::Superseded => "Superseded",
             Self::DeadLettered => "Needs attention",
-            Self::Fixed => "Corrected",
+            Self::Fixed => "Replaced",
             Self::Resent => "Sent again",
             Self::Discarded => "Closed",
+            Self::Cancelled => "Cancelled",
         }
     }
 }

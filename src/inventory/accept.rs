@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::db::outbox::{Destination, OutboxMessage};
 use crate::db::timeline::Event;
-use crate::db::{self, DbError, Pool, Transaction, Trouble, WorkError};
+use crate::db::updates::Source;
+use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble, WorkError};
 use crate::domain::{InventoryUpdate, Origin, Refusal, UpdateState};
 use crate::messaging::wire;
 
@@ -41,41 +42,52 @@ pub async fn accept_update(
     update: &InventoryUpdate,
     origin: Origin,
 ) -> Result<(), AcceptError> {
-    let body = wire::encode(update);
-    // What nobody could read later must not be promised now.
-    let read = wire::decode(&update.id.to_string(), &body)
-        .map_err(|unreadable| AcceptError::Unreadable(unreadable.refusal))?;
-    debug_assert_eq!(
-        read.fingerprint(),
-        update.fingerprint(),
-        "it reads as it was"
-    );
-    let accepted = Accepted {
-        update,
-        origin,
-        body,
-        now: clock.now(),
-    };
-    db::in_transaction(pool, async |tx| accepted.store(tx).await).await
-}
-
-/// An update on its way into the database, with the message that will carry it.
-struct Accepted<'a> {
-    update: &'a InventoryUpdate,
-    origin: Origin,
-    body: String,
-    now: DateTime<Utc>,
-}
-
-impl Accepted<'_> {
-    async fn store(&self, tx: &mut Transaction) -> Result<(), AcceptError> {
-        let (update, now) = (self.update, self.now);
-        match db::updates::insert_accepted(tx, update, self.origin, now).await {
+    let message = Message::of(update).map_err(AcceptError::Unreadable)?;
+    let now = clock.now();
+    db::in_transaction(pool, async |tx| {
+        match message.store(tx, Source::from(origin), now).await {
             Err(error) if error.trouble() == Trouble::Duplicate => {
-                return Err(AcceptError::AlreadyAccepted);
+                Err(AcceptError::AlreadyAccepted)
             }
-            result => result?,
+            result => Ok(result?),
         }
+    })
+    .await
+}
+
+/// An update with the message that will carry it.
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    update: &'a InventoryUpdate,
+    body: String,
+}
+
+impl<'a> Message<'a> {
+    /// Writes the message.
+    ///
+    /// # Errors
+    /// Nobody could read it again, and what nobody can read later must not be promised now.
+    pub(super) fn of(update: &'a InventoryUpdate) -> Result<Self, Refusal> {
+        let body = wire::encode(update);
+        let read = wire::decode(&update.id.to_string(), &body);
+        let read = read.map_err(|unreadable| unreadable.refusal)?;
+        debug_assert_eq!(
+            read.fingerprint(),
+            update.fingerprint(),
+            "it reads as it was"
+        );
+        Ok(Self { update, body })
+    }
+
+    /// Stores the update, the first step of its timeline and the outbox row that gets it published.
+    pub(super) async fn store(
+        &self,
+        tx: &mut Transaction,
+        source: Source,
+        now: DateTime<Utc>,
+    ) -> DbResult<()> {
+        let update = self.update;
+        db::updates::insert_accepted(tx, update, source, now).await?;
         let accepted = Event {
             id: update.id,
             state: UpdateState::Accepted,
@@ -90,6 +102,6 @@ impl Accepted<'_> {
             body: self.body.clone(),
             attempts: 0,
         };
-        Ok(db::outbox::insert_message(tx, Destination::Updates, &message, now).await?)
+        db::outbox::insert_message(tx, Destination::Updates, &message, now).await
     }
 }

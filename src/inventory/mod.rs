@@ -6,15 +6,21 @@
 mod accept;
 mod apply;
 mod busy;
+mod correction;
+mod end;
 mod handler;
 mod identity;
 mod plan;
+mod slip;
 
 pub use accept::{AcceptError, accept_update};
 pub use apply::apply_batch;
 pub use busy::BusyBeans;
+pub use correction::{bags_so_far, difference, moved_at};
+pub use end::{EndError, cancel_update, is_cancellable};
 pub use handler::Apply;
 pub(crate) use identity::{Identity, IfLocked, find_ids, lock};
+pub use slip::{Following, SentForm, Slip, SlipError, accept_slip};
 
 use chrono::{DateTime, Utc};
 

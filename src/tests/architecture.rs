@@ -33,7 +33,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What the café does.
     (
         "inventory",
-        &["clock", "consumer", "db", "domain", "messaging"],
+        &[
+            "clock",
+            "consumer",
+            "db",
+            "domain",
+            "messaging",
+            "telemetry",
+        ],
     ),
     // A letter is found by the identity of its update, and explained by the same rule.
     (
@@ -88,6 +95,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "web/account",
         &["accounts", "db", "domain", "web", "web/http", "web/ui"],
     ),
+    // Sent by suppliers, and by the café for them.
+    (
+        "web/updates",
+        &["db", "domain", "inventory", "web", "web/http", "web/ui"],
+    ),
+    (
+        "web/live",
+        &[
+            "db",
+            "domain",
+            "telemetry",
+            "web",
+            "web/http",
+            "web/ui",
+            "web/updates",
+        ],
+    ),
     (
         "web/supplier",
         &["db", "domain", "web", "web/http", "web/ui"],
@@ -116,9 +140,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "web/account",
             "web/api",
             "web/http",
+            "web/live",
             "web/staff",
             "web/supplier",
             "web/ui",
+            "web/updates",
         ],
     ),
     // Putting it together.

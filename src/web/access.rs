@@ -18,9 +18,10 @@ use super::paths::{
     ACCOUNT, ACCOUNT_DISABLE, ACCOUNT_ENABLE, ACCOUNT_INVITE, ACCOUNT_LINK, ACCOUNT_ROLE,
     ACCOUNT_SESSIONS, ACCOUNTS, ACTIVITY, BEAN, BEAN_ADD, BEAN_REMOVE, BEAN_UPDATE,
     BEAN_UPDATE_FORM, BEANS, BEANS_JSON, DEAD_LETTER_BODY, DEAD_LETTERS, FAVICON, HEALTHZ, HOME,
-    OWN, OWN_DISPLAY, OWN_PASSWORD, OWN_SESSION, READYZ, SIGN_IN, SIGN_IN_DEMONSTRATION, SIGN_OUT,
-    STATIC, SUPPLIER_ADD, SUPPLIER_REMOVE, SUPPLIER_UPDATE, SUPPLIER_UPDATE_FORM, SUPPLIERS,
-    UPDATE, UPDATES, WELCOME,
+    LIVE, OWN, OWN_DISPLAY, OWN_PASSWORD, OWN_SESSION, READYZ, SIGN_IN, SIGN_IN_DEMONSTRATION,
+    SIGN_OUT, STATIC, SUPPLIER_ADD, SUPPLIER_REMOVE, SUPPLIER_UPDATE, SUPPLIER_UPDATE_FORM,
+    SUPPLIERS, UPDATE, UPDATE_CANCEL, UPDATE_CORRECT, UPDATE_EFFECT, UPDATE_FIX, UPDATE_NEW,
+    UPDATES, WELCOME,
 };
 use super::state::AppState;
 use crate::accounts;
@@ -36,6 +37,8 @@ pub enum Who {
     PublicIfAllowed,
     /// Whoever has an account; what they see there depends on who they are.
     SignedIn,
+    /// Suppliers for themselves, and staff and managers for any of them.
+    Senders,
     /// The café: viewers, staff and managers.
     Cafe,
     Staff,
@@ -47,6 +50,7 @@ impl Who {
     pub fn includes(self, role: Role) -> bool {
         match self {
             Self::Everyone | Self::PublicIfAllowed | Self::SignedIn => true,
+            Self::Senders => role != Role::Viewer,
             Self::Cafe => role.supplier().is_none(),
             Self::Staff => matches!(role, Role::Staff | Role::Manager),
             Self::Managers => role == Role::Manager,
@@ -78,6 +82,14 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (SEND, SUPPLIER_REMOVE, Who::Managers),
     (READ, UPDATES, Who::SignedIn),
     (READ, UPDATE, Who::SignedIn),
+    (READ, UPDATE_NEW, Who::Senders),
+    (SEND, UPDATE_NEW, Who::Senders),
+    (SEND, UPDATE_EFFECT, Who::Senders),
+    (READ, UPDATE_FIX, Who::Senders),
+    (READ, UPDATE_CORRECT, Who::Senders),
+    (SEND, UPDATE_CORRECT, Who::Senders),
+    (SEND, UPDATE_CANCEL, Who::Senders),
+    (READ, LIVE, Who::SignedIn),
     (READ, DEAD_LETTERS, Who::Cafe),
     (READ, DEAD_LETTER_BODY, Who::Cafe),
     (READ, ACCOUNTS, Who::Managers),

@@ -7,6 +7,7 @@ mod access;
 mod account;
 mod api;
 mod http;
+mod live;
 mod paths;
 mod staff;
 mod state;
@@ -14,8 +15,10 @@ mod supplier;
 #[cfg(test)]
 mod tests;
 mod ui;
+mod updates;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -44,6 +47,8 @@ pub fn router(state: AppState) -> Router {
         .route(paths::HOME, get(show_home))
         .merge(account::router())
         .merge(staff::router())
+        .merge(updates::router())
+        .merge(live::router())
         .merge(health::router())
         .merge(assets::router())
         .fallback(async || WebError::NotFound(Missing::Page));
@@ -89,11 +94,16 @@ pub async fn serve(
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
 ) {
+    let live = Arc::clone(&state.live);
     let site = server::Site {
         probes: probes(state.clone()),
         ingress: state.ingress.clone(),
         tasks: state.tasks.clone(),
         pages: router(state),
+    };
+    let stop = async {
+        stop.await;
+        live.close();
     };
     server::serve(listener, site, limits, stop).await;
 }

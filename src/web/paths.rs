@@ -6,12 +6,13 @@ use std::borrow::Borrow;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use chrono::{DateTime, SecondsFormat, Utc};
 use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::http::error::{Missing, WebError};
 use crate::accounts::Token;
-use crate::domain::{AccountId, BeanId, SupplierId, UpdateId, UpdateState};
+use crate::domain::{AccountId, BeanId, SlipNumber, SupplierId, UpdateId, UpdateState};
 
 pub(crate) const HOME: &str = "/";
 pub(crate) const BEANS: &str = "/beans";
@@ -28,6 +29,12 @@ pub(crate) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
 pub(crate) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
 pub(crate) const UPDATES: &str = "/updates";
 pub(crate) const UPDATE: &str = "/updates/{id}";
+pub(crate) const UPDATE_NEW: &str = "/updates/new";
+pub(crate) const UPDATE_EFFECT: &str = "/updates/effect";
+pub(crate) const UPDATE_FIX: &str = "/updates/{id}/fix";
+pub(crate) const UPDATE_CORRECT: &str = "/updates/{id}/correct";
+pub(crate) const UPDATE_CANCEL: &str = "/updates/{id}/cancel";
+pub(crate) const LIVE: &str = "/live";
 pub(crate) const DEAD_LETTERS: &str = "/dead-letters";
 pub(crate) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
 pub(crate) const ACCOUNTS: &str = "/accounts";
@@ -82,6 +89,50 @@ pub(crate) fn supplier_remove(id: impl Borrow<SupplierId>) -> String {
 /// The page of an update.
 pub(crate) fn update(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}", id.borrow())
+}
+
+/// The page of what was sent at once.
+pub(crate) fn slip(number: impl Borrow<SlipNumber>) -> String {
+    format!("{UPDATES}/{}", number.borrow())
+}
+
+/// What keeps the page of a slip up to date.
+pub(crate) fn live_slip(number: impl Borrow<SlipNumber>) -> String {
+    format!("{LIVE}?slip={}", number.borrow())
+}
+
+/// What keeps the page of an update up to date.
+pub(crate) fn live_update(id: impl Borrow<UpdateId>) -> String {
+    format!("{LIVE}?update={}", id.borrow())
+}
+
+/// What keeps a list of updates up to date, and tells of those that came since.
+pub(crate) fn live_rows(updates: &[UpdateId], since: Option<DateTime<Utc>>) -> String {
+    let rows: Vec<String> = updates.iter().map(UpdateId::to_string).collect();
+    let since = since.map_or_else(String::new, |at| {
+        format!("&since={}", at.to_rfc3339_opts(SecondsFormat::Micros, true))
+    });
+    format!("{LIVE}?rows={}{since}", rows.join(","))
+}
+
+/// The form to send updates for a supplier.
+pub(crate) fn update_new_for(supplier: impl Borrow<SupplierId>) -> String {
+    format!("{UPDATE_NEW}?supplier={}", supplier.borrow())
+}
+
+/// The form to send an update again, with what was wrong put right.
+pub(crate) fn update_fix(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/fix", id.borrow())
+}
+
+/// The form to correct the number of bags of an update that was applied.
+pub(crate) fn update_correct(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/correct", id.borrow())
+}
+
+/// Where somebody cancels an update.
+pub(crate) fn update_cancel(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/cancel", id.borrow())
 }
 
 /// The list of the updates in one state.
@@ -169,6 +220,21 @@ impl InPath for UpdateId {
 
     fn from_segment(segment: &str) -> Option<Self> {
         Uuid::parse_str(segment).ok().map(Self)
+    }
+}
+
+/// What a page about updates can be asked for by.
+pub(crate) enum UpdateName {
+    Update(UpdateId),
+    Slip(SlipNumber),
+}
+
+impl InPath for UpdateName {
+    const MISSING: Missing = Missing::Update;
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        let id = UpdateId::from_segment(segment).map(Self::Update);
+        id.or_else(|| SlipNumber::parse(segment).map(Self::Slip))
     }
 }
 

@@ -11,6 +11,7 @@ use super::http::connections::RequestLimits;
 use super::http::error::WebError;
 use super::http::ingress::Ingress;
 use super::http::shared_read::SharedRead;
+use super::live::Live;
 use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::db::beans::Bean;
@@ -33,6 +34,8 @@ pub struct AppState {
     pub passwords: Arc<Passwords>,
     pub(crate) request_limits: RequestLimits,
     pub(crate) shared: Arc<SharedPages>,
+    /// Who watches its pages.
+    pub(crate) live: Arc<Live>,
 }
 
 /// What the café has decided about its site.
@@ -102,6 +105,7 @@ impl AppState {
             passwords: Arc::default(),
             request_limits: RequestLimits::default(),
             shared: Arc::default(),
+            live: Arc::default(),
         }
     }
 
@@ -118,6 +122,11 @@ impl AppState {
             rules: Arc::new(rules),
             ..self
         }
+    }
+
+    /// How often the database was looked at so far for pages that are watched.
+    pub fn looks(&self) -> u64 {
+        self.live.looks()
     }
 
     /// Borrows a connection to read with.

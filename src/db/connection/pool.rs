@@ -18,6 +18,8 @@ pub struct Pool {
     doubt: Arc<Doubt>,
     /// Changes with every commit of this process that fills the outbox.
     outbox: watch::Sender<()>,
+    /// Changes with every commit of this process.
+    commits: watch::Sender<()>,
 }
 
 /// Where the database is and how much of it to use.
@@ -100,6 +102,15 @@ impl Pool {
         self.outbox.subscribe()
     }
 
+    /// Tells of commits of this process.
+    pub fn watch_commits(&self) -> watch::Receiver<()> {
+        self.commits.subscribe()
+    }
+
+    pub(super) fn committed(&self) {
+        self.commits.send_replace(());
+    }
+
     pub(super) fn outbox_filled(&self) {
         self.outbox.send_replace(());
     }
@@ -155,6 +166,7 @@ pub fn connect(settings: &PoolSettings) -> Pool {
         connections,
         doubt,
         outbox: watch::Sender::new(()),
+        commits: watch::Sender::new(()),
     }
 }
 

@@ -137,6 +137,7 @@ impl Transaction {
         match answer.unwrap_or_else(|_elapsed| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()))) {
             Ok(_) => {
                 self.give_back();
+                self.pool.committed();
                 if self.fills_outbox {
                     self.pool.outbox_filled();
                 }

@@ -6,7 +6,7 @@ use beanstock::accounts::{self, Actor};
 use beanstock::clock::SystemClock;
 use beanstock::db;
 use beanstock::db::update_lists::UpdateLine;
-use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId};
+use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId, UpdateState};
 use beanstock::web::{self, Rules, TABLE, Who};
 
 use crate::support::browser::{Browser, LAPTOP, PHONE, Screen, Served};
@@ -14,7 +14,8 @@ use crate::support::site::PASSWORD;
 use crate::support::{Kind, Site, TestApp};
 
 /// What answers with something that is no page.
-const NO_PAGES: [&str; 6] = [
+const NO_PAGES: [&str; 7] = [
+    "/live",
     "/dead-letters/{id}/message",
     "/beans.json",
     "/healthz",
@@ -34,6 +35,8 @@ const NARROW: Screen = Screen {
 struct Busy {
     site: Site,
     update: UpdateId,
+    /// One that could not be applied, and can be fixed.
+    broken: UpdateId,
     account: AccountId,
     link: String,
 }
@@ -41,7 +44,7 @@ struct Busy {
 impl Busy {
     async fn open() -> Self {
         let app = TestApp::start(Kind::Fifo).await;
-        for line in ["3:Excelsa:9", "3:Excelsia:1", "6:Arabica:0", "not a line"] {
+        for line in ["3:Excelsia:1", "3:Excelsa:9", "6:Arabica:0", "not a line"] {
             app.publish_line(line).await;
         }
         let site = Site::after_all(&app).await;
@@ -49,11 +52,19 @@ impl Busy {
         let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, account).await;
         let mut conn = site.pool.acquire().await.unwrap();
         let updates = db::update_lists::list_updates(&mut conn, 100, 0).await;
-        let of_three = |update: &UpdateLine| update.supplier == Some(3);
-        let update = updates.unwrap().into_iter().find(of_three).unwrap().id;
+        let updates = updates.unwrap();
+        let of_three = |state: UpdateState| {
+            let found = |update: &&UpdateLine| update.supplier == Some(3) && update.state == state;
+            updates.iter().find(found).unwrap().id
+        };
+        let (update, broken) = (
+            of_three(UpdateState::Applied),
+            of_three(UpdateState::DeadLettered),
+        );
         Self {
             site,
             update,
+            broken,
             account,
             link: web::welcome(&link.unwrap()),
         }
@@ -72,7 +83,10 @@ impl Busy {
     fn address(&self, pattern: &str) -> String {
         match pattern {
             "/welcome/{token}" => self.link.clone(),
-            "/updates/{id}" => format!("/updates/{}", self.update),
+            "/updates/{id}/fix" => format!("/updates/{}/fix", self.broken),
+            _ if pattern.starts_with("/updates/{id}") => {
+                pattern.replace("{id}", &self.update.to_string())
+            }
             "/accounts/{id}" => format!("/accounts/{}", self.account),
             _ => pattern.replace("{id}", "5"),
         }

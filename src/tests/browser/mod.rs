@@ -2,3 +2,4 @@
 
 mod accounts;
 mod every_page;
+mod updates;

@@ -1,6 +1,6 @@
 //! Chromium, driven as somebody at a keyboard would, on a site behind a real socket.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ const AXE: &str = include_str!("../browser/axe.min.js");
 /// A site that browsers can reach, until it is dropped.
 pub(crate) struct Served {
     pub(crate) origin: String,
+    pub(crate) address: SocketAddr,
     _stop: DropGuard,
 }
 
@@ -34,6 +35,17 @@ impl Served {
     pub(crate) async fn start(site: &Site) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
+        Self::start_on(listener, site, origin)
+    }
+
+    /// Serves a site that browsers know by the address of something in front of it.
+    pub(crate) async fn start_behind(site: &Site, origin: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_on(listener, site, origin.to_owned())
+    }
+
+    fn start_on(listener: TcpListener, site: &Site, origin: String) -> Self {
+        let address = listener.local_addr().unwrap();
         let ingress = Ingress {
             public_url: Some(origin.parse().unwrap()),
             ..Ingress::default()
@@ -42,6 +54,7 @@ impl Served {
         tokio::spawn(site.clone().behind(ingress).serve(listener, stop.clone()));
         Self {
             origin,
+            address,
             _stop: stop.drop_guard(),
         }
     }
@@ -87,6 +100,10 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn open(served: &Served) -> Self {
+        Self::open_at(&served.origin).await
+    }
+
+    pub(crate) async fn open_at(origin: &str) -> Self {
         let (chromedriver, port) = start_chromedriver().await;
         // Containers give no rights to make a sandbox and little shared memory.
         let arguments = [
@@ -108,7 +125,7 @@ impl Browser {
             .unwrap();
         let browser = Self {
             client,
-            origin: served.origin.clone(),
+            origin: origin.to_owned(),
             _chromedriver: chromedriver,
         };
         browser.look_at(LAPTOP).await;
@@ -200,6 +217,41 @@ impl Browser {
         field.select_by_label(option).await.unwrap();
     }
 
+    /// Chooses a value in one of several fields.
+    pub(crate) async fn choose_in(&self, selector: &str, value: &str) {
+        let field = self.find(Locator::Css(selector), selector).await;
+        field.select_by_value(value).await.unwrap();
+    }
+
+    /// Types into one of several fields, in place of what it holds.
+    pub(crate) async fn type_into(&self, selector: &str, text: &str) {
+        let field = self.find(Locator::Css(selector), selector).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Clicks on one of several things.
+    pub(crate) async fn click(&self, selector: &str) {
+        let thing = self.find(Locator::Css(selector), selector).await;
+        thing.click().await.unwrap();
+    }
+
+    /// What all things that a selector finds say; nothing while the page is changing.
+    pub(crate) async fn all(&self, selector: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for thing in self.client.find_all(Locator::Css(selector)).await.unwrap() {
+            match thing.text().await {
+                Ok(text) => texts.push(text),
+                Err(_) => return Vec::new(),
+            }
+        }
+        texts
+    }
+
+    pub(crate) async fn reload(&self) {
+        self.client.refresh().await.unwrap();
+    }
+
     /// What the field with this label holds.
     pub(crate) async fn value(&self, label: &str) -> String {
         let field = self.field(label).await;
@@ -223,7 +275,7 @@ impl Browser {
     }
 
     async fn named(&self, words: &str) -> Element {
-        let named = format!("(//button | //a)[normalize-space()='{words}']");
+        let named = format!("(//button | //a)[normalize-space()='{words}' and not(@aria-hidden)]");
         self.find(Locator::XPath(&named), words).await
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod fake_queue;
 pub(crate) mod fake_topic;
 pub(crate) mod other_client;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod server;
 pub(crate) mod site;

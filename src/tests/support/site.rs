@@ -1,11 +1,13 @@
 //! The website as a browser meets it, without a socket: requests go straight into the router.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, HeaderMap};
 use axum::http::{Request, StatusCode};
 use beanstock::accounts::{self, Actor, Passwords, Person, Token};
@@ -38,6 +40,9 @@ const PATIENCE: ServerLimits = ServerLimits {
     },
 };
 
+/// Longer than any event takes, so that a failing test ends.
+const PATIENCE_WITH_EVENTS: Duration = Duration::from_mins(1);
+
 /// The password of the accounts that tests make.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -68,6 +73,14 @@ impl Site {
     /// The site of an app, whose updates it shows.
     pub(crate) fn of(app: &TestApp) -> Self {
         Self::on(app.pool.clone(), Arc::clone(&app.clock))
+    }
+
+    /// The site of an app as another process serves it, with connections of its own.
+    pub(crate) fn of_its_own(app: &TestApp) -> Self {
+        Self::on(
+            server::pool(app.database.clone(), 6),
+            Arc::clone(&app.clock),
+        )
     }
 
     /// The site of an app whose updates all have their final state.
@@ -177,13 +190,39 @@ impl Site {
         let asked = format!("{} {}", request.method(), request.uri());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let is_stream = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind == "text/event-stream");
+        // Those that go on for ever are read by `watch`.
+        let body = if is_stream {
+            Bytes::new()
+        } else {
+            to_bytes(body, usize::MAX).await.unwrap()
+        };
         Answer {
             asked,
             status: parts.status,
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// Watches what keeps a page up to date.
+    pub(crate) async fn watch(&self, path: &str) -> LivePage {
+        let cookie = self.cookie().await.unwrap();
+        let request = Request::get(path).header(COOKIE, cookie);
+        let request = request.body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        LivePage {
+            status: response.status().as_u16(),
+            body: response.into_body(),
+        }
+    }
+
+    /// How often the database was looked at for pages that are watched.
+    pub(crate) fn looks(&self) -> u64 {
+        self.state.looks()
     }
 
     /// Changes rows behind the program's back.
@@ -288,6 +327,34 @@ pub(crate) fn borrowed(fields: &Fields) -> Vec<(&str, &str)> {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect()
+}
+
+/// A page that is kept up to date.
+pub(crate) struct LivePage {
+    pub(crate) status: u16,
+    body: Body,
+}
+
+impl LivePage {
+    /// Waits for the next event; none if the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        let frame = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx));
+        let frame = tokio::time::timeout(PATIENCE_WITH_EVENTS, frame).await;
+        let frame = frame.expect("an event arrives in time")?;
+        let bytes = frame.unwrap().into_data().unwrap();
+        Some(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    /// Waits until an event says something.
+    pub(crate) async fn says(&mut self, words: &str) -> String {
+        loop {
+            let event = self.next().await;
+            let event = event.unwrap_or_else(|| panic!("it ended without {words}"));
+            if event.contains(words) {
+                return event;
+            }
+        }
+    }
 }
 
 /// What the site answered.

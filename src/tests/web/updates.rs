@@ -76,7 +76,7 @@ async fn an_old_count_is_told_to_be_overtaken() {
     let page = site.get(&format!("/updates/{}", count.id)).await;
 
     assert_eq!(page.text_of("h1"), "Excelsa: 7 bags counted");
-    assert_eq!(page.text_of(".standing"), "Superseded");
+    assert_eq!(page.text_of(".standing .tag"), "Superseded");
     assert!(
         page.text_of(".verdict")
             .starts_with("The stock has changed since")
@@ -96,10 +96,10 @@ async fn a_dead_letter_shows_its_message_as_text_that_does_nothing() {
     assert_eq!(page.text_of("section h2"), "Could not be read 1");
     assert_eq!(page.text_of("details pre"), BODY);
     assert_eq!(page.text_of("h1"), "Needs attention");
-    assert!(page.all("script").is_empty());
+    assert!(page.all("main script").is_empty());
     let list = site.get("/updates").await;
     assert_eq!(list.text_of("h1"), "Updates");
-    assert!(list.all("script").is_empty());
+    assert!(list.all("main script").is_empty());
 }
 
 #[tokio::test]
@@ -126,6 +126,6 @@ async fn updates_can_be_narrowed_to_a_state() {
         applied.attributes(".made a", "href"),
         ["/updates?state=applied"]
     );
-    assert_eq!(none.text_of(".filters a[aria-current]"), "Corrected 0");
+    assert_eq!(none.text_of(".filters a[aria-current]"), "Replaced 0");
     assert!(none.all("td").is_empty());
 }

@@ -71,6 +71,9 @@ pub enum WebError {
     /// One visitor asks for too much at once.
     #[error("too many requests at once")]
     TooMany,
+    /// As many pages are kept up to date as this process can.
+    #[error("too many pages are watched")]
+    Crowded,
     /// Another site sent the form.
     #[error("the form was sent by another site")]
     CrossSite,
@@ -129,9 +132,11 @@ impl WebError {
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::Unavailable(_) | Self::NotSaved(_) | Self::NoAnswer(_) | Self::Unsure(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Crowded
+            | Self::Unavailable(_)
+            | Self::NotSaved(_)
+            | Self::NoAnswer(_)
+            | Self::Unsure(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -200,6 +205,10 @@ impl WebError {
             Self::TooSlow => (
                 "The form took too long to arrive",
                 "Nothing was saved. Go back and send it again, on a better connection if you can.",
+            ),
+            Self::Crowded => (
+                "Not live just now",
+                "Too many pages are kept up to date at once. This page still works; refresh it to see what is new.",
             ),
             Self::TooMany => (
                 "Too many requests at once",

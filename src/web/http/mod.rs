@@ -10,3 +10,4 @@ pub(crate) mod kept_form;
 pub(crate) mod layers;
 pub(crate) mod server;
 pub(crate) mod shared_read;
+pub(crate) mod streaming;

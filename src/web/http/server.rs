@@ -29,6 +29,7 @@ use tower::ServiceExt as _;
 
 use super::connections::{ConnectionLimits, InProgress, Slot, Slots};
 use super::ingress::Ingress;
+use super::streaming::Streaming;
 
 /// How long a server waits, and for how many.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +101,7 @@ pub(crate) async fn serve(
         } else {
             &site.pages
         };
-        let connection = connection(routes, stream, visitor, &slot, limits);
+        let connection = connection(routes, stream, visitor, (&slot, &slots), limits);
         let connection = connections.watch(connection);
         site.tasks
             .spawn(hold_slot(connection, slot, Arc::clone(&slots)));
@@ -128,7 +129,7 @@ fn connection(
     site: &Router,
     stream: TcpStream,
     visitor: SocketAddr,
-    slot: &Arc<Slot>,
+    (slot, slots): (&Arc<Slot>, &Arc<Slots>),
     limits: ServerLimits,
 ) -> http1::Connection<TokioIo<Watched>, Attended> {
     // Answers are written in one piece; waiting to fill a packet only delays them.
@@ -139,6 +140,7 @@ fn connection(
     let attended = Attended {
         site: site.clone(),
         slot: Arc::clone(slot),
+        slots: Arc::clone(slots),
         visitor,
     };
     http1::Builder::new()
@@ -151,6 +153,7 @@ fn connection(
 struct Attended {
     site: Router,
     slot: Arc<Slot>,
+    slots: Arc<Slots>,
     visitor: SocketAddr,
 }
 
@@ -161,9 +164,13 @@ impl Service<Request<Incoming>> for Attended {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let (site, visit) = (self.site.clone(), InProgress::begin(&self.slot));
+        let (slot, slots) = (Arc::clone(&self.slot), Arc::clone(&self.slots));
         request.extensions_mut().insert(ConnectInfo(self.visitor));
         Box::pin(async move {
             let response = site.oneshot(request).await?;
+            if response.extensions().get::<Streaming>().is_some() {
+                slots.release(&slot);
+            }
             Ok(response.map(|body| visit.until_sent(body)))
         })
     }

@@ -407,7 +407,11 @@ mod tests {
     fn an_empty_form_asks_for_every_field_in_order() {
         let mistakes = BeanForm::default().parse(None).unwrap_err();
 
-        let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
+        let fields: Vec<_> = mistakes
+            .all()
+            .iter()
+            .map(|mistake| &*mistake.field)
+            .collect();
         assert_eq!(
             fields,
             [
@@ -454,7 +458,11 @@ mod tests {
 
         let mistakes = form.parse_change(&BeanForm::default(), 999).unwrap_err();
 
-        let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
+        let fields: Vec<_> = mistakes
+            .all()
+            .iter()
+            .map(|mistake| &*mistake.field)
+            .collect();
         assert_eq!(fields, ["price", "quantity_reason"]);
     }
 

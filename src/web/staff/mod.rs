@@ -11,7 +11,6 @@ mod home;
 mod role_choice;
 mod supplier_form;
 mod suppliers;
-mod updates;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -46,8 +45,6 @@ pub(crate) fn router() -> Router<AppState> {
             paths::SUPPLIER_REMOVE,
             get(suppliers::confirm_removal).post(suppliers::remove_supplier),
         )
-        .route(paths::UPDATES, get(updates::list_updates))
-        .route(paths::UPDATE, get(updates::show_update))
         .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
         .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
         .route(paths::ACCOUNTS, get(accounts::list_accounts))

@@ -227,7 +227,11 @@ mod tests {
     fn an_empty_form_asks_for_every_field_in_order() {
         let mistakes = SupplierForm::default().parse(None).unwrap_err();
 
-        let fields: Vec<_> = mistakes.all().iter().map(|mistake| mistake.field).collect();
+        let fields: Vec<_> = mistakes
+            .all()
+            .iter()
+            .map(|mistake| &*mistake.field)
+            .collect();
         assert_eq!(
             fields,
             ["name", "address", "city", "state", "email", "phone"]

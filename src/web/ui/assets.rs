@@ -61,6 +61,17 @@ static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "live.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../../static/live.js"),
+    )
+});
+
+/// The address of the script that keeps pages up to date.
+pub(crate) static SCRIPT_URL: LazyLock<String> = LazyLock::new(|| SCRIPT.url());
+
 /// The address of the style sheet.
 pub(crate) static STYLESHEET_URL: LazyLock<String> = LazyLock::new(|| STYLESHEET.url());
 
@@ -129,7 +140,7 @@ async fn show_asset(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    [&STYLESHEET, &FAVICON]
+    [&STYLESHEET, &FAVICON, &SCRIPT]
         .into_iter()
         .find(|asset| asset.name == name)
         .map(|asset| asset.respond(&uri, &headers))

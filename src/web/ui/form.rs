@@ -1,5 +1,7 @@
 //! What all forms share: how they are read, and how their fields and mistakes are shown.
 
+use std::borrow::Cow;
+
 use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -126,7 +128,7 @@ fn shortened(text: &str) -> String {
 /// A mistake in a form: the field's name, and the sentence shown at the field and in the summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
-    pub(crate) field: &'static str,
+    pub(crate) field: Cow<'static, str>,
     pub(crate) sentence: String,
 }
 
@@ -135,21 +137,25 @@ pub(crate) struct Mistake {
 pub(crate) struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    pub(crate) fn one(field: &'static str, sentence: impl Into<String>) -> Self {
+    pub(crate) fn one(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
         let mut mistakes = Self::default();
         mistakes.add(field, sentence);
         mistakes
     }
 
-    pub(crate) fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
+    pub(crate) fn add(&mut self, field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) {
         self.0.push(Mistake {
-            field,
+            field: field.into(),
             sentence: sentence.into(),
         });
     }
 
     /// Keeps the value, or notes the mistake.
-    pub(crate) fn check<T>(&mut self, field: &'static str, parsed: Result<T, String>) -> Option<T> {
+    pub(crate) fn check<T>(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        parsed: Result<T, String>,
+    ) -> Option<T> {
         parsed.map_err(|sentence| self.add(field, sentence)).ok()
     }
 
@@ -186,7 +192,7 @@ pub(crate) fn text_sentence(label: &str, enter: &str, error: InvalidText) -> Str
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TextField {
     /// Its name, which is its id too.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) label: &'static str,
     /// A sentence of help; empty for none.
     pub(crate) hint: &'static str,
@@ -205,16 +211,17 @@ pub(crate) struct TextField {
 impl TextField {
     /// A line of text that holds what was typed and says what is wrong with it.
     pub(crate) fn new(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         label: &'static str,
         value: &str,
         mistakes: &Mistakes,
     ) -> Self {
+        let name = name.into();
         Self {
-            name,
             label,
             value: value.to_owned(),
-            error: mistakes.of(name).map(str::to_owned),
+            error: mistakes.of(&name).map(str::to_owned),
+            name,
             kind: "text",
             autocomplete: "off",
             ..Self::default()

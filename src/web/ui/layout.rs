@@ -9,10 +9,10 @@ use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::assets::{FAVICON_URL, STYLESHEET_URL};
+use super::assets::{FAVICON_URL, SCRIPT_URL, STYLESHEET_URL};
 use super::notice::Notice;
 use crate::domain::Role;
-use crate::web::access::Viewer;
+use crate::web::access::{Viewer, Who};
 use crate::web::paths;
 use crate::web::state::{AppState, Rules};
 
@@ -35,6 +35,8 @@ pub(crate) struct Layout {
     pub(crate) icon: &'static str,
     /// The address of the style sheet.
     pub(crate) stylesheet: &'static str,
+    /// The address of the script that keeps pages up to date.
+    pub(crate) script: &'static str,
 }
 
 /// An entry of the main navigation.
@@ -84,6 +86,7 @@ impl Layout {
             public_beans_json: rules.public_beans_json,
             icon: &FAVICON_URL,
             stylesheet: &STYLESHEET_URL,
+            script: &SCRIPT_URL,
         }
     }
 
@@ -126,6 +129,11 @@ impl Layout {
     /// Whether somebody may change beans and stock.
     pub(crate) fn is_staff(&self) -> bool {
         matches!(self.role(), Some(Role::Staff | Role::Manager))
+    }
+
+    /// Whether somebody may send updates.
+    pub(crate) fn is_sender(&self) -> bool {
+        self.role().is_some_and(|role| Who::Senders.includes(role))
     }
 
     /// Whether somebody may change suppliers and accounts.

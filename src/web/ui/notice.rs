@@ -22,6 +22,9 @@ pub(crate) enum Notice {
     SessionsEnded,
     AccountDisabled,
     AccountEnabled,
+    UpdateCancelled,
+    UpdateHasEnded,
+    CannotBeCorrected,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -31,7 +34,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 17] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -46,6 +49,9 @@ impl Notice {
         Self::SessionsEnded,
         Self::AccountDisabled,
         Self::AccountEnabled,
+        Self::UpdateCancelled,
+        Self::UpdateHasEnded,
+        Self::CannotBeCorrected,
     ];
 
     fn word(self) -> &'static str {
@@ -64,6 +70,9 @@ impl Notice {
             Self::SessionsEnded => "sessions-ended",
             Self::AccountDisabled => "account-disabled",
             Self::AccountEnabled => "account-enabled",
+            Self::UpdateCancelled => "update-cancelled",
+            Self::UpdateHasEnded => "update-has-ended",
+            Self::CannotBeCorrected => "cannot-be-corrected",
         }
     }
 
@@ -86,6 +95,13 @@ impl Notice {
             }
             Self::AccountEnabled => {
                 "The account was enabled. Its owner can sign in with the old password."
+            }
+            Self::UpdateCancelled => "The update was cancelled. It changes nothing.",
+            Self::UpdateHasEnded => {
+                "It was too late to cancel this update. This is what became of it."
+            }
+            Self::CannotBeCorrected => {
+                "The number of this update cannot be corrected now. This is how it stands."
             }
         }
     }

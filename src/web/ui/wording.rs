@@ -57,7 +57,8 @@ pub(crate) fn tag(state: UpdateState) -> Tag {
         UpdateState::Superseded
         | UpdateState::Fixed
         | UpdateState::Resent
-        | UpdateState::Discarded => "closed",
+        | UpdateState::Discarded
+        | UpdateState::Cancelled => "closed",
     };
     Tag {
         class,
@@ -91,6 +92,35 @@ pub(crate) fn step(state: UpdateState) -> &'static str {
         UpdateState::Fixed => "A corrected version arrived and replaced it.",
         UpdateState::Resent => "It arrived again, unchanged, and was taken up once more.",
         UpdateState::Discarded => "It was closed by hand.",
+        UpdateState::Cancelled => "It was cancelled before it changed anything.",
+    }
+}
+
+/// Where an update stands, for whoever sent it or, from the café's side, for whoever looks after it.
+pub(crate) fn standing_sentence(
+    state: UpdateState,
+    kind: Option<UpdateKind>,
+    is_cafe: bool,
+) -> &'static str {
+    match state {
+        UpdateState::Applied if kind == Some(UpdateKind::OutOfStock) => {
+            "The bean is marked as out of stock at its supplier."
+        }
+        UpdateState::Accepted => "It is saved, and waiting to be sent.",
+        UpdateState::Published => "It is in the queue, waiting for its turn.",
+        UpdateState::Refused => "It could not be applied and is being tried again.",
+        UpdateState::Applied => "It is in the café’s stock.",
+        UpdateState::Superseded => "It changed nothing, because of a newer count.",
+        UpdateState::DeadLettered if is_cafe => {
+            "It could not be applied and needs somebody to look at it."
+        }
+        UpdateState::DeadLettered => {
+            "It could not be applied. Put it right here, or the café will look at it."
+        }
+        UpdateState::Fixed => "It was replaced by a corrected update.",
+        UpdateState::Resent => "It was sent again.",
+        UpdateState::Discarded => "The café closed it; it changed nothing.",
+        UpdateState::Cancelled => "It was cancelled and changed nothing.",
     }
 }
 

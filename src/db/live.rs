@@ -1,0 +1,115 @@
+//! SQL for pages that are being watched: where things stand, for all watchers at once.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sqlx::MySqlConnection;
+use uuid::Uuid;
+
+use super::DbResult;
+use super::rows::{hex, json};
+use super::sessions::SessionLimits;
+use crate::domain::{SupplierId, UpdateId};
+
+/// What tells one state of an update's page from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    state: String,
+    /// The newest step of its timeline.
+    step: Option<i64>,
+    /// The states of what fixes or corrects it.
+    followers: Option<String>,
+}
+
+/// Reads the versions of updates; one that does not exist is absent.
+pub async fn list_versions(
+    conn: &mut MySqlConnection,
+    updates: &[UpdateId],
+) -> DbResult<HashMap<UpdateId, Version>> {
+    if updates.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<String> = updates.iter().map(|id| hex(id.0)).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            u.id AS "id!: Uuid",
+            u.state AS "state!",
+            (SELECT MAX(e.id) FROM update_events AS e WHERE e.update_id = u.id) AS "step: i64",
+            (
+                SELECT GROUP_CONCAT(f.state ORDER BY f.id)
+                FROM inventory_updates AS f
+                WHERE f.follows_id = u.id
+            ) AS "followers: String"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = UNHEX(wanted.id)
+        "#,
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    let version = rows.into_iter().map(|row| {
+        let version = Version {
+            state: row.state,
+            step: row.step,
+            followers: row.followers,
+        };
+        (UpdateId(row.id), version)
+    });
+    Ok(version.collect())
+}
+
+/// Says which of the sessions go on.
+pub async fn list_going_sessions(
+    conn: &mut MySqlConnection,
+    sessions: &[i64],
+    limits: SessionLimits,
+) -> DbResult<HashSet<i64>> {
+    let ids = sqlx::query_scalar!(
+        r#"
+        SELECT s.id AS "id!"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        STRAIGHT_JOIN sessions AS s FORCE INDEX (PRIMARY) ON s.id = wanted.id
+        JOIN accounts AS a ON a.id = s.account_id
+        LEFT JOIN suppliers AS bound ON bound.id = a.supplier_id
+        WHERE s.last_seen_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND
+            AND s.created_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND
+            AND a.disabled_at IS NULL
+            AND bound.removed_at IS NULL
+        "#,
+        json(&sessions),
+        limits.idle.as_secs(),
+        limits.absolute.as_secs()
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().collect())
+}
+
+/// As many new updates are counted; more are “more than” so many.
+pub const COUNTED_NEW: i64 = 500;
+
+/// Lists the suppliers and times of the updates that we first saw after a moment, the oldest first; at most
+/// [`COUNTED_NEW`].
+pub async fn list_new(
+    conn: &mut MySqlConnection,
+    since: DateTime<Utc>,
+) -> DbResult<Vec<(Option<SupplierId>, DateTime<Utc>)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT supplier_id, accepted_at AS "accepted_at: DateTime<Utc>"
+        FROM inventory_updates
+        WHERE accepted_at > ?
+        ORDER BY accepted_at
+        LIMIT ?
+        "#,
+        since,
+        COUNTED_NEW
+    )
+    .fetch_all(conn)
+    .await?;
+    let new = rows
+        .into_iter()
+        .map(|row| (row.supplier_id.map(SupplierId), row.accepted_at));
+    Ok(new.collect())
+}

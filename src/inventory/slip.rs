@@ -1,0 +1,193 @@
+//! Takes a slip in: what somebody sends at once is accepted as a whole, once, however often its form comes.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+
+use super::accept::Message;
+use super::correction::bags_so_far;
+use super::end::{EndError, end_by_hand};
+use crate::clock::Clock;
+use crate::db::slips::NewSlip;
+use crate::db::updates::Source;
+use crate::db::{self, DbError, Pool, Transaction, WorkError};
+use crate::domain::{
+    AccountId, Follows, FollowsAs, InventoryUpdate, Origin, Refusal, SlipNumber, SupplierId,
+    UpdateId, UpdateState,
+};
+
+/// What somebody sends at once.
+#[derive(Debug, Clone)]
+pub struct Slip {
+    /// For whom; all updates claim to come from there.
+    pub supplier: SupplierId,
+    pub sender: AccountId,
+    pub form: SentForm,
+    /// At least one.
+    pub updates: Vec<InventoryUpdate>,
+    /// What the one update of the slip follows, if it follows something.
+    pub follows: Option<Following>,
+}
+
+/// The form a slip was typed into.
+#[derive(Debug, Clone, Copy)]
+pub struct SentForm {
+    key: [u8; 32],
+    content: [u8; 32],
+}
+
+impl SentForm {
+    /// The form that `sender` got under this key, and what they typed.
+    pub fn new(sender: AccountId, key: &str, content: &[&str]) -> Self {
+        let sender = sender.to_string();
+        Self {
+            key: digest(&[&sender, key]),
+            content: digest(content),
+        }
+    }
+
+    /// What it is known by, whatever is in it.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+}
+
+fn digest(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
+}
+
+/// What an update on a slip follows.
+#[derive(Debug, Clone, Copy)]
+pub enum Following {
+    /// It takes the place of an update that the queue has given up.
+    Fix(UpdateId),
+    /// It corrects an applied update, which its sender took to stand for so many bags so far.
+    Correction { update: UpdateId, stood_for: i64 },
+}
+
+/// Why a slip was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SlipError {
+    /// The same form was sent before, with something else in it.
+    #[error("this form was sent before, as {0}")]
+    UsedForAnother(SlipNumber),
+    /// What it follows was ended, fixed or corrected meanwhile.
+    #[error("the update it follows has moved on")]
+    MovedOn,
+    /// An update could not be read again from the message that would carry it.
+    #[error(transparent)]
+    Unreadable(Refusal),
+    /// The database failed; whether the slip was stored is unknown, and sending the form again is safe.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl WorkError for SlipError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<EndError> for SlipError {
+    fn from(error: EndError) -> Self {
+        match error {
+            EndError::Db(error) => Self::Db(error),
+            EndError::MovedOn(_) => Self::MovedOn,
+        }
+    }
+}
+
+/// Accepts a slip with all its updates, and gives its number: the same one however often the form comes.
+/// Once this returns `Ok`, none of the updates is ever lost.
+pub async fn accept_slip(
+    pool: &Pool,
+    clock: &dyn Clock,
+    slip: &Slip,
+) -> Result<SlipNumber, SlipError> {
+    let messages: Result<Vec<Message<'_>>, Refusal> =
+        slip.updates.iter().map(Message::of).collect();
+    let messages = messages.map_err(SlipError::Unreadable)?;
+    let now = clock.now();
+    // Whoever meets the same form, or the same number, in another transaction comes here again.
+    db::in_transaction(pool, async |tx| {
+        if let Some(sent) = db::slips::find_sent_form(tx, &slip.form.key).await? {
+            return if sent.content_hash == slip.form.content {
+                Ok(sent.number)
+            } else {
+                Err(SlipError::UsedForAnother(sent.number))
+            };
+        }
+        let number = SlipNumber::generate();
+        store(tx, slip, &messages, number, now).await?;
+        Ok(number)
+    })
+    .await
+}
+
+async fn store(
+    tx: &mut Transaction,
+    slip: &Slip,
+    messages: &[Message<'_>],
+    number: SlipNumber,
+    now: DateTime<Utc>,
+) -> Result<(), SlipError> {
+    let new = NewSlip {
+        number,
+        supplier: slip.supplier,
+        sender: slip.sender,
+        form_key: &slip.form.key,
+        content_hash: &slip.form.content,
+    };
+    let id = db::slips::insert_slip(tx, &new, now).await?;
+    let follows = match slip.follows {
+        Some(following) => Some(follow(tx, following, now).await?),
+        None => None,
+    };
+    let source = Source {
+        origin: Origin::Web,
+        slip: Some(id),
+        follows,
+    };
+    for message in messages {
+        message.store(tx, source, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes sure that what is followed still stands where its sender saw it.
+async fn follow(
+    tx: &mut Transaction,
+    following: Following,
+    now: DateTime<Utc>,
+) -> Result<Follows, SlipError> {
+    match following {
+        Following::Fix(update) => {
+            let may_end = |state| state == UpdateState::DeadLettered;
+            end_by_hand(tx, update, UpdateState::Fixed, may_end, now).await?;
+            Ok(Follows {
+                update,
+                how: FollowsAs::Fix,
+            })
+        }
+        Following::Correction { update, stood_for } => {
+            db::known_updates::lock_updates(tx, &[update]).await?;
+            let corrected = db::update_lists::find_update(tx, update).await?;
+            let followers = db::update_lists::list_followers(tx, &[update]).await?;
+            let stands_for = corrected.and_then(|line| bags_so_far(&line, &followers));
+            if stands_for != Some(stood_for) {
+                return Err(SlipError::MovedOn);
+            }
+            Ok(Follows {
+                update,
+                how: FollowsAs::Correction,
+            })
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Pages that stay up to date while somebody looks at them.
+
+use std::time::Duration;
+
+use beanstock::domain::{Role, SupplierId, UpdateId};
+use beanstock::web::Rules;
+
+use crate::support::app::delivery;
+use crate::support::{Kind, Site, TestApp};
+
+/// The supplier of the Excelsa.
+const CORDILLERA: Role = Role::Supplier(SupplierId(3));
+
+/// A delivery that is accepted and goes nowhere until the app is drained, and what watches it.
+async fn accepted(app: &TestApp) -> (UpdateId, String) {
+    let update = delivery(UpdateId::generate(), 9);
+    app.accept(&update).await;
+    (update.id, format!("/live?update={}", update.id))
+}
+
+#[tokio::test]
+async fn a_watched_page_is_told_how_things_stand_and_what_becomes_of_them() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (update, live) = accepted(&app).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+
+    let mut page = site.watch(&live).await;
+    let first = page.says("event: parts").await;
+    app.drain().await;
+    let then = page.says("Applied").await;
+
+    assert!(
+        first.contains(&format!("id=\"standing-{update}\"")),
+        "{first}"
+    );
+    assert!(first.contains("Sending"));
+    assert!(then.contains("<b>209</b>"), "{then}");
+}
+
+#[tokio::test]
+async fn levels_are_not_told_to_suppliers_who_may_not_know_them() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (_, live) = accepted(&app).await;
+    let site = Site::of(&app).seen_by(CORDILLERA);
+    let open = site.clone().ruled_by(Rules {
+        suppliers_see_stock: true,
+        ..Rules::default()
+    });
+
+    let (mut hidden, mut shown) = (site.watch(&live).await, open.watch(&live).await);
+    app.drain().await;
+
+    let hidden = hidden.says("Applied").await;
+    assert!(
+        !hidden.contains("209") && !hidden.contains("200"),
+        "{hidden}"
+    );
+    assert!(shown.says("Applied").await.contains("<b>209</b>"));
+}
+
+#[tokio::test]
+async fn nothing_of_another_supplier_is_watched() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (update, live) = accepted(&app).await;
+    let other = Site::of(&app).seen_by(Role::Supplier(SupplierId(1)));
+
+    let mut page = other.watch(&live).await;
+    let mut rows = other.watch(&format!("/live?rows={update}")).await;
+    let mut news = other.watch("/live?since=2020-01-01T00:00:00Z").await;
+    app.drain().await;
+
+    for page in [&mut page, &mut rows, &mut news] {
+        assert_eq!(page.next().await.as_deref(), Some("event: beat\ndata:\n\n"));
+    }
+}
+
+#[tokio::test]
+async fn updates_that_came_since_are_counted() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(CORDILLERA);
+
+    let mut list = site.watch("/live?rows=&since=2020-01-01T00:00:00Z").await;
+    accepted(&app).await;
+    list.says("event: news\ndata: 1\n").await;
+    accepted(&app).await;
+
+    list.says("event: news\ndata: 2\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_pages_cost_as_many_looks_as_one() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (_, live) = accepted(&app).await;
+    let staff = Site::of(&app);
+    let mut pages = Vec::new();
+    for _ in 0..100 {
+        let site = staff.seen_by(Role::Staff);
+        for _ in 0..5 {
+            pages.push(site.watch(&live).await);
+        }
+    }
+    for page in &mut pages {
+        page.says("Sending").await;
+    }
+    let (looks, began) = (staff.looks(), std::time::Instant::now());
+
+    app.drain().await;
+    for page in &mut pages {
+        page.says("Applied").await;
+    }
+
+    // Ten a second while this process commits, one otherwise.
+    let most = began.elapsed().as_millis() / 100 + 2;
+    let looked = u128::from(staff.looks() - looks);
+    assert!(
+        (1..=most).contains(&looked),
+        "{looked} looks, at most {most}"
+    );
+}
+
+#[tokio::test]
+async fn a_session_watches_five_pages_and_gets_them_back() {
+    let site = Site::open().await;
+    let mut pages = Vec::new();
+    for _ in 0..5 {
+        pages.push(site.watch("/live").await);
+    }
+
+    let sixth = site.watch("/live").await;
+    pages.pop();
+    let again = site.watch("/live").await;
+
+    assert_eq!((sixth.status, again.status), (429, 200));
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session() {
+    let site = Site::open().await.seen_by(CORDILLERA);
+    let mut page = site.watch("/live").await;
+    page.says("beat").await;
+
+    site.post("/sign-out", &[]).await;
+
+    page.says("event: end").await;
+    assert_eq!(page.next().await, None);
+}
+
+/// Another process changes things as well: nobody tells this one.
+#[tokio::test]
+async fn what_another_process_does_is_seen_within_seconds() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (_, live) = accepted(&app).await;
+    let site = Site::of_its_own(&app).seen_by(Role::Staff);
+    let mut page = site.watch(&live).await;
+    page.says("Sending").await;
+
+    app.drain().await;
+
+    page.says("Applied").await;
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_nothing_is_said_to_be_live() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of_its_own(&app).seen_by(Role::Staff);
+    let mut page = site.watch("/live").await;
+    page.says("beat").await;
+
+    site.pool.close().await;
+
+    let silence = tokio::time::timeout(Duration::from_secs(6), page.next()).await;
+    assert!(silence.is_err(), "a page that knows nothing says nothing");
+}

@@ -1,0 +1,256 @@
+//! Who watches what, and what each of them has been told.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::events;
+use crate::db::live::Version;
+use crate::domain::{SupplierId, UpdateId};
+use crate::web::http::error::WebError;
+use crate::web::http::streaming::Source;
+use crate::web::updates::Eyes;
+
+/// As many pages may be watched in one process; each costs a descriptor and about 30 KiB.
+const MAX_WATCHERS: usize = 2_000;
+
+/// And by one session: a browser opens six connections to a host.
+const MAX_PER_SESSION: usize = 5;
+
+/// A page that hears nothing for longer than three of these is told to be out of date.
+const BEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// What a slow reader may leave unread; then it has to connect again.
+const UNREAD: usize = 16;
+
+/// The kind of page somebody looks at, which decides what is sent to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Page {
+    Slip,
+    Update,
+    List,
+}
+
+/// What a page wants to know of updates that it does not show yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News {
+    /// Of which supplier; of all if of none.
+    pub(super) supplier: Option<SupplierId>,
+    pub(super) since: DateTime<Utc>,
+}
+
+/// Somebody who looks at a page.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    pub(super) session: i64,
+    pub(super) page: Page,
+    pub(super) eyes: Eyes,
+    pub(super) updates: Vec<UpdateId>,
+    pub(super) news: Option<News>,
+}
+
+/// A watcher, and what was sent to it.
+#[derive(Debug)]
+pub(super) struct Seated {
+    pub(super) watcher: Watcher,
+    told: HashMap<UpdateId, Version>,
+    pub(super) news_told: usize,
+    last_beat: Instant,
+    out: mpsc::Sender<Bytes>,
+    leaving: bool,
+}
+
+impl Seated {
+    /// Sends something; whoever does not keep up leaves.
+    pub(super) fn send(&mut self, message: Bytes) {
+        if self.out.try_send(message).is_err() {
+            self.leaving = true;
+        }
+    }
+
+    /// Whether it watches an update and has not been told of this version, which it is now.
+    pub(super) fn learns(&mut self, update: UpdateId, version: &Version) -> bool {
+        if !self.watcher.updates.contains(&update) || self.told.get(&update) == Some(version) {
+            return false;
+        }
+        self.told.insert(update, version.clone());
+        true
+    }
+
+    /// Says that the page is up to date, now and then.
+    pub(super) fn beat(&mut self) {
+        if self.last_beat.elapsed() >= BEAT_EVERY {
+            self.last_beat = Instant::now();
+            self.send(events::beat());
+        }
+    }
+
+    /// Ends it, because its session has ended.
+    pub(super) fn end(&mut self) {
+        self.send(events::end());
+        self.leaving = true;
+    }
+}
+
+/// Everybody who watches a page of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    seats: Mutex<HashMap<u64, Seated>>,
+    next_seat: AtomicU64,
+    pub(super) looks: AtomicU64,
+    /// Whether a task looks at the database.
+    is_looking: Mutex<bool>,
+    /// Told when somebody comes.
+    pub(super) newcomer: Notify,
+    /// Cancelled when the server stops.
+    pub(super) closing: CancellationToken,
+}
+
+/// A place among the watchers, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    number: u64,
+    live: Arc<Live>,
+    messages: mpsc::Receiver<Bytes>,
+}
+
+impl Source for Seat {
+    fn events(&mut self) -> &mut mpsc::Receiver<Bytes> {
+        &mut self.messages
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.live.seats().remove(&self.number);
+    }
+}
+
+/// What all watchers together want to know.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) sessions: Vec<i64>,
+    pub(super) updates: Vec<UpdateId>,
+    /// Since when the page that was made first wants to know of new updates.
+    pub(super) since: Option<DateTime<Utc>>,
+}
+
+impl Live {
+    /// Gives a watcher a place.
+    ///
+    /// # Errors
+    /// [`WebError::TooMany`] if its session has too many, [`WebError::Crowded`] if the process has.
+    pub(super) fn admit(self: &Arc<Self>, watcher: Watcher) -> Result<Seat, WebError> {
+        let mut seats = self.seats();
+        let of_session = seats
+            .values()
+            .filter(|other| other.watcher.session == watcher.session);
+        if of_session.count() >= MAX_PER_SESSION {
+            return Err(WebError::TooMany);
+        }
+        if seats.len() >= MAX_WATCHERS || self.closing.is_cancelled() {
+            return Err(WebError::Crowded);
+        }
+        let (out, messages) = mpsc::channel(UNREAD);
+        let number = self.next_seat.fetch_add(1, Ordering::Relaxed);
+        let seated = Seated {
+            watcher,
+            told: HashMap::new(),
+            news_told: 0,
+            // The first beat comes with the first look.
+            last_beat: Instant::now()
+                .checked_sub(BEAT_EVERY)
+                .unwrap_or_else(Instant::now),
+            out,
+            leaving: false,
+        };
+        seats.insert(number, seated);
+        drop(seats);
+        Ok(Seat {
+            number,
+            live: Arc::clone(self),
+            messages,
+        })
+    }
+
+    /// Takes on the work of looking, unless a task has it.
+    pub(super) fn take_on_looking(&self) -> bool {
+        self.newcomer.notify_one();
+        let mut is_looking = self
+            .is_looking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut *is_looking, true)
+    }
+
+    /// Ends all streams; no more are taken.
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
+        self.seats().clear();
+    }
+
+    /// How often the database was looked at so far.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        let seats = self.seats();
+        let watchers = || seats.values().map(|seated| &seated.watcher);
+        let sessions: BTreeSet<i64> = watchers().map(|watcher| watcher.session).collect();
+        let updates: BTreeSet<UpdateId> = watchers()
+            .flat_map(|watcher| watcher.updates.iter().copied())
+            .collect();
+        Asked {
+            sessions: sessions.into_iter().collect(),
+            updates: updates.into_iter().collect(),
+            since: watchers()
+                .filter_map(|watcher| Some(watcher.news?.since))
+                .min(),
+        }
+    }
+
+    /// The updates of which somebody has been told something else than how they stand.
+    pub(super) fn differing(&self, versions: &HashMap<UpdateId, Version>) -> Vec<UpdateId> {
+        let seats = self.seats();
+        let differing: HashSet<UpdateId> = seats
+            .values()
+            .flat_map(|seated| {
+                let differs = |id: &&UpdateId| seated.told.get(id) != versions.get(id);
+                seated.watcher.updates.iter().filter(differs).copied()
+            })
+            .collect();
+        differing.into_iter().collect()
+    }
+
+    /// Does something for each watcher; those who are to leave are gone afterwards.
+    pub(super) fn for_each(&self, mut work: impl FnMut(&mut Seated)) {
+        self.seats().retain(|_, seated| {
+            work(seated);
+            !seated.leaving
+        });
+    }
+
+    fn seats(&self) -> MutexGuard<'_, HashMap<u64, Seated>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody watches, so that the task that looks may end.
+    pub(super) fn may_rest(&self) -> bool {
+        let mut is_looking = self
+            .is_looking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.seats().is_empty() {
+            *is_looking = false;
+        }
+        !*is_looking
+    }
+}

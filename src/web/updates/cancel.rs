@@ -1,0 +1,44 @@
+//! Cancelling an update that has had no effect yet.
+
+use axum::extract::State;
+use axum::response::Redirect;
+
+use super::show;
+use crate::db::activity::Activity;
+use crate::domain::{Action, UpdateId};
+use crate::inventory::{EndError, cancel_update};
+use crate::web::access::Viewer;
+use crate::web::http::error::WebError;
+use crate::web::http::ingress::Client;
+use crate::web::paths::{self, Id};
+use crate::web::state::AppState;
+use crate::web::ui::notice::Notice;
+
+/// Cancels an update, unless that comes too late, and leads to where it shows.
+pub(super) async fn cancel(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    client: Client,
+    Id(id): Id<UpdateId>,
+) -> Result<Redirect, WebError> {
+    let mut conn = state.connection().await?;
+    let line = show::find(&mut conn, id, viewer.bound_to()).await?;
+    drop(conn);
+    let (update, address) = (line.id.to_string(), client.origin());
+    let activity = Activity {
+        actor: Some(viewer.0.account),
+        action: Action::CancelledUpdate,
+        account: None,
+        details: &update,
+        address: &address,
+    };
+    let notice = match cancel_update(&state.pool, &*state.clock, line.id, &activity).await {
+        Ok(()) => Notice::UpdateCancelled,
+        Err(EndError::MovedOn(_)) => Notice::UpdateHasEnded,
+        Err(EndError::Db(error)) => return Err(error.into()),
+    };
+    let page = line
+        .slip
+        .map_or_else(|| paths::update(line.id), paths::slip);
+    Ok(Redirect::to(&notice.on(&page)))
+}
