@@ -1,6 +1,7 @@
 //! Chromium, driven as somebody at a keyboard would, on a site behind a real socket.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -94,8 +96,7 @@ impl Screen {
 pub(crate) struct Browser {
     client: Client,
     origin: String,
-    /// Is killed with this, and the kernel ends Chromium with it.
-    _chromedriver: Child,
+    _chromedriver: ChromeDriver,
 }
 
 impl Browser {
@@ -104,7 +105,7 @@ impl Browser {
     }
 
     pub(crate) async fn open_at(origin: &str) -> Self {
-        let (chromedriver, port) = start_chromedriver().await;
+        let chromedriver = ChromeDriver::start().await;
         // Containers give no rights to make a sandbox and little shared memory.
         let arguments = [
             "--headless=new",
@@ -120,7 +121,7 @@ impl Browser {
         };
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
+            .connect(&format!("http://127.0.0.1:{}", chromedriver.port))
             .await
             .unwrap();
         let browser = Self {
@@ -405,40 +406,73 @@ impl WebDriverCompatibleCommand for OwnCommand {
     }
 }
 
-/// Starts a driver on a port of its own.
-///
-/// It asks for a free port and then takes it on IPv6 as well: another that starts in the same moment may have
-/// been quicker.
-async fn start_chromedriver() -> (Child, u16) {
-    let mut said = String::new();
-    for _ in 0..10 {
-        match try_to_start_chromedriver().await {
-            Ok(started) => return started,
-            Err(last) => said += &last,
-        }
-    }
-    panic!("ten times chromedriver ended without a word of its port: {said}");
+/// A driver with a port and a folder of its own.
+struct ChromeDriver {
+    port: u16,
+    _process: Child,
+    /// Where its Chromium keeps what it needs.
+    _folder: TempDir,
 }
 
-/// Gives what it said if it ended.
-async fn try_to_start_chromedriver() -> Result<(Child, u16), String> {
-    let mut child = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("chromedriver is on the PATH: `make test-browser` installs it");
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut said = String::new();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if let Some((_, port)) = line.split_once("successfully on port ") {
-            let port = port.trim_end_matches('.').parse().unwrap();
-            // Whoever has nobody to listen stops when it speaks.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok((child, port));
+impl ChromeDriver {
+    /// Starts one.
+    ///
+    /// It asks for a free port and then takes it on IPv6 as well: another that starts in the same moment may
+    /// have been quicker.
+    async fn start() -> Self {
+        let mut said = String::new();
+        for _ in 0..10 {
+            match Self::try_to_start().await {
+                Ok(started) => return started,
+                Err(last) => said += &last,
+            }
         }
-        said += &line;
+        panic!("ten times chromedriver ended without a word of its port: {said}");
     }
-    Err(said)
+
+    /// Gives what it said if it ended.
+    async fn try_to_start() -> Result<Self, String> {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver is on the PATH: `make test-browser` installs it");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut said = String::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                let port = port.trim_end_matches('.').parse().unwrap();
+                // Whoever has nobody to listen stops when it speaks.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok(Self {
+                    port,
+                    _process: process,
+                    _folder: folder,
+                });
+            }
+            said += &line;
+        }
+        Err(said)
+    }
+
+    fn shut_down(&self) -> io::Result<()> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream
+            .write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
+    }
+}
+
+impl Drop for ChromeDriver {
+    /// Killed, or told to stop by a signal, it would leave its Chromium running.
+    fn drop(&mut self) {
+        // Whatever is in the way of that: the test is over.
+        self.shut_down().ok();
+    }
 }
