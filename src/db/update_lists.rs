@@ -133,7 +133,7 @@ fn follows(id: Option<Uuid>, how: Option<&str>) -> DbResult<Option<Follows>> {
 /// Reads [`UpdateRow`]s. Each way of looking at them is a query of its own, so that each has its
 /// index.
 macro_rules! select_updates {
-    ($rest:tt, $($argument:expr),*) => {
+    ($first:tt $(+ $more:tt)*, $($argument:expr),*) => {
         sqlx::query_as!(
             UpdateRow,
             r#"
@@ -166,7 +166,7 @@ macro_rules! select_updates {
             LEFT JOIN suppliers AS s ON s.id = u.supplier_id
             LEFT JOIN slips AS l ON l.id = u.slip_id
             "#
-                + $rest,
+                + $first $(+ $more)*,
             $($argument),*
         )
     };
@@ -180,29 +180,6 @@ pub async fn list_updates(
 ) -> DbResult<Vec<UpdateLine>> {
     let rows = select_updates!(
         "ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
-        limit,
-        offset
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(UpdateLine::try_from).collect()
-}
-
-/// Lists the updates of one supplier, in one state or in all, newest first.
-pub async fn list_updates_of_supplier(
-    conn: &mut MySqlConnection,
-    supplier: SupplierId,
-    state: Option<UpdateState>,
-    limit: i64,
-    offset: i64,
-) -> DbResult<Vec<UpdateLine>> {
-    let state = state.map(UpdateState::code);
-    let rows = select_updates!(
-        "WHERE u.supplier_id = ? AND (? IS NULL OR u.state = ?)
-        ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
-        supplier.0,
-        state,
-        state,
         limit,
         offset
     )
@@ -227,21 +204,103 @@ pub async fn list_updates_of_bean(
     rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
-/// Lists the updates that stand in one state, newest first.
-pub async fn list_updates_in_state(
+/// Which updates are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Those of one supplier; of all if of none.
+    pub supplier: Option<SupplierId>,
+    pub state: Option<UpdateState>,
+    /// What their reference, note or bean contains, or the number of their slip; empty for anything.
+    pub words: String,
+    /// When we first saw them, at the earliest.
+    pub from: Option<DateTime<Utc>>,
+    /// And before when.
+    pub before: Option<DateTime<Utc>>,
+}
+
+/// A place in a list that is sorted by time, newest first: what comes behind it is older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub at: DateTime<Utc>,
+    pub id: UpdateId,
+}
+
+impl Filter {
+    fn pattern(&self) -> String {
+        let words = self
+            .words
+            .replace('\\', r"\\")
+            .replace('%', r"\%")
+            .replace('_', r"\_");
+        format!("%{words}%")
+    }
+
+    fn slip(&self) -> Option<String> {
+        let number = SlipNumber::parse(&self.words)?;
+        Some(number.characters().to_owned())
+    }
+}
+
+/// Lists updates that a filter lets through and that come behind a place, newest first.
+///
+/// What arrives meanwhile comes before that place, so that going on from page to page skips and repeats
+/// nothing.
+pub async fn list_filtered(
     conn: &mut MySqlConnection,
-    state: UpdateState,
+    filter: &Filter,
+    behind: Option<Place>,
     limit: i64,
-    offset: i64,
 ) -> DbResult<Vec<UpdateLine>> {
-    let rows = select_updates!(
-        "WHERE u.state = ? ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
-        state.code(),
-        limit,
-        offset
-    )
-    .fetch_all(conn)
-    .await?;
+    /// The conditions that follow those of the index that a list is read by.
+    macro_rules! select_filtered {
+        ($where:tt, [$($argument:expr),*]) => {
+            select_updates!(
+                $where
+                    + " AND (? = '' OR u.reference LIKE ? OR u.note LIKE ? OR u.bean_type LIKE ? OR l.number = ?)
+                    AND (? IS NULL OR u.accepted_at >= ?)
+                    AND (? IS NULL OR u.accepted_at < ?)
+                    AND (? IS NULL OR u.accepted_at <= ?)
+                    AND (? IS NULL OR u.accepted_at < ? OR u.id < ?)
+                    ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+                $($argument,)*
+                filter.words,
+                filter.pattern(),
+                filter.pattern(),
+                filter.pattern(),
+                filter.slip(),
+                filter.from,
+                filter.from,
+                filter.before,
+                filter.before,
+                behind.map(|place| place.at),
+                behind.map(|place| place.at),
+                behind.map(|place| place.at),
+                behind.map(|place| place.at),
+                behind.map(|place| place.id.0),
+                limit
+            )
+        };
+    }
+    let (supplier, state) = (
+        filter.supplier.map(|id| id.0),
+        filter.state.map(UpdateState::code),
+    );
+    let rows = match (supplier, state) {
+        (Some(supplier), state) => {
+            select_filtered!(
+                "WHERE u.supplier_id = ? AND (? IS NULL OR u.state = ?)",
+                [supplier, state, state]
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        (None, Some(state)) => {
+            select_filtered!("WHERE u.state = ?", [state])
+                .fetch_all(conn)
+                .await?
+        }
+        (None, None) => select_filtered!("WHERE TRUE", []).fetch_all(conn).await?,
+    };
     rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
@@ -384,21 +443,35 @@ pub struct StateCount {
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// Counts updates by state, all or those of one supplier; a state where none stands is absent.
+/// Counts the updates that a filter lets through by state, whatever state it names; a state where none stands
+/// is absent.
 pub async fn count_by_state(
     conn: &mut MySqlConnection,
-    supplier: Option<SupplierId>,
+    filter: &Filter,
 ) -> DbResult<Vec<StateCount>> {
-    let supplier = supplier.map(|supplier| supplier.0);
+    let supplier = filter.supplier.map(|supplier| supplier.0);
     let rows = sqlx::query!(
         r#"
-        SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
-        FROM inventory_updates
-        WHERE ? IS NULL OR supplier_id = ?
-        GROUP BY state
+        SELECT u.state, COUNT(*) AS "number!: i64", MIN(u.accepted_at) AS "oldest: DateTime<Utc>"
+        FROM inventory_updates AS u
+        LEFT JOIN slips AS l ON l.id = u.slip_id
+        WHERE (? IS NULL OR u.supplier_id = ?)
+            AND (? = '' OR u.reference LIKE ? OR u.note LIKE ? OR u.bean_type LIKE ? OR l.number = ?)
+            AND (? IS NULL OR u.accepted_at >= ?)
+            AND (? IS NULL OR u.accepted_at < ?)
+        GROUP BY u.state
         "#,
         supplier,
-        supplier
+        supplier,
+        filter.words,
+        filter.pattern(),
+        filter.pattern(),
+        filter.pattern(),
+        filter.slip(),
+        filter.from,
+        filter.from,
+        filter.before,
+        filter.before
     )
     .fetch_all(conn)
     .await?;
@@ -433,7 +506,7 @@ pub struct UpdateCounts {
 /// Counts updates by what their states mean for whoever watches.
 pub async fn count_updates(conn: &mut MySqlConnection) -> DbResult<UpdateCounts> {
     let mut counts = UpdateCounts::default();
-    for count in count_by_state(conn, None).await? {
+    for count in count_by_state(conn, &Filter::default()).await? {
         counts.accepted += count.number;
         match count.state {
             UpdateState::Applied => counts.applied += count.number,

@@ -21,7 +21,7 @@ use super::paths::{
     LIVE, OWN, OWN_DISPLAY, OWN_PASSWORD, OWN_SESSION, READYZ, SIGN_IN, SIGN_IN_DEMONSTRATION,
     SIGN_OUT, STATIC, SUPPLIER_ADD, SUPPLIER_REMOVE, SUPPLIER_UPDATE, SUPPLIER_UPDATE_FORM,
     SUPPLIERS, UPDATE, UPDATE_CANCEL, UPDATE_CORRECT, UPDATE_EFFECT, UPDATE_FIX, UPDATE_NEW,
-    UPDATES, WELCOME,
+    UPDATES, UPDATES_CSV, WELCOME,
 };
 use super::state::AppState;
 use crate::accounts;
@@ -81,6 +81,7 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (READ, SUPPLIER_REMOVE, Who::Managers),
     (SEND, SUPPLIER_REMOVE, Who::Managers),
     (READ, UPDATES, Who::SignedIn),
+    (READ, UPDATES_CSV, Who::SignedIn),
     (READ, UPDATE, Who::SignedIn),
     (READ, UPDATE_NEW, Who::Senders),
     (SEND, UPDATE_NEW, Who::Senders),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::http::error::{Missing, WebError};
 use crate::accounts::Token;
-use crate::domain::{AccountId, BeanId, SlipNumber, SupplierId, UpdateId, UpdateState};
+use crate::domain::{AccountId, BeanId, SlipNumber, SupplierId, UpdateId};
 
 pub(crate) const HOME: &str = "/";
 pub(crate) const BEANS: &str = "/beans";
@@ -28,6 +28,7 @@ pub(crate) const SUPPLIER_UPDATE: &str = "/supplier-update";
 pub(crate) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
 pub(crate) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
 pub(crate) const UPDATES: &str = "/updates";
+pub(crate) const UPDATES_CSV: &str = "/updates.csv";
 pub(crate) const UPDATE: &str = "/updates/{id}";
 pub(crate) const UPDATE_NEW: &str = "/updates/new";
 pub(crate) const UPDATE_EFFECT: &str = "/updates/effect";
@@ -133,11 +134,6 @@ pub(crate) fn update_correct(id: impl Borrow<UpdateId>) -> String {
 /// Where somebody cancels an update.
 pub(crate) fn update_cancel(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}/cancel", id.borrow())
-}
-
-/// The list of the updates in one state.
-pub(crate) fn updates_in(state: impl Borrow<UpdateState>) -> String {
-    format!("{UPDATES}?state={}", state.borrow().code())
 }
 
 /// The list of the dead letters that share a reason.

@@ -14,8 +14,9 @@ use crate::support::site::PASSWORD;
 use crate::support::{Kind, Site, TestApp};
 
 /// What answers with something that is no page.
-const NO_PAGES: [&str; 7] = [
+const NO_PAGES: [&str; 8] = [
     "/live",
+    "/updates.csv",
     "/dead-letters/{id}/message",
     "/beans.json",
     "/healthz",

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod beans;
 mod dead_letters;
+mod history;
 mod ingress;
 mod live;
 mod pages;

@@ -116,7 +116,7 @@ async fn updates_can_be_narrowed_to_a_state() {
 
     assert_eq!(all.all("td.first").len(), 3);
     assert_eq!(
-        all.all(".filters a"),
+        all.all(".filters[aria-label=\"Filter by status\"] a"),
         ["All 3", "Applied 2", "Needs attention 1"]
     );
     assert_eq!(all.text_of(".filters a[aria-current]"), "All 3");

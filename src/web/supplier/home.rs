@@ -1,10 +1,12 @@
-//! A supplier's first page: its beans at the café, and what it has sent.
+//! A supplier's first page: what needs it, what is on its way, and its beans at the café.
 
 use askama::Template;
+use chrono::TimeDelta;
 
 use crate::db;
-use crate::db::beans::Bean;
-use crate::domain::SupplierId;
+use crate::db::beans::OfferedBean;
+use crate::db::update_lists::Filter;
+use crate::domain::{SupplierId, UpdateId, UpdateState};
 use crate::web::http::error::WebError;
 use crate::web::paths;
 use crate::web::state::AppState;
@@ -14,16 +16,31 @@ use crate::web::ui::updates::{UpdateRow, without_levels};
 use crate::web::ui::wording;
 
 /// Enough to see what is going on; the rest is a page of its own.
-const LAST_UPDATES: i64 = 8;
+const MOST: i64 = 50;
+
+/// What is shown of what is done.
+const LATELY: TimeDelta = TimeDelta::days(7);
 
 #[derive(Template)]
 #[template(path = "supplier/home.html")]
 pub(crate) struct HomePage {
     layout: Layout,
-    beans: Vec<Bean>,
+    beans: Vec<OfferedBean>,
     /// Whether the café tells how many bags it has.
     sees_levels: bool,
-    updates: Vec<UpdateRow>,
+    needs_you: Vec<UpdateRow>,
+    on_its_way: Vec<UpdateRow>,
+    lately: Vec<UpdateRow>,
+}
+
+impl HomePage {
+    /// What keeps it up to date.
+    fn live(&self) -> String {
+        let shown = [&self.needs_you, &self.on_its_way, &self.lately];
+        let updates = shown.into_iter().flatten();
+        let ids: Vec<UpdateId> = updates.map(|update| update.line.id).collect();
+        paths::live_rows(&ids, Some(self.layout.now))
+    }
 }
 
 pub(crate) async fn show_home(
@@ -32,19 +49,49 @@ pub(crate) async fn show_home(
     supplier: SupplierId,
 ) -> Result<Page<HomePage>, WebError> {
     let mut conn = state.connection().await?;
-    let mut beans = db::beans::list_beans(&mut conn).await?;
-    beans.retain(|bean| bean.supplier == supplier);
-    let lines =
-        db::update_lists::list_updates_of_supplier(&mut conn, supplier, None, LAST_UPDATES, 0);
-    let mut lines = lines.await?;
     let sees_levels = state.rules.suppliers_see_stock;
-    if !sees_levels {
-        lines = lines.into_iter().map(without_levels).collect();
+    let beans = db::beans::list_offered_beans(&mut conn, supplier).await?;
+    let of_supplier = Filter {
+        supplier: Some(supplier),
+        ..Filter::default()
+    };
+    let lately = Filter {
+        from: Some(layout.now - LATELY),
+        ..of_supplier.clone()
+    };
+    let mut lines = db::update_lists::list_filtered(&mut conn, &lately, None, MOST).await?;
+    lines.retain(|line| line.state.is_final());
+    let mut open = Vec::new();
+    for open_state in [
+        UpdateState::DeadLettered,
+        UpdateState::Accepted,
+        UpdateState::Published,
+        UpdateState::Refused,
+    ] {
+        let filter = Filter {
+            state: Some(open_state),
+            ..of_supplier.clone()
+        };
+        open.extend(db::update_lists::list_filtered(&mut conn, &filter, None, MOST).await?);
     }
+    let row = |line| {
+        let line = if sees_levels {
+            line
+        } else {
+            without_levels(line)
+        };
+        UpdateRow::from(line)
+    };
+    let (needs_you, on_its_way) = open
+        .into_iter()
+        .map(row)
+        .partition(|update: &UpdateRow| update.line.state == UpdateState::DeadLettered);
     Ok(Page::ok(HomePage {
         layout,
         beans,
         sees_levels,
-        updates: lines.into_iter().map(UpdateRow::from).collect(),
+        needs_you,
+        on_its_way,
+        lately: lines.into_iter().map(row).collect(),
     }))
 }

@@ -1,25 +1,26 @@
-//! What we were told: the newest updates.
+//! What we were told: the updates, newest first, and those among them that somebody looks for.
 
 use askama::Template;
 use axum::extract::State;
-use serde::Deserialize;
 
 use super::card::sees_levels;
+use super::history::History;
 use crate::db;
-use crate::db::update_lists::StateCount;
+use crate::db::suppliers::Supplier;
+use crate::db::update_lists::{Filter, StateCount};
 use crate::domain::{UpdateId, UpdateState};
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::paths;
 use crate::web::state::AppState;
+use crate::web::ui::form::{Mistakes, TextField};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::pager::Pager;
 use crate::web::ui::query::Query;
 use crate::web::ui::updates::{UpdateRow, without_levels};
 
 /// As many as one page can show without becoming slow to read.
-const PER_PAGE: i64 = 100;
+const PER_PAGE: usize = 100;
 
 /// A link that leaves only the updates of one state.
 struct StateFilter {
@@ -50,68 +51,99 @@ impl StateFilter {
 #[template(path = "updates/list.html")]
 pub(crate) struct UpdatesPage {
     layout: Layout,
-    chosen: Option<UpdateState>,
+    history: History,
+    /// To choose among; nobody but the café does.
+    suppliers: Vec<Supplier>,
+    search: [TextField; 3],
     filters: Vec<StateFilter>,
-    pager: Pager,
     updates: Vec<UpdateRow>,
+    /// Whether older ones follow.
+    goes_on: bool,
 }
 
 impl UpdatesPage {
     /// What keeps it up to date; only the first page of all updates tells of new ones.
     fn live(&self) -> String {
         let ids: Vec<UpdateId> = self.updates.iter().map(|update| update.line.id).collect();
-        let is_first = self.chosen.is_none() && self.pager.previous().is_none();
-        paths::live_rows(&ids, is_first.then_some(self.layout.now))
+        let is_all = self.history.state().is_none() && !self.history.searches() && self.is_first();
+        paths::live_rows(&ids, is_all.then_some(self.layout.now))
+    }
+
+    fn is_first(&self) -> bool {
+        self.history.place().is_none()
     }
 
     fn all(&self) -> i64 {
         self.filters.iter().map(|filter| filter.number).sum()
     }
+
+    /// The address of the older updates.
+    fn older(&self) -> Option<String> {
+        let last = self.updates.last().filter(|_| self.goes_on)?;
+        Some(self.history.behind(&last.line))
+    }
+
+    fn has_supplier(&self, supplier: &Supplier) -> bool {
+        self.history.supplier == supplier.id.to_string()
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Choice {
-    state: String,
-    page: String,
-}
-
-/// Lists the updates, of all states or of the one named in the address, newest first. A supplier's own.
+/// Lists the updates that the address looks for, newest first. A supplier's own.
 pub(crate) async fn list_updates(
     State(state): State<AppState>,
     viewer: Viewer,
     layout: Layout,
-    Query(choice): Query<Choice>,
+    Query(history): Query<History>,
 ) -> Result<Page<UpdatesPage>, WebError> {
-    let chosen = UpdateState::from_code(&choice.state);
     let mut conn = state.connection().await?;
-    let supplier = viewer.bound_to();
-    let counts = db::update_lists::count_by_state(&mut conn, supplier).await?;
-    let filters = StateFilter::list(&counts, chosen);
-    let listed = filters.iter().filter(|f| chosen.is_none() || f.chosen);
-    let total = listed.map(|filter| filter.number).sum();
-    let path = chosen.map_or_else(|| paths::UPDATES.to_owned(), paths::updates_in);
-    let pager = Pager::new(path, &choice.page, PER_PAGE, total);
-    let (limit, offset) = (pager.limit(), pager.offset());
-    let mut updates = match (supplier, chosen) {
-        (Some(supplier), chosen) => {
-            let conn = &mut conn;
-            db::update_lists::list_updates_of_supplier(conn, supplier, chosen, limit, offset)
-                .await?
-        }
-        (None, Some(chosen)) => {
-            db::update_lists::list_updates_in_state(&mut conn, chosen, limit, offset).await?
-        }
-        (None, None) => db::update_lists::list_updates(&mut conn, limit, offset).await?,
+    let filter = history.filter(viewer.bound_to(), layout.zone);
+    let counts = db::update_lists::count_by_state(&mut conn, &filter).await?;
+    let mut updates = list_page(&mut conn, &filter, &history).await?;
+    let goes_on = updates.len() > PER_PAGE;
+    updates.truncate(PER_PAGE);
+    let suppliers = match viewer.bound_to() {
+        Some(_) => Vec::new(),
+        None => db::suppliers::list_suppliers(&mut conn).await?,
     };
     if !sees_levels(&state, &viewer) {
         updates = updates.into_iter().map(without_levels).collect();
     }
     Ok(Page::ok(UpdatesPage {
         layout,
-        chosen,
-        filters,
-        pager,
+        search: search_fields(&history),
+        filters: StateFilter::list(&counts, history.state()),
+        history,
+        suppliers,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
+        goes_on,
     }))
+}
+
+/// Reads one more than a page shows, to know whether there are older ones.
+async fn list_page(
+    conn: &mut db::Connection,
+    filter: &Filter,
+    history: &History,
+) -> Result<Vec<db::update_lists::UpdateLine>, WebError> {
+    let limit = i64::try_from(PER_PAGE + 1).unwrap_or(i64::MAX);
+    let listed = db::update_lists::list_filtered(conn, filter, history.place(), limit);
+    Ok(listed.await?)
+}
+
+fn search_fields(history: &History) -> [TextField; 3] {
+    let none = Mistakes::default();
+    let day = |name: &'static str, label, value| TextField {
+        kind: "date",
+        width: "short",
+        ..TextField::new(name, label, value, &none)
+    };
+    [
+        TextField {
+            kind: "search",
+            width: "medium",
+            ..TextField::new("q", "Reference, note or bean", &history.q, &none)
+        },
+        day("from", "From", &history.from),
+        day("to", "To", &history.to),
+    ]
 }

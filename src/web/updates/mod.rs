@@ -5,7 +5,9 @@ mod cancel;
 mod card;
 mod correct;
 mod effect;
+mod export;
 mod eyes;
+mod history;
 mod list;
 mod send;
 mod show;
@@ -26,6 +28,7 @@ use super::state::AppState;
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route(paths::UPDATES, get(list::list_updates))
+        .route(paths::UPDATES_CSV, get(export::export_updates))
         .route(paths::UPDATE_NEW, get(send::new_slip).post(send::take_form))
         .route(paths::UPDATE_EFFECT, post(send::show_effect))
         .route(paths::UPDATE, get(show::show_named))

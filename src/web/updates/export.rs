@@ -1,0 +1,136 @@
+//! A list of updates as a file for spreadsheets.
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
+
+use super::card::sees_levels;
+use super::history::History;
+use crate::db;
+use crate::db::update_lists::{Place, UpdateLine};
+use crate::domain::{Reason, UpdateKind};
+use crate::web::access::Viewer;
+use crate::web::http::error::WebError;
+use crate::web::state::AppState;
+use crate::web::ui::layout::Layout;
+use crate::web::ui::query::Query;
+use crate::web::ui::updates::without_levels;
+
+/// As many are read at a time.
+const CHUNK: i64 = 2_000;
+
+/// More than a supplier sends in years, and about 30 MB.
+const MOST: usize = 200_000;
+
+const COLUMNS: [&str; 15] = [
+    "slip",
+    "update_id",
+    "supplier_id",
+    "supplier",
+    "bean_type",
+    "kind",
+    "bags",
+    "status",
+    "reason",
+    "explanation",
+    "reference",
+    "note",
+    "happened_at",
+    "received_at",
+    "finished_at",
+];
+
+/// Sends what the list at the same address shows, all pages of it.
+pub(super) async fn export_updates(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    layout: Layout,
+    Query(history): Query<History>,
+) -> Result<Response, WebError> {
+    let filter = history.filter(viewer.bound_to(), layout.zone);
+    let sees_levels = sees_levels(&state, &viewer);
+    let mut conn = state.connection().await?;
+    let mut file = csv::Writer::from_writer(Vec::new());
+    file.write_record(COLUMNS).map_err(WebError::internal)?;
+    let (mut behind, mut number) = (None, 0);
+    loop {
+        let lines = db::update_lists::list_filtered(&mut conn, &filter, behind, CHUNK).await?;
+        let Some(last) = lines.last() else { break };
+        behind = Some(Place {
+            at: last.accepted_at,
+            id: last.id,
+        });
+        number += lines.len();
+        for line in lines {
+            let line = if sees_levels {
+                line
+            } else {
+                without_levels(line)
+            };
+            let record = record(&line, layout.zone);
+            file.write_record(record).map_err(WebError::internal)?;
+        }
+        if number >= MOST {
+            break;
+        }
+    }
+    let file = file
+        .into_inner()
+        .map_err(|error| WebError::internal(error.into_error()))?;
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"updates.csv\""),
+    ];
+    Ok((headers, file).into_response())
+}
+
+fn record(line: &UpdateLine, zone: Tz) -> [String; 15] {
+    let text = |text: &Option<String>| inert(text.as_deref().unwrap_or_default());
+    let number = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();
+    let moment = |at: Option<DateTime<Utc>>| {
+        let at = at.map(|at| at.with_timezone(&zone));
+        at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, false))
+            .unwrap_or_default()
+    };
+    [
+        line.slip.map(|slip| slip.to_string()).unwrap_or_default(),
+        line.id.to_string(),
+        number(line.supplier),
+        text(&line.supplier_name),
+        text(&line.bean_type),
+        line.kind.map_or("", UpdateKind::code).to_owned(),
+        number(line.quantity),
+        line.state.label().to_owned(),
+        line.reason.map_or("", Reason::code).to_owned(),
+        text(&line.explanation),
+        text(&line.reference),
+        text(&line.note),
+        moment(line.occurred_at),
+        moment(Some(line.accepted_at)),
+        moment(line.finished_at),
+    ]
+}
+
+/// A text that no spreadsheet takes for a formula ("CSV Injection", OWASP).
+fn inert(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_never_a_formula() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"] {
+            assert_eq!(inert(formula), format!("'{formula}"));
+        }
+        assert_eq!(inert("DN-4411"), "DN-4411");
+    }
+}
