@@ -2,13 +2,14 @@
 //!
 //! # The path of an update
 //!
-//! An update is **accepted** with its outbox row ([`inventory::accept_update`]), the **relay**
+//! An update is typed into a form with others and **accepted** with its outbox row ([`inventory::accept_slip`]), the **relay**
 //! publishes it to the topic ([`outbox`]), the topic puts it into the queue, a **poller** receives
 //! it ([`consumer`]), it is **decoded** ([`messaging::wire`]) and **applied** in one transaction with
 //! its inbox row, its stock movement and its timeline ([`inventory::apply_batch`]) and with whatever else
 //! is in hand, and only then is its message **deleted**. What can never be applied is released until the queue gives it up;
 //! the **collector** then moves it into a table where people can work on it ([`dead_letters`]). Sent
-//! again, unchanged or corrected, it takes the same path and closes its letter.
+//! again, unchanged or corrected, it takes the same path and closes its letter; its sender can also fix it, or
+//! cancel it while it has had no effect.
 //! Messages that others publish straight to the topic take the same path from there on.
 //!
 //! # Around it
@@ -18,7 +19,7 @@
 //! and prints the policies for them; [`adopt`] takes over a database of the lab's app.
 //!
 //! Whoever looks at the website has an account ([`accounts`]), and one table says who may use which page
-//! (`web/access.rs`).
+//! (`web/access.rs`). Pages about updates stay up to date while somebody looks at them (`web/live/`).
 //!
 //! # Who may use whom
 //!

@@ -18,6 +18,7 @@
 
 mod drain;
 mod floors;
+mod form;
 mod latency;
 mod setup;
 mod sign_in;
@@ -84,6 +85,7 @@ async fn main() {
     let emails = website::make_accounts(&setup.pool, 500).await;
     let session = website::sign_in(&setup.pool, &emails[0]).await;
     pages(server.port, &session).await;
+    form(server.port, &setup).await;
     sign_ins(server.port, &session, &emails).await;
     peak_memory = peak_memory.max(server.peak_megabytes());
     println!("\npeak memory of serve over all of it: {peak_memory:.1} MB (aim 60)\n");
@@ -97,6 +99,20 @@ async fn pages(port: u16, session: &str) {
         let speed = website::requests_per_second(port, path, session).await;
         line(path, speed, "requests/s");
     }
+}
+
+async fn form(port: u16, setup: &Setup) {
+    let sender = form::Sender::sign_in(&setup.pool).await;
+    println!("\nthe form that sends updates");
+    let form::Times { p50, p99 } = form::from_send_to_applied(port, &sender).await;
+    line("from Send to Applied on its page, p50", p50, "ms");
+    line("p99 (aim 300)", p99, "ms");
+    let speed = form::accepted_per_second(port, &sender).await;
+    println!(
+        "  {:42} {speed:>9.0}  updates/s, {} connections (aim 500)",
+        "accepted",
+        website::CONNECTIONS
+    );
 }
 
 async fn sign_ins(port: u16, session: &str, emails: &[String]) {

@@ -10,7 +10,7 @@ const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKLMNPQRSTVWXYZ";
 /// As many characters say which slip it is; one more checks them.
 const DATA: usize = 8;
 
-/// The number of a slip, like `BR-7K2M-4QXH-8`: short enough to be read out, written on a delivery note and
+/// The number of a slip, like `BR-7K2M-4QXH-Z`: short enough to be read out, written on a delivery note and
 /// typed in. There are 31⁸ (8.5 × 10¹¹); it is a name, not a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlipNumber([u8; DATA + 1]);
