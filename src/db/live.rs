@@ -1,15 +1,16 @@
 //! SQL for pages that are being watched: where things stand, for all watchers at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
+use super::accounts::role;
 use super::rows::{hex, json};
 use super::sessions::SessionLimits;
-use crate::domain::{SupplierId, UpdateId};
+use crate::domain::{Role, SupplierId, UpdateId};
 
 /// What tells one state of an update's page from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,15 +60,15 @@ pub async fn list_versions(
     Ok(version.collect())
 }
 
-/// Says which of the sessions go on.
+/// Says which of the sessions go on, and what their owners may do now.
 pub async fn list_going_sessions(
     conn: &mut MySqlConnection,
     sessions: &[i64],
     limits: SessionLimits,
-) -> DbResult<HashSet<i64>> {
-    let ids = sqlx::query_scalar!(
+) -> DbResult<HashMap<i64, Role>> {
+    let rows = sqlx::query!(
         r#"
-        SELECT s.id AS "id!"
+        SELECT s.id AS "id!", a.role AS "role!", a.supplier_id
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
         STRAIGHT_JOIN sessions AS s FORCE INDEX (PRIMARY) ON s.id = wanted.id
         JOIN accounts AS a ON a.id = s.account_id
@@ -83,7 +84,9 @@ pub async fn list_going_sessions(
     )
     .fetch_all(conn)
     .await?;
-    Ok(ids.into_iter().collect())
+    rows.into_iter()
+        .map(|row| Ok((row.id, role(&row.role, row.supplier_id)?)))
+        .collect()
 }
 
 /// As many new updates are counted; more are “more than” so many.

@@ -36,13 +36,14 @@ pub struct SentForm {
 }
 
 impl SentForm {
-    /// The form that `sender` got under this key, and what they typed.
-    pub fn new(sender: AccountId, key: &str, content: &[&str]) -> Self {
+    /// The form that `sender` got under this key, and what they typed. `None` without a key: it could not be
+    /// told from the same form sent twice.
+    pub fn new(sender: AccountId, key: &str, content: &[&str]) -> Option<Self> {
         let sender = sender.to_string();
-        Self {
+        (!key.is_empty()).then(|| Self {
             key: digest(&[&sender, key]),
             content: digest(content),
-        }
+        })
     }
 
     /// What it is known by, whatever is in it.

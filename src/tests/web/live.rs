@@ -145,6 +145,19 @@ async fn a_stream_ends_with_its_session() {
     assert_eq!(page.next().await, None);
 }
 
+/// What it is sent from then on would be for somebody else.
+#[tokio::test]
+async fn a_stream_breaks_off_when_its_owner_gets_another_role() {
+    let site = Site::open().await.seen_by(Role::Staff);
+    let mut page = site.watch("/live").await;
+    page.says("beat").await;
+
+    site.execute("UPDATE accounts SET role = 'supplier', supplier_id = 3 WHERE role = 'staff'")
+        .await;
+
+    while page.next().await.is_some() {}
+}
+
 /// Another process changes things as well: nobody tells this one.
 #[tokio::test]
 async fn what_another_process_does_is_seen_within_seconds() {

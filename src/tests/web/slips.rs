@@ -156,6 +156,17 @@ async fn all_mistakes_are_told_at_once_and_nothing_typed_is_lost() {
     assert_eq!(site.rows_of("slips").await, 0);
 }
 
+/// It could not be told from the same form sent twice.
+#[tokio::test]
+async fn a_form_without_a_key_is_not_taken() {
+    let site = Site::open().await.seen_by(CORDILLERA);
+
+    let answer = post(&site, "send", &twelve_bags("")).await;
+
+    assert_eq!(answer.status(), 400);
+    assert_eq!(site.rows_of("slips").await, 0);
+}
+
 #[tokio::test]
 async fn lines_are_added_and_removed_without_a_script() {
     let site = Site::open().await.seen_by(CORDILLERA);
@@ -400,7 +411,10 @@ async fn nothing_of_another_supplier_can_be_seen_sent_fixed_corrected_or_cancell
         }
         for action in ["/correct", "/cancel"] {
             let answer = other
-                .post(&format!("{update}{action}"), &[("bags", "1")])
+                .post(
+                    &format!("{update}{action}"),
+                    &[("bags", "1"), ("form_key", "k")],
+                )
                 .await;
             assert_eq!(answer.status(), 404);
         }

@@ -21,6 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep};
@@ -77,6 +78,7 @@ pub(crate) async fn serve(
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
 ) {
+    take_all_descriptors();
     let connections = GracefulShutdown::new();
     let slots = Slots::new(limits.connections);
     let mut stop = pin!(stop);
@@ -108,6 +110,19 @@ pub(crate) async fn serve(
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// Takes as many descriptors as the system allows: pages that are kept up to date may need some thousand, and
+/// a process often begins with 1,024.
+fn take_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, descriptors = limit.current, "the site has few descriptors");
+    }
 }
 
 /// The place is held while the connection is open.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::events;
 use crate::db::live::Version;
-use crate::domain::{SupplierId, UpdateId};
+use crate::domain::{Role, SupplierId, UpdateId};
 use crate::web::http::error::WebError;
 use crate::web::http::streaming::Source;
 use crate::web::updates::Eyes;
@@ -50,6 +50,8 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) struct Watcher {
     pub(super) session: i64,
+    /// What its owner may do.
+    pub(super) role: Role,
     pub(super) page: Page,
     pub(super) eyes: Eyes,
     pub(super) updates: Vec<UpdateId>,
@@ -90,6 +92,11 @@ impl Seated {
             self.last_beat = Instant::now();
             self.send(events::beat());
         }
+    }
+
+    /// Has it connect again, because its owner may see other things now.
+    pub(super) fn reconnect(&mut self) {
+        self.leaving = true;
     }
 
     /// Ends it, because its session has ended.
@@ -252,5 +259,55 @@ impl Live {
             *is_looking = false;
         }
         !*is_looking
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+
+    use super::*;
+
+    fn watcher(session: i64) -> Watcher {
+        Watcher {
+            session,
+            role: Role::Staff,
+            page: Page::List,
+            eyes: Eyes {
+                zone: Tz::UTC,
+                sees_levels: true,
+                may_act: true,
+                is_cafe: true,
+            },
+            updates: Vec::new(),
+            news: None,
+        }
+    }
+
+    #[test]
+    fn a_process_has_two_thousand_places_and_gives_them_again() {
+        let live = Arc::new(Live::default());
+        let mut seats: Vec<Seat> = (0..2_000)
+            .map(|n| live.admit(watcher(n)).unwrap())
+            .collect();
+
+        assert!(matches!(live.admit(watcher(2_000)), Err(WebError::Crowded)));
+        seats.pop();
+        assert!(live.admit(watcher(2_000)).is_ok());
+    }
+
+    #[test]
+    fn a_site_that_stops_lets_everybody_go() {
+        let live = Arc::new(Live::default());
+        let mut seat = live.admit(watcher(1)).unwrap();
+
+        live.close();
+
+        assert!(
+            seat.messages
+                .try_recv()
+                .is_err_and(|error| error == mpsc::error::TryRecvError::Disconnected)
+        );
+        assert!(live.admit(watcher(1)).is_err());
     }
 }

@@ -117,8 +117,10 @@ async fn look(state: &AppState) -> DbResult<()> {
         if !asked_for(seated) {
             return;
         }
-        if !going.contains(&seated.watcher.session) {
-            return seated.end();
+        match going.get(&seated.watcher.session) {
+            None => return seated.end(),
+            Some(role) if *role != seated.watcher.role => return seated.reconnect(),
+            Some(_) => {}
         }
         seen.tell(seated, &mut rendered);
         seated.beat();

@@ -84,6 +84,7 @@ async fn watch(
     let since: Option<DateTime<Utc>> = shown.since.parse().ok();
     let watcher = Watcher {
         session: viewer.0.session,
+        role: viewer.role(),
         page,
         eyes: Eyes::of(&state, &viewer, &layout),
         updates: updates.iter().map(|line| line.id).collect(),

@@ -153,12 +153,11 @@ pub(super) async fn take_form(
     Form(mut form): Form<CorrectionForm>,
 ) -> Result<Response, WebError> {
     let sender = viewer.0.account;
-    let sent_form = SentForm::new(
-        sender,
-        &form.form_key,
-        &[&id.to_string(), &form.was, &form.bags],
-    );
-    let corrected = match Corrected::find(&state, &viewer, id).await? {
+    let found = Corrected::find(&state, &viewer, id).await?;
+    let update = id.to_string();
+    let sent_form = SentForm::new(sender, &form.form_key, &[&update, &form.was, &form.bags]);
+    let sent_form = sent_form.ok_or(WebError::BadForm)?;
+    let corrected = match found {
         Ok(corrected) => corrected,
         Err(elsewhere) => {
             let sent = find_sent(&state, &sent_form).await?;

@@ -423,7 +423,7 @@ async fn send(
     let slip = Slip {
         supplier: desk.supplier.id,
         sender,
-        form: form.sent_by(sender),
+        form: form.sent_by(sender).ok_or(WebError::BadForm)?,
         updates,
         follows: find_fixed(state, &form, desk.supplier.id).await?,
     };

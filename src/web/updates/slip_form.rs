@@ -163,8 +163,8 @@ impl SlipForm {
         }
     }
 
-    /// The form as something that is sent once.
-    pub(super) fn sent_by(&self, sender: AccountId) -> SentForm {
+    /// The form as something that is sent once; `None` if it has no key.
+    pub(super) fn sent_by(&self, sender: AccountId) -> Option<SentForm> {
         let mut content = vec![
             self.supplier.as_str(),
             &self.fixes,
