@@ -213,7 +213,7 @@ impl Queues<'_> {
         redrive: Option<Redrive>,
         receivers: u16,
     ) -> Consumer<SqsQueue, Apply> {
-        let max_receive_count = redrive.map_or(0, |redrive| redrive.max_receive_count);
+        let max_receive_count = redrive.map(|redrive| redrive.max_receive_count);
         let decoder = Decoder::new(&self.settings.topics());
         let handler = Apply::new(self.app.pool.clone(), decoder, max_receive_count);
         let consuming = ConsumerSettings {
@@ -260,7 +260,7 @@ impl Queues<'_> {
             batch: self.settings.batch_size.into(),
             wait: self.settings.wait(),
             visibility: self.settings.visibility(),
-            max_receive_count: 0,
+            max_receive_count: None,
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn apply_without_queue(setup: &Setup) -> f64 {
         message_id: n.to_string(),
         receive_count: 1,
         group: None,
-        last_attempt: false,
+        receive_limit: None,
     };
     let all: Vec<Incoming> = (0..QUEUED).map(incoming).collect();
     let busy = BusyBeans::default();

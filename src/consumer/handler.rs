@@ -33,8 +33,8 @@ pub struct ConsumerSettings {
     pub wait: Duration,
     /// How long received messages are invisible to others.
     pub visibility: Duration,
-    /// Number of receives after which the queue gives a message up; 0 if it never does.
-    pub max_receive_count: u32,
+    /// Number of receives after which the queue gives a message up; `None` if it never does.
+    pub max_receive_count: Option<u32>,
 }
 
 /// As many small transactions may run side by side. With 14 message groups four did up to a third more

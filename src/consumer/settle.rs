@@ -50,7 +50,7 @@ pub(super) struct Settling<Q> {
     pub(super) queue: Arc<Q>,
     pub(super) leases: Arc<Leases>,
     /// After how many receives the queue gives a message up; 0 if it never does.
-    pub(super) max_receive_count: u32,
+    pub(super) max_receive_count: Option<u32>,
     pub(super) visibility: Duration,
 }
 
@@ -89,7 +89,7 @@ impl<Q: Queue> Settling<Q> {
             let queue = Arc::clone(&self.queue);
             deleting.spawn(async move { delete(&*queue, &ten).await });
         }
-        if self.max_receive_count > 0 {
+        if self.max_receive_count.is_some() {
             self.release(&sorted.refused).await;
         } else {
             self.postpone_ended(&sorted.refused).await;
@@ -128,12 +128,11 @@ impl<Q: Queue> Settling<Q> {
         batch.end_leases();
         self.leases.wait_for_extension().await;
         let (limit, visibility) = (self.max_receive_count, self.visibility);
-        let left = |message: &ReceivedMessage| limit.saturating_sub(message.receive_count);
-        let gives_up = limit > 0;
-        let kept = batch.take(|_, message| !gives_up || left(message) > 0);
+        let left = |message: &ReceivedMessage| Some(limit?.saturating_sub(message.receive_count));
+        let kept = batch.take(|_, message| left(message) != Some(0));
         self.hand_back(kept.messages(), |message| match left(message) {
-            1 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_RECEIVE),
-            2 if gives_up => visibility.max(backoff::BEFORE_THE_LAST_BUT_ONE),
+            Some(1) => visibility.max(backoff::BEFORE_THE_LAST_RECEIVE),
+            Some(2) => visibility.max(backoff::BEFORE_THE_LAST_BUT_ONE),
             _ => backoff::before_redelivery(message.receive_count),
         })
         .await;

@@ -238,7 +238,7 @@ impl<Q: Queue, H: Handler> Worker<'_, Q, H> {
 
     fn can_afford_another(&self, message: &ReceivedMessage) -> bool {
         let limit = self.settings.max_receive_count;
-        limit == 0 || message.receive_count + 1 < limit
+        limit.is_none_or(|limit| message.receive_count + 1 < limit)
     }
 
     /// Takes out the messages that can afford another receive, and so can all of their group.

@@ -31,6 +31,8 @@ pub struct Attempt {
     pub message_id: String,
     /// Which of its receives this was, as far as is known.
     pub receive_count: Option<u32>,
+    /// Number of receives after which the queue gives it up, if it does.
+    pub receive_limit: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +49,8 @@ struct EventRow<'a> {
     message_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receive_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receive_limit: Option<u32>,
 }
 
 /// Appends steps to timelines. The updates' rows must be there.
@@ -68,16 +72,18 @@ pub async fn insert_events(
             hash: event.attempt.as_ref().map(|a| hex_bytes(&a.fingerprint)),
             message_id: event.attempt.as_ref().map(|a| a.message_id.as_str()),
             receive_count: event.attempt.as_ref().and_then(|a| a.receive_count),
+            receive_limit: event.attempt.as_ref().and_then(|a| a.receive_limit),
         })
         .collect();
     sqlx::query!(
         r#"
         INSERT INTO update_events (
-            update_id, at, event, reason, explanation, payload_hash, message_id, receive_count
+            update_id, at, event, reason, explanation, payload_hash, message_id, receive_count,
+            receive_limit
         )
         SELECT
             UNHEX(new.id), ?, new.event, new.reason, new.explanation, UNHEX(new.hash),
-            new.message_id, new.receive_count
+            new.message_id, new.receive_count, new.receive_limit
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
             id CHAR(32) PATH '$.id',
             event VARCHAR(16) PATH '$.event',
@@ -85,7 +91,8 @@ pub async fn insert_events(
             explanation VARCHAR(1000) PATH '$.explanation' ERROR ON ERROR,
             hash CHAR(64) PATH '$.hash',
             message_id VARCHAR(100) PATH '$.message_id',
-            receive_count INT PATH '$.receive_count'
+            receive_count INT PATH '$.receive_count',
+            receive_limit INT PATH '$.receive_limit'
         )) AS new
         "#,
         now,
@@ -128,6 +135,8 @@ pub struct EventLine {
     pub explanation: Option<String>,
     /// Which receive of its message this was, if it was one.
     pub receive_count: Option<i32>,
+    /// After how many of them the queue gives it up.
+    pub receive_limit: Option<i32>,
 }
 
 struct EventLineRow {
@@ -137,6 +146,7 @@ struct EventLineRow {
     reason: Option<String>,
     explanation: Option<String>,
     receive_count: Option<i32>,
+    receive_limit: Option<i32>,
 }
 
 impl TryFrom<EventLineRow> for EventLine {
@@ -151,6 +161,7 @@ impl TryFrom<EventLineRow> for EventLine {
             reason: reason.transpose()?,
             explanation: row.explanation,
             receive_count: row.receive_count,
+            receive_limit: row.receive_limit,
         })
     }
 }
@@ -180,7 +191,8 @@ pub async fn list_events(
             event,
             reason,
             explanation,
-            receive_count
+            receive_count,
+            receive_limit
         FROM update_events
         WHERE update_id = ?
         ORDER BY id DESC
@@ -216,7 +228,8 @@ pub async fn list_events_of(
             e.event AS "event!",
             e.reason,
             e.explanation,
-            e.receive_count
+            e.receive_count,
+            e.receive_limit
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
         STRAIGHT_JOIN update_events AS e FORCE INDEX (idx_update_events_update_id)
             ON e.update_id = UNHEX(wanted.id)

@@ -79,7 +79,7 @@ async fn store(tx: &mut Transaction, rules: &Rules, letter: &ReceivedMessage) ->
         message_id: letter.message_id.clone(),
         receive_count: letter.receive_count,
         group: None,
-        last_attempt: true,
+        receive_limit: rules.max_receive_count,
     };
     let messages = std::slice::from_ref(&message);
     let ids = find_ids(tx, messages).await?;

@@ -11,14 +11,14 @@ use crate::messaging::wire::Decoder;
 pub struct Apply {
     pool: Pool,
     decoder: Decoder,
-    max_receive_count: u32,
+    max_receive_count: Option<u32>,
     busy: BusyBeans,
 }
 
 impl Apply {
     /// Applies updates to a database. `max_receive_count` is the queue's number of receives after which
-    /// it gives a message up; 0 if it never does.
-    pub fn new(pool: Pool, decoder: Decoder, max_receive_count: u32) -> Self {
+    /// it gives a message up; `None` if it never does.
+    pub fn new(pool: Pool, decoder: Decoder, max_receive_count: Option<u32>) -> Self {
         Self {
             pool,
             decoder,
@@ -28,7 +28,6 @@ impl Apply {
     }
 
     fn read(&self, message: &ReceivedMessage) -> Incoming {
-        let limit = self.max_receive_count;
         Incoming {
             content: self
                 .decoder
@@ -36,7 +35,7 @@ impl Apply {
             message_id: message.message_id.clone(),
             receive_count: message.receive_count,
             group: message.group.clone(),
-            last_attempt: limit > 0 && message.receive_count >= limit,
+            receive_limit: self.max_receive_count,
         }
     }
 }

@@ -40,8 +40,8 @@ pub struct Incoming {
     pub receive_count: u32,
     /// Its message group: when one of a group fails, the later ones are left alone.
     pub group: Option<String>,
-    /// Whether the queue gives up on it after this. Then its group need not wait for it any more.
-    pub last_attempt: bool,
+    /// Number of receives after which the queue gives it up; `None` if it never does.
+    pub receive_limit: Option<u32>,
 }
 
 impl Incoming {
@@ -97,7 +97,14 @@ impl Incoming {
             fingerprint: self.fingerprint(),
             message_id: self.message_id.clone(),
             receive_count: Some(self.receive_count),
+            receive_limit: self.receive_limit,
         }
+    }
+
+    /// Whether the queue gives up on it after this. Then its group need not wait for it any more.
+    fn is_last_attempt(&self) -> bool {
+        self.receive_limit
+            .is_some_and(|limit| self.receive_count >= limit)
     }
 }
 
@@ -137,7 +144,7 @@ impl Outcome {
     fn of_those_behind(&self, message: &Incoming) -> Option<Self> {
         match self {
             Self::Postponed => Some(Self::Unstarted),
-            Self::Refused { .. } if !message.last_attempt => Some(Self::Unstarted),
+            Self::Refused { .. } if !message.is_last_attempt() => Some(Self::Unstarted),
             Self::Unstarted | Self::Held => Some(self.clone()),
             _ => None,
         }

@@ -21,7 +21,7 @@ const HUNDRED: ConsumerSettings = ConsumerSettings {
     batch: 100,
     wait: Duration::ZERO,
     visibility: Duration::from_secs(30),
-    max_receive_count: 5,
+    max_receive_count: Some(5),
 };
 
 /// One bag for each of the 14 beans.

@@ -19,7 +19,7 @@ const SETTINGS: ConsumerSettings = ConsumerSettings {
     batch: 10,
     wait: Duration::ZERO,
     visibility: Duration::from_secs(30),
-    max_receive_count: 5,
+    max_receive_count: Some(5),
 };
 
 type Poller = Consumer<FakeQueue, Apply>;
@@ -297,7 +297,7 @@ async fn a_queue_that_never_gives_up_gets_a_bad_message_back_with_a_delay() {
     let queue = FakeQueue::new(u32::MAX);
     let app = TestApp::start(Kind::Fifo).await;
     let settings = ConsumerSettings {
-        max_receive_count: 0,
+        max_receive_count: None,
         ..SETTINGS
     };
     let poller = poller_set_to(settings, &app, &queue, Shutdown::default());
@@ -354,7 +354,7 @@ async fn a_message_that_is_refused_again_is_known_as_such() {
         message_id: "m".to_owned(),
         receive_count,
         group: None,
-        last_attempt: false,
+        receive_limit: None,
     };
 
     let busy = BusyBeans::default();

@@ -67,7 +67,7 @@ impl Kind {
 }
 
 /// The lab's number.
-const MAX_RECEIVE_COUNT: u32 = 5;
+const MAX_RECEIVE_COUNT: Option<u32> = Some(5);
 
 /// How many messages are handled in one transaction: `BATCH_SIZE`, or as many as the program does.
 pub(crate) fn batch_size() -> usize {
@@ -221,17 +221,17 @@ impl TestApp {
     pub(crate) fn collector_reading(&self, decoder: Decoder) -> Consumer<SqsQueue, Collect> {
         let rules = Rules {
             decoder,
-            max_receive_count: Some(MAX_RECEIVE_COUNT),
+            max_receive_count: MAX_RECEIVE_COUNT,
         };
         let handler = Collect::new(self.pool.clone(), rules);
-        self.consumer(self.dead_letter_queue(), handler, 0)
+        self.consumer(self.dead_letter_queue(), handler, None)
     }
 
     fn consumer<H: Handler>(
         &self,
         queue: SqsQueue,
         handler: H,
-        max_receive_count: u32,
+        max_receive_count: Option<u32>,
     ) -> Consumer<SqsQueue, H> {
         let settings = ConsumerSettings {
             name: "test",

@@ -56,6 +56,8 @@ async fn a_refused_update_tells_every_attempt_and_ends_among_the_dead_letters() 
     steps.push("Needs attention");
     assert_eq!(update.all(".timeline .tag"), steps);
     assert_eq!(update.all(".timeline .why")[0], why);
+    let first = update.all(".timeline p")[1].clone();
+    assert!(first.ends_with("Attempt 1 of 5."), "{first}");
     let home = site.get("/").await;
     assert_eq!(home.all(".tile.alarm dt"), ["Needs attention"]);
 }

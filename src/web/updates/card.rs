@@ -35,17 +35,19 @@ impl Step {
         }
     }
 
-    /// What happened, and in which of the attempts if there were several.
+    /// What happened, and in which of the attempts.
     pub(crate) fn sentence(&self) -> String {
         let sentence = wording::step(self.line.state);
         match self.attempts {
-            Some((first, last)) if self.line.state == UpdateState::Refused && last > 1 => {
+            Some((first, last)) if self.line.state == UpdateState::Refused => {
                 let attempts = if first == last {
                     format!("Attempt {last}")
                 } else {
                     format!("Attempts {first} to {last}")
                 };
-                format!("{sentence} {attempts}.")
+                let of = self.line.receive_limit.filter(|limit| *limit >= last);
+                let of = of.map_or_else(String::new, |limit| format!(" of {limit}"));
+                format!("{sentence} {attempts}{of}.")
             }
             _ => sentence.to_owned(),
         }
