@@ -46,6 +46,8 @@ pub mod operations;
 pub mod outbox;
 pub mod provision;
 pub mod readiness;
+pub mod shelf;
 pub mod shutdown;
+mod submission;
 pub mod telemetry;
 pub mod web;

@@ -43,7 +43,7 @@
       if (place.dataset.state === state && mark.textContent === words) return;
       place.dataset.state = state;
       mark.textContent = words;
-      pause.textContent = paused ? "Go on" : "Pause";
+      pause.textContent = paused ? "Resume" : "Pause";
     }
 
     function open() {
@@ -136,9 +136,13 @@
     document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
     addEventListener("pagehide", close);
     addEventListener("pageshow", open);
-    document.addEventListener("focusout", () => setTimeout(() => {
+    const putWaiting = () => {
       for (const part of [...waiting.values()]) put(part);
-    }));
+    };
+    document.addEventListener("focusout", () => setTimeout(putWaiting));
+    document.addEventListener("selectionchange", () => {
+      if (getSelection()?.isCollapsed) putWaiting();
+    });
     setInterval(() => {
       if (source && Date.now() - lastHeard > QUIET_FOR) notLive();
       announce();
@@ -152,6 +156,7 @@
     let asked = 0;
     let timer = null;
     form.addEventListener("input", () => {
+      for (const old of form.querySelectorAll("output.effect")) old.replaceChildren();
       clearTimeout(timer);
       timer = setTimeout(ask, 250);
     });

@@ -268,7 +268,7 @@ async fn store(tx: &mut Transaction, plan: &Plan) -> DbResult<()> {
         .iter()
         .map(|bean| {
             let mut stock = BeanStock::empty(bean.id);
-            stock.set_quantity(MovementKind::Opening, bean.quantity, now, Cause::Itself)
+            stock.set_quantity(MovementKind::Opening, bean.quantity, now, Cause::default())
         })
         .collect();
     for some in movements.chunks(MOVEMENTS_AT_ONCE) {

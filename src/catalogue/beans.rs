@@ -1,12 +1,14 @@
 //! Adding, changing and removing beans.
 
-use super::{CatalogueError, Submission, Version};
+use super::{CatalogueError, Version};
 use crate::clock::Clock;
 use crate::db::beans::Bean;
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{
-    BagsInStock, BeanDetails, BeanId, BeanStock, BeanType, Cause, MovementKind, ShortText,
+    AccountId, BagsInStock, BeanDetails, BeanId, BeanStock, BeanType, Cause, MovementKind,
+    ShortText,
 };
+use crate::submission::Submission;
 
 /// A correction of a bean's stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Correction {
     pub to: BagsInStock,
     /// Why, in their words.
     pub reason: ShortText<500>,
+    /// Who that is.
+    pub by: AccountId,
 }
 
 /// Adds a bean, unless the same form has added it before; what is there of it already becomes its
@@ -40,7 +44,7 @@ pub async fn add_bean(
         let id = db::beans::insert_bean(tx, details, now).await;
         let id = id.map_err(duplicate_type)?;
         let (stock, kind) = (BeanStock::empty(id), MovementKind::Opening);
-        set_quantity(tx, stock, kind, opening_stock.get(), Cause::Itself).await?;
+        set_quantity(tx, stock, kind, opening_stock.get(), Cause::default()).await?;
         if let Some(submission) = submission {
             submission.settle(tx, id.0, now).await?;
         }
@@ -72,9 +76,9 @@ pub async fn change_bean(
         let new_key = is_retyped.then(|| details.bean_type.key());
         let saved = db::beans::set_bean_details(tx, id, details, new_key.as_deref(), clock.now());
         saved.await.map_err(duplicate_type)?;
-        if let Some(Correction { to, reason, .. }) = correction {
-            let (kind, cause) = (MovementKind::Correction, Cause::Person(reason.clone()));
-            set_quantity(tx, stock, kind, to.get(), cause).await?;
+        if let Some(Correction { to, reason, by, .. }) = correction {
+            let cause = Cause::person(*by, Some(reason.clone()));
+            set_quantity(tx, stock, MovementKind::Correction, to.get(), cause).await?;
         }
         Ok(())
     })
@@ -87,7 +91,7 @@ pub async fn remove_bean(pool: &Pool, clock: &dyn Clock, id: BeanId) -> Result<(
         let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
         let bean = locked.ok_or(CatalogueError::NotFound)?;
         if bean.stock.quantity > 0 {
-            set_quantity(tx, bean, MovementKind::Removal, 0, Cause::Itself).await?;
+            set_quantity(tx, bean, MovementKind::Removal, 0, Cause::default()).await?;
         }
         Ok(db::beans::set_bean_removed(tx, id, clock.now()).await?)
     })

@@ -6,12 +6,10 @@
 mod beans;
 pub mod demo;
 mod error;
-mod submission;
 mod suppliers;
 mod version;
 
 pub use self::beans::{Correction, add_bean, change_bean, remove_bean};
 pub use self::error::CatalogueError;
-pub use self::submission::Submission;
 pub use self::suppliers::{add_supplier, change_supplier, remove_supplier};
 pub use self::version::Version;

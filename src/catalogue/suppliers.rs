@@ -1,9 +1,10 @@
 //! Adding, changing and removing suppliers.
 
-use super::{CatalogueError, Submission, Version};
+use super::{CatalogueError, Version};
 use crate::clock::Clock;
 use crate::db::{self, Pool};
 use crate::domain::{SupplierDetails, SupplierId};
+use crate::submission::Submission;
 
 /// Adds a supplier, unless the same form has added it before.
 pub async fn add_supplier(

@@ -239,7 +239,7 @@ macro_rules! query_beans {
                 SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
             ) AS wanted
             STRAIGHT_JOIN beans AS b FORCE INDEX (PRIMARY) ON b.id = wanted.id
-            FOR UPDATE "#
+            "#
                 + $lock,
             json(&$ids)
         )
@@ -257,8 +257,14 @@ pub async fn lock_beans(
         return Ok(Vec::new());
     }
     let ids: Vec<i64> = ascending.iter().map(|id| id.0).collect();
-    let rows = query_beans!("", ids).fetch_all(conn).await?;
+    let rows = query_beans!("FOR UPDATE", ids).fetch_all(conn).await?;
     Ok(rows.into_iter().filter_map(LockedRow::stock).collect())
+}
+
+/// Finds a bean's stock without locking it.
+pub async fn find_stock(conn: &mut MySqlConnection, bean: BeanId) -> DbResult<Option<BeanStock>> {
+    let row = query_beans!("", [bean.0]).fetch_optional(conn).await?;
+    Ok(row.and_then(LockedRow::stock))
 }
 
 /// Locks those of the beans that nobody else has locked; gives the others as well.
@@ -270,7 +276,9 @@ pub async fn lock_free_beans(
         return Ok(Default::default());
     }
     let ids: Vec<i64> = beans.iter().map(|id| id.0).collect();
-    let rows = query_beans!("SKIP LOCKED", ids).fetch_all(conn).await?;
+    let rows = query_beans!("FOR UPDATE SKIP LOCKED", ids)
+        .fetch_all(conn)
+        .await?;
     let mut others: BTreeSet<BeanId> = beans.iter().copied().collect();
     for row in &rows {
         others.remove(&BeanId(row.id));

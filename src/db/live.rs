@@ -92,18 +92,28 @@ pub async fn list_going_sessions(
 /// As many new updates are counted; more are “more than” so many.
 pub const COUNTED_NEW: i64 = 500;
 
-/// Lists the suppliers and times of the updates that we first saw after a moment, the oldest first; at most
-/// [`COUNTED_NEW`].
+/// And as many of all the suppliers together that watch.
+const COUNTED_NEW_OF_SUPPLIERS: i64 = 5_000;
+
+/// An update that we first saw a short time ago.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUpdate {
+    pub id: UpdateId,
+    pub supplier: Option<SupplierId>,
+    pub accepted_at: DateTime<Utc>,
+}
+
+/// Lists the updates that we first saw after a moment, the newest first; at most [`COUNTED_NEW`].
 pub async fn list_new(
     conn: &mut MySqlConnection,
     since: DateTime<Utc>,
-) -> DbResult<Vec<(Option<SupplierId>, DateTime<Utc>)>> {
+) -> DbResult<Vec<NewUpdate>> {
     let rows = sqlx::query!(
         r#"
-        SELECT supplier_id, accepted_at AS "accepted_at: DateTime<Utc>"
+        SELECT id AS "id: Uuid", supplier_id, accepted_at AS "accepted_at: DateTime<Utc>"
         FROM inventory_updates
         WHERE accepted_at > ?
-        ORDER BY accepted_at
+        ORDER BY accepted_at DESC
         LIMIT ?
         "#,
         since,
@@ -111,8 +121,46 @@ pub async fn list_new(
     )
     .fetch_all(conn)
     .await?;
-    let new = rows
-        .into_iter()
-        .map(|row| (row.supplier_id.map(SupplierId), row.accepted_at));
+    let new = rows.into_iter().map(|row| NewUpdate {
+        id: UpdateId(row.id),
+        supplier: row.supplier_id.map(SupplierId),
+        accepted_at: row.accepted_at,
+    });
+    Ok(new.collect())
+}
+
+/// Lists the updates of some suppliers that we first saw after a moment, the newest first; at most 5,000.
+pub async fn list_new_of_suppliers(
+    conn: &mut MySqlConnection,
+    suppliers: &[SupplierId],
+    since: DateTime<Utc>,
+) -> DbResult<Vec<NewUpdate>> {
+    if suppliers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let suppliers: Vec<i64> = suppliers.iter().map(|supplier| supplier.0).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            u.id AS "id!: Uuid",
+            u.supplier_id,
+            u.accepted_at AS "accepted_at!: DateTime<Utc>"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (idx_inventory_updates_supplier_id_accepted_at)
+            ON u.supplier_id = wanted.id AND u.accepted_at > ?
+        ORDER BY u.accepted_at DESC
+        LIMIT ?
+        "#,
+        json(&suppliers),
+        since,
+        COUNTED_NEW_OF_SUPPLIERS
+    )
+    .fetch_all(conn)
+    .await?;
+    let new = rows.into_iter().map(|row| NewUpdate {
+        id: UpdateId(row.id),
+        supplier: row.supplier_id.map(SupplierId),
+        accepted_at: row.accepted_at,
+    });
     Ok(new.collect())
 }

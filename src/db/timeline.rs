@@ -207,10 +207,10 @@ pub async fn list_events(
     rows.into_iter().map(EventLine::try_from).collect()
 }
 
-/// As many steps of all updates that are looked at together are read; an update has about four.
-const STEPS_AT_ONCE: i64 = 2_000;
+/// As many of an update's steps are read when several are looked at together, the newest; it has about four.
+const STEPS_OF_EACH: i64 = 100;
 
-/// Lists the steps of several updates, of each the oldest first.
+/// Lists the newest 100 steps of each of several updates, of each the oldest first.
 pub async fn list_events_of(
     conn: &mut MySqlConnection,
     updates: &[UpdateId],
@@ -223,21 +223,24 @@ pub async fn list_events_of(
         EventLineRow,
         r#"
         SELECT
-            e.update_id AS "update_id!: Uuid",
-            e.at AS "at!: DateTime<Utc>",
-            e.event AS "event!",
-            e.reason,
-            e.explanation,
-            e.receive_count,
-            e.receive_limit
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
-        STRAIGHT_JOIN update_events AS e FORCE INDEX (idx_update_events_update_id)
-            ON e.update_id = UNHEX(wanted.id)
-        ORDER BY e.id
-        LIMIT ?
+            newest.update_id AS "update_id!: Uuid",
+            newest.at AS "at!: DateTime<Utc>",
+            newest.event AS "event!",
+            newest.reason,
+            newest.explanation,
+            newest.receive_count,
+            newest.receive_limit
+        FROM (
+            SELECT e.*, ROW_NUMBER() OVER (PARTITION BY e.update_id ORDER BY e.id DESC) AS place
+            FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
+            STRAIGHT_JOIN update_events AS e FORCE INDEX (idx_update_events_update_id)
+                ON e.update_id = UNHEX(wanted.id)
+        ) AS newest
+        WHERE newest.place <= ?
+        ORDER BY newest.id
         "#,
         json(&ids),
-        STEPS_AT_ONCE
+        STEPS_OF_EACH
     )
     .fetch_all(conn)
     .await?;

@@ -121,6 +121,14 @@ impl TryFrom<UpdateRow> for UpdateLine {
     }
 }
 
+impl UpdateLine {
+    /// Whether it carries the difference to what another one should have said.
+    pub fn is_correction(&self) -> bool {
+        self.follows
+            .is_some_and(|follows| follows.how == FollowsAs::Correction)
+    }
+}
+
 fn follows(id: Option<Uuid>, how: Option<&str>) -> DbResult<Option<Follows>> {
     let Some((id, how)) = id.zip(how) else {
         return Ok(None);
@@ -212,6 +220,8 @@ pub struct Filter {
     pub state: Option<UpdateState>,
     /// What their reference, note or bean contains, or the number of their slip; empty for anything.
     pub words: String,
+    /// Whether only those that nobody has to do anything about any more.
+    pub ended: bool,
     /// When we first saw them, at the earliest.
     pub from: Option<DateTime<Utc>>,
     /// And before when.
@@ -257,6 +267,7 @@ pub async fn list_filtered(
             select_updates!(
                 $where
                     + " AND (? = '' OR u.reference LIKE ? OR u.note LIKE ? OR u.bean_type LIKE ? OR l.number = ?)
+                    AND (? OR (u.finished_at IS NOT NULL AND u.state <> 'dead_lettered'))
                     AND (? IS NULL OR u.accepted_at >= ?)
                     AND (? IS NULL OR u.accepted_at < ?)
                     AND (? IS NULL OR u.accepted_at <= ?)
@@ -268,6 +279,7 @@ pub async fn list_filtered(
                 filter.pattern(),
                 filter.pattern(),
                 filter.slip(),
+                !filter.ended,
                 filter.from,
                 filter.from,
                 filter.before,
@@ -286,13 +298,15 @@ pub async fn list_filtered(
         filter.state.map(UpdateState::code),
     );
     let rows = match (supplier, state) {
-        (Some(supplier), state) => {
-            select_filtered!(
-                "WHERE u.supplier_id = ? AND (? IS NULL OR u.state = ?)",
-                [supplier, state, state]
-            )
-            .fetch_all(conn)
-            .await?
+        (Some(supplier), Some(state)) => {
+            select_filtered!("WHERE u.supplier_id = ? AND u.state = ?", [supplier, state])
+                .fetch_all(conn)
+                .await?
+        }
+        (Some(supplier), None) => {
+            select_filtered!("WHERE u.supplier_id = ?", [supplier])
+                .fetch_all(conn)
+                .await?
         }
         (None, Some(state)) => {
             select_filtered!("WHERE u.state = ?", [state])
@@ -443,6 +457,29 @@ pub struct StateCount {
     pub oldest: Option<DateTime<Utc>>,
 }
 
+struct StateCountRow {
+    state: String,
+    number: i64,
+    oldest: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<StateCountRow> for StateCount {
+    type Error = DbError;
+
+    fn try_from(row: StateCountRow) -> DbResult<Self> {
+        Ok(Self {
+            state: code(
+                "inventory_updates",
+                "state",
+                &row.state,
+                UpdateState::from_code,
+            )?,
+            number: row.number,
+            oldest: row.oldest,
+        })
+    }
+}
+
 /// Counts the updates that a filter lets through by state, whatever state it names; a state where none stands
 /// is absent.
 pub async fn count_by_state(
@@ -450,7 +487,8 @@ pub async fn count_by_state(
     filter: &Filter,
 ) -> DbResult<Vec<StateCount>> {
     let supplier = filter.supplier.map(|supplier| supplier.0);
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StateCountRow,
         r#"
         SELECT u.state, COUNT(*) AS "number!: i64", MIN(u.accepted_at) AS "oldest: DateTime<Utc>"
         FROM inventory_updates AS u
@@ -475,18 +513,7 @@ pub async fn count_by_state(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(StateCount {
-                state: UpdateState::from_code(&row.state).ok_or(DbError::Corrupt {
-                    table: "inventory_updates",
-                    column: "state",
-                })?,
-                number: row.number,
-                oldest: row.oldest,
-            })
-        })
-        .collect()
+    rows.into_iter().map(StateCount::try_from).collect()
 }
 
 /// How many updates stand where, and since when the oldest unfinished one waits.
@@ -505,8 +532,19 @@ pub struct UpdateCounts {
 
 /// Counts updates by what their states mean for whoever watches.
 pub async fn count_updates(conn: &mut MySqlConnection) -> DbResult<UpdateCounts> {
+    let rows = sqlx::query_as!(
+        StateCountRow,
+        r#"
+        SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
+        FROM inventory_updates
+        GROUP BY state
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
     let mut counts = UpdateCounts::default();
-    for count in count_by_state(conn, &Filter::default()).await? {
+    for row in rows {
+        let count = StateCount::try_from(row)?;
         counts.accepted += count.number;
         match count.state {
             UpdateState::Applied => counts.applied += count.number,

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::bean::MAX_STOCK;
 use super::reason::{Reason, Refusal};
-use super::stock::{MovementKind, Stock};
+use super::stock::{Immovable, MovementKind, Stock};
 use super::update::{InventoryUpdate, StockChange};
 
 /// What a permitted update does.
@@ -15,6 +14,8 @@ pub enum Decision {
         /// Why.
         kind: MovementKind,
         after: Stock,
+        /// When the bags moved or were counted.
+        at: DateTime<Utc>,
     },
     /// Only the out-of-stock flag is set.
     Flag { after: Stock },
@@ -81,6 +82,7 @@ fn decide_count(stock: &Stock, bags: i64, counted_at: DateTime<Utc>) -> Decision
             counted_at: Some(counted_at),
             ..*stock
         },
+        at: counted_at,
     }
 }
 
@@ -127,35 +129,38 @@ fn decide_movement(
     if let Some(counted_at) = stock.counted_at.filter(|counted_at| *counted_at > moment) {
         return Ok(Decision::Superseded(overtaken(update, moment, counted_at)));
     }
-    let quantity = stock.quantity.saturating_add(change_by);
-    if quantity < 0 {
-        return Err(Refusal::new(
-            Reason::BelowZero,
-            format!(
-                "Returning {} bags would leave {quantity}: only {} are in stock. Correct the number and \
-                 send it again.",
-                -change_by, stock.quantity
-            ),
-        ));
-    }
-    if quantity > MAX_STOCK {
-        return Err(Refusal::new(
-            Reason::BadQuantity,
-            format!(
-                "Adding {change_by} bags would make more than a billion, the most there can be."
-            ),
-        ));
-    }
+    let moved = stock.moved(change_by, now);
+    let after = moved.map_err(|immovable| refuse_movement(stock, change_by, immovable))?;
     let arrived = kind == MovementKind::Delivery;
     Ok(Decision::Move {
         kind,
         after: Stock {
-            quantity,
-            moved_at: stock.moved_at.max(Some(now)),
             out_of_stock_since: stock.out_of_stock_since.filter(|_| !arrived),
-            ..*stock
+            ..after
         },
+        at: moment.min(now),
     })
+}
+
+fn refuse_movement(stock: &Stock, change_by: i64, immovable: Immovable) -> Refusal {
+    match immovable {
+        Immovable::BelowZero => Refusal::new(
+            Reason::BelowZero,
+            format!(
+                "Returning {} bags would leave {}: only {} are in stock. Correct the number and send it \
+                 again.",
+                -change_by,
+                stock.quantity.saturating_add(change_by),
+                stock.quantity
+            ),
+        ),
+        Immovable::AboveMost => Refusal::new(
+            Reason::BadQuantity,
+            format!(
+                "Adding {change_by} bags would make more than a billion, the most there can be."
+            ),
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +168,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Bags, BeanId, BeanStock, BeanType, Cause, SupplierId, UpdateId};
+    use crate::domain::{
+        Bags, BeanId, BeanStock, BeanType, Cause, MAX_STOCK, SupplierId, UpdateId,
+    };
 
     fn noon() -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000, 0).unwrap()
@@ -340,9 +347,9 @@ mod tests {
                     _ => StockChange::Count { bags: bags(n), counted_at: at(minutes) },
                 };
                 match decide(&current.stock, &update(change), at(minutes)) {
-                    Ok(Decision::Move { kind, after }) => {
+                    Ok(Decision::Move { kind, after, at }) => {
                         prop_assert!(after.moved_at >= current.stock.moved_at);
-                        sum += current.book(kind, after, Cause::Itself).change_by;
+                        sum += current.book(kind, after, at, Cause::default()).change_by;
                         prop_assert_eq!(after.quantity, sum);
                         prop_assert!((0..=MAX_STOCK).contains(&after.quantity));
                     }

@@ -31,14 +31,13 @@ impl SlipNumber {
     pub fn parse(typed: &str) -> Option<Self> {
         let typed = typed.to_ascii_uppercase();
         let typed = typed.trim();
-        let digits = typed.strip_prefix("BR").unwrap_or(typed);
-        let mut characters = digits.bytes().filter(|byte| !b"- ".contains(byte));
-        let mut number = [0; DATA + 1];
-        for place in &mut number {
-            *place = characters.next()?;
-        }
-        let read = Self::stored(&number)?;
-        characters.next().is_none().then_some(read)
+        let characters: Vec<u8> = typed.bytes().filter(|byte| !b"- ".contains(byte)).collect();
+        // A number may begin with BR itself.
+        let number = match characters.strip_prefix(b"BR") {
+            Some(rest) if rest.len() == DATA + 1 => rest,
+            _ => &characters,
+        };
+        Self::stored(number)
     }
 
     /// Takes a number that is stored: its characters alone.
@@ -76,6 +75,16 @@ impl fmt::Display for SlipNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_begins_with_br_itself_is_read_too() {
+        let mut number = *b"BR7K2M4Q?";
+        number[DATA] = check(&number[..DATA]);
+        let known = SlipNumber::stored(&number).unwrap();
+
+        assert_eq!(SlipNumber::parse(known.characters()), Some(known));
+        assert_eq!(SlipNumber::parse(&known.to_string()), Some(known));
+    }
 
     #[test]
     fn a_number_is_read_however_it_is_written() {

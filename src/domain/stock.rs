@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::bean::BeanId;
+use super::account::AccountId;
+use super::bean::{BeanId, MAX_STOCK};
 use super::text::ShortText;
 use super::update_id::UpdateId;
 
@@ -19,6 +20,36 @@ pub struct Stock {
     pub out_of_stock_since: Option<DateTime<Utc>>,
 }
 
+/// Why bags cannot be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Immovable {
+    /// There are fewer than are to be taken away.
+    BelowZero,
+    /// There would be more than [`MAX_STOCK`].
+    AboveMost,
+}
+
+impl Stock {
+    /// Adds bags or takes them away.
+    ///
+    /// # Errors
+    /// [`Immovable`] if there would be fewer than none or more than there can be.
+    pub fn moved(&self, change_by: i64, now: DateTime<Utc>) -> Result<Self, Immovable> {
+        let quantity = self.quantity.saturating_add(change_by);
+        if quantity < 0 {
+            return Err(Immovable::BelowZero);
+        }
+        if quantity > MAX_STOCK {
+            return Err(Immovable::AboveMost);
+        }
+        Ok(Self {
+            quantity,
+            moved_at: self.moved_at.max(Some(now)),
+            ..*self
+        })
+    }
+}
+
 /// Why a bean's quantity changed. The codes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MovementKind {
@@ -26,20 +57,37 @@ pub enum MovementKind {
     Opening,
     Delivery,
     Return,
+    /// The café used bags up.
+    Use,
+    /// Bags came in that no update told of.
+    Received,
+    Damaged,
+    /// Bags went back to the supplier that no update told of.
+    SentBack,
     Count,
     /// Staff corrected the number, with a reason.
     Correction,
+    /// Staff had another reason.
+    Other,
+    /// Takes back an earlier movement.
+    Undo,
     /// The bean was removed from the list with bags still on it.
     Removal,
 }
 
 impl MovementKind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Opening,
         Self::Delivery,
         Self::Return,
+        Self::Use,
+        Self::Received,
+        Self::Damaged,
+        Self::SentBack,
         Self::Count,
         Self::Correction,
+        Self::Other,
+        Self::Undo,
         Self::Removal,
     ];
 
@@ -53,21 +101,49 @@ impl MovementKind {
             Self::Opening => "opening",
             Self::Delivery => "delivery",
             Self::Return => "return",
+            Self::Use => "use",
+            Self::Received => "received",
+            Self::Damaged => "damaged",
+            Self::SentBack => "sent_back",
             Self::Count => "count",
             Self::Correction => "correction",
+            Self::Other => "other",
+            Self::Undo => "undo",
             Self::Removal => "removal",
         }
     }
 }
 
-/// What a movement comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    Update(UpdateId),
-    /// A person, who said why.
-    Person(ShortText<500>),
-    /// What was done to the bean as a whole says it all.
-    Itself,
+/// What a movement comes from. Where nothing is said, what was done to the bean as a whole says it all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    pub update: Option<UpdateId>,
+    /// Who booked it by hand.
+    pub by: Option<AccountId>,
+    /// Why, in their words.
+    pub why: Option<ShortText<500>>,
+    /// The sequence of the movement that it takes back.
+    pub undoes: Option<i64>,
+}
+
+impl Cause {
+    /// A person, and why if they say so.
+    pub fn person(by: AccountId, why: Option<ShortText<500>>) -> Self {
+        Self {
+            by: Some(by),
+            why,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<UpdateId> for Cause {
+    fn from(update: UpdateId) -> Self {
+        Self {
+            update: Some(update),
+            ..Self::default()
+        }
+    }
 }
 
 /// A change of one bean's quantity.
@@ -82,6 +158,8 @@ pub struct Movement {
     pub change_by: i64,
     /// The bags there were afterwards.
     pub quantity_after: i64,
+    /// When the bags moved or were counted, as far as is known.
+    pub occurred_at: DateTime<Utc>,
     /// What it comes from.
     pub cause: Cause,
 }
@@ -106,7 +184,13 @@ impl BeanStock {
     }
 
     /// Replaces the stock and gives the movement that explains the difference.
-    pub fn book(&mut self, kind: MovementKind, after: Stock, cause: Cause) -> Movement {
+    pub fn book(
+        &mut self,
+        kind: MovementKind,
+        after: Stock,
+        occurred_at: DateTime<Utc>,
+        cause: Cause,
+    ) -> Movement {
         let change_by = after.quantity - self.stock.quantity;
         self.stock = after;
         self.last_movement += 1;
@@ -116,6 +200,7 @@ impl BeanStock {
             kind,
             change_by,
             quantity_after: after.quantity,
+            occurred_at,
             cause,
         }
     }
@@ -133,7 +218,7 @@ impl BeanStock {
             moved_at: self.stock.moved_at.max(Some(at)),
             ..self.stock
         };
-        self.book(kind, after, cause)
+        self.book(kind, after, at, cause)
     }
 }
 
@@ -147,7 +232,7 @@ mod tests {
         let mut bean = BeanStock::empty(BeanId(1));
 
         let movements = [(MovementKind::Opening, 40), (MovementKind::Correction, 12)]
-            .map(|(kind, quantity)| bean.set_quantity(kind, quantity, noon, Cause::Itself));
+            .map(|(kind, quantity)| bean.set_quantity(kind, quantity, noon, Cause::default()));
 
         let changes: Vec<i64> = movements
             .iter()

@@ -119,6 +119,12 @@ pub(crate) fn find_forbidden_in_lines(text: &str) -> Option<NamedCharacter> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShortText<const MAX: usize>(String);
 
+impl<const MAX: usize> From<ShortText<MAX>> for String {
+    fn from(text: ShortText<MAX>) -> Self {
+        text.0
+    }
+}
+
 impl<const MAX: usize> ShortText<MAX> {
     /// Trims and checks what was typed.
     pub fn parse(typed: &str) -> Result<Self, InvalidText> {

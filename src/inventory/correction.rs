@@ -3,21 +3,17 @@
 use chrono::{DateTime, Utc};
 
 use crate::db::update_lists::UpdateLine;
-use crate::domain::{Bags, FollowsAs, InvalidBags, StockChange, UpdateKind, UpdateState};
+use crate::domain::{Bags, InvalidBags, StockChange, UpdateKind, UpdateState};
 
 /// How many bags a delivery or return stands for that was applied, with what corrected it since. `None` if it
 /// is something else, is a correction itself, or has a correction that has not ended.
 pub fn bags_so_far(update: &UpdateLine, followers: &[UpdateLine]) -> Option<i64> {
-    let is_correction = |line: &UpdateLine| {
-        line.follows
-            .is_some_and(|follows| follows.how == FollowsAs::Correction)
-    };
-    if update.state != UpdateState::Applied || is_correction(update) {
+    if update.state != UpdateState::Applied || update.is_correction() {
         return None;
     }
     let sign = sign(update.kind?)?;
     let mut bags = update.quantity?;
-    for follower in followers.iter().filter(|follower| is_correction(follower)) {
+    for follower in followers.iter().filter(|other| other.is_correction()) {
         match follower.state {
             // A count that includes the bags includes what they really were.
             UpdateState::Applied | UpdateState::Superseded => {

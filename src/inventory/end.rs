@@ -13,9 +13,12 @@ use crate::domain::{UpdateId, UpdateState};
 /// Why an update was not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EndError {
+    #[error("there is no such update")]
+    Unknown,
     /// It has come to where it cannot be ended any more.
     #[error("the update is {} now", .0.code())]
     MovedOn(UpdateState),
+    /// The database failed; whether it was ended is unknown.
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -24,7 +27,7 @@ impl WorkError for EndError {
     fn db_error(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
-            Self::MovedOn(_) => None,
+            Self::Unknown | Self::MovedOn(_) => None,
         }
     }
 }
@@ -33,7 +36,7 @@ impl WorkError for EndError {
 /// changes nothing.
 ///
 /// # Errors
-/// [`EndError::MovedOn`] if it has ended already.
+/// [`EndError::MovedOn`] if it has ended already, [`EndError::Unknown`] if it does not exist.
 pub async fn cancel_update(
     pool: &Pool,
     clock: &dyn Clock,
@@ -64,7 +67,7 @@ pub(super) async fn end_by_hand(
 ) -> Result<(), EndError> {
     let known = db::known_updates::lock_updates(tx, &[update]).await?;
     let known = known.get(&update);
-    let known = known.ok_or(EndError::MovedOn(UpdateState::Discarded))?;
+    let known = known.ok_or(EndError::Unknown)?;
     if !may_end(known.state) {
         return Err(EndError::MovedOn(known.state));
     }

@@ -264,8 +264,12 @@ impl<'a> Planner<'a> {
             &subject.as_first_sent(update),
             self.locked.now,
         )? {
-            Decision::Move { kind, after: stock } => {
-                let movement = after.book(kind, stock, Cause::Update(subject.id));
+            Decision::Move {
+                kind,
+                after: stock,
+                at,
+            } => {
+                let movement = after.book(kind, stock, at, Cause::from(subject.id));
                 self.plan.movements.push(movement);
             }
             Decision::Flag { after: stock } => after.stock = stock,

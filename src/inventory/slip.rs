@@ -20,6 +20,7 @@ use crate::domain::{
 pub struct Slip {
     /// For whom; all updates claim to come from there.
     pub supplier: SupplierId,
+    /// Who typed it.
     pub sender: AccountId,
     pub form: SentForm,
     /// At least one.
@@ -50,6 +51,11 @@ impl SentForm {
     pub fn key(&self) -> &[u8; 32] {
         &self.key
     }
+
+    /// Whether this was typed into it.
+    pub fn has_content(&self, hash: &[u8]) -> bool {
+        self.content == hash
+    }
 }
 
 fn digest(texts: &[&str]) -> [u8; 32] {
@@ -76,7 +82,8 @@ pub enum SlipError {
     /// The same form was sent before, with something else in it.
     #[error("this form was sent before, as {0}")]
     UsedForAnother(SlipNumber),
-    /// What it follows was ended, fixed or corrected meanwhile.
+    /// What it follows was ended, fixed or corrected meanwhile, or cannot be followed like this: it is
+    /// another supplier's, a correction that is to be fixed, or followed by several updates at once.
     #[error("the update it follows has moved on")]
     MovedOn,
     /// An update could not be read again from the message that would carry it.
@@ -100,13 +107,16 @@ impl From<EndError> for SlipError {
     fn from(error: EndError) -> Self {
         match error {
             EndError::Db(error) => Self::Db(error),
-            EndError::MovedOn(_) => Self::MovedOn,
+            EndError::Unknown | EndError::MovedOn(_) => Self::MovedOn,
         }
     }
 }
 
 /// Accepts a slip with all its updates, and gives its number: the same one however often the form comes.
 /// Once this returns `Ok`, none of the updates is ever lost.
+///
+/// # Errors
+/// A [`SlipError`]; nothing was stored then, unless it is [`SlipError::Db`].
 pub async fn accept_slip(
     pool: &Pool,
     clock: &dyn Clock,
@@ -119,7 +129,7 @@ pub async fn accept_slip(
     // Whoever meets the same form, or the same number, in another transaction comes here again.
     db::in_transaction(pool, async |tx| {
         if let Some(sent) = db::slips::find_sent_form(tx, &slip.form.key).await? {
-            return if sent.content_hash == slip.form.content {
+            return if slip.form.has_content(&sent.content_hash) {
                 Ok(sent.number)
             } else {
                 Err(SlipError::UsedForAnother(sent.number))
@@ -148,7 +158,7 @@ async fn store(
     };
     let id = db::slips::insert_slip(tx, &new, now).await?;
     let follows = match slip.follows {
-        Some(following) => Some(follow(tx, following, now).await?),
+        Some(following) => Some(follow(tx, slip, following, now).await?),
         None => None,
     };
     let source = Source {
@@ -165,11 +175,23 @@ async fn store(
 /// Makes sure that what is followed still stands where its sender saw it.
 async fn follow(
     tx: &mut Transaction,
+    slip: &Slip,
     following: Following,
     now: DateTime<Utc>,
 ) -> Result<Follows, SlipError> {
+    let (Following::Fix(update) | Following::Correction { update, .. }) = following;
+    db::known_updates::lock_updates(tx, &[update]).await?;
+    let followed = db::update_lists::find_update(tx, update).await?;
+    let followed = followed.ok_or(SlipError::MovedOn)?;
+    if followed.supplier != Some(slip.supplier.0) || slip.updates.len() != 1 {
+        return Err(SlipError::MovedOn);
+    }
     match following {
         Following::Fix(update) => {
+            // A correction that failed is cancelled, and its update corrected anew.
+            if followed.is_correction() {
+                return Err(SlipError::MovedOn);
+            }
             let may_end = |state| state == UpdateState::DeadLettered;
             end_by_hand(tx, update, UpdateState::Fixed, may_end, now).await?;
             Ok(Follows {
@@ -178,11 +200,8 @@ async fn follow(
             })
         }
         Following::Correction { update, stood_for } => {
-            db::known_updates::lock_updates(tx, &[update]).await?;
-            let corrected = db::update_lists::find_update(tx, update).await?;
             let followers = db::update_lists::list_followers(tx, &[update]).await?;
-            let stands_for = corrected.and_then(|line| bags_so_far(&line, &followers));
-            if stands_for != Some(stood_for) {
+            if bags_so_far(&followed, &followers) != Some(stood_for) {
                 return Err(SlipError::MovedOn);
             }
             Ok(Follows {

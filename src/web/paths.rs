@@ -17,6 +17,11 @@ use crate::domain::{AccountId, BeanId, SlipNumber, SupplierId, UpdateId};
 pub(crate) const HOME: &str = "/";
 pub(crate) const BEANS: &str = "/beans";
 pub(crate) const BEAN: &str = "/beans/{id}";
+pub(crate) const BEAN_USE: &str = "/beans/{id}/use";
+pub(crate) const BEAN_ADJUST: &str = "/beans/{id}/adjust";
+pub(crate) const BEAN_COUNT: &str = "/beans/{id}/count";
+pub(crate) const BEAN_UNDO: &str = "/beans/{id}/movements/{sequence}/undo";
+pub(crate) const USE: &str = "/use";
 pub(crate) const BEAN_ADD: &str = "/bean-add";
 pub(crate) const BEAN_UPDATE: &str = "/bean-update";
 pub(crate) const BEAN_UPDATE_FORM: &str = "/bean-update/{id}";
@@ -65,6 +70,31 @@ pub(crate) const STATIC: &str = "/static/{file}";
 /// The page of a bean.
 pub(crate) fn bean(id: impl Borrow<BeanId>) -> String {
     format!("{BEANS}/{}", id.borrow())
+}
+
+/// Where bags of a bean are used.
+pub(crate) fn bean_use(id: impl Borrow<BeanId>) -> String {
+    format!("{}/use", bean(id))
+}
+
+/// What was just used, on the page where bags are used.
+pub(crate) fn used(id: impl Borrow<BeanId>, sequence: i64) -> String {
+    format!("{USE}?bean={}&movement={sequence}", id.borrow())
+}
+
+/// The form that adjusts a bean's stock by a difference.
+pub(crate) fn bean_adjust(id: impl Borrow<BeanId>) -> String {
+    format!("{}/adjust", bean(id))
+}
+
+/// The form that counts a bean's bags.
+pub(crate) fn bean_count(id: impl Borrow<BeanId>) -> String {
+    format!("{}/count", bean(id))
+}
+
+/// The question before a movement is taken back, and where its answer goes.
+pub(crate) fn bean_undo(id: impl Borrow<BeanId>, sequence: impl Borrow<i64>) -> String {
+    format!("{}/movements/{}/undo", bean(id), sequence.borrow())
 }
 
 /// The form that changes a bean.
@@ -279,6 +309,25 @@ impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Id<T> {
             .ok_or_else(missing)?;
         let segment = params.iter().next().map_or("", |(_, segment)| segment);
         T::from_segment(segment).map(Self).ok_or_else(missing)
+    }
+}
+
+/// The place of a movement: its bean, and its number in the bean's ledger.
+pub(crate) struct MovementPlace {
+    pub(crate) bean: BeanId,
+    pub(crate) sequence: i64,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for MovementPlace {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebError> {
+        let Id(bean) = Id::from_request_parts(parts, state).await?;
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let sequence = params.as_ref().and_then(|params| params.iter().nth(1));
+        let sequence = sequence.and_then(|(_, segment)| segment.parse().ok());
+        let sequence = sequence.ok_or(WebError::NotFound(Missing::Movement))?;
+        Ok(Self { bean, sequence })
     }
 }
 

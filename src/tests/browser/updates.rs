@@ -217,7 +217,7 @@ async fn a_paused_page_stands_still_and_catches_up() {
     app.drain().await;
     says(&browser, "Paused at").await;
     assert_eq!(browser.all(".standing .tag").await, ["Sending"]);
-    browser.jump("Go on").await;
+    browser.jump("Resume").await;
 
     says(&browser, "Applied").await;
 }

@@ -25,6 +25,7 @@ fn address(pattern: &str, update: UpdateId) -> String {
     };
     pattern
         .replace("{id}", &id)
+        .replace("{sequence}", "1")
         .replace("{token}", "none")
         .replace("{file}", "beanstock.css")
 }

@@ -76,6 +76,15 @@ async fn a_filter_stays_in_the_address_and_narrows_the_states_too() {
     let odd = site
         .get("/updates?from=x&to=%00&supplier=y&behind=z&state=q")
         .await;
+    for beyond in [
+        "from=-0001-01-01",
+        "from=9999-12-31&to=-9999-01-01",
+        "behind=8000000000000000000_00000000-0000-0000-0000-000000000000",
+        "behind=-8000000000000000000_00000000-0000-0000-0000-000000000000",
+    ] {
+        let page = site.get(&format!("/updates?{beyond}")).await;
+        assert_eq!(page.status(), 200, "{beyond}");
+    }
 
     assert_eq!(
         page.all(".filters a")[..3],
@@ -165,7 +174,11 @@ async fn a_supplier_sees_first_what_needs_it() {
 
     assert_eq!(
         home.all("h2")[..3],
-        ["Needs you 1", "On its way 1", "The last seven days"]
+        [
+            "Needs your attention 1",
+            "On its way 1",
+            "The last seven days"
+        ]
     );
     assert_eq!(
         home.all(".feed .tag"),

@@ -184,3 +184,21 @@ async fn while_the_database_is_away_nothing_is_said_to_be_live() {
     let silence = tokio::time::timeout(Duration::from_secs(6), page.next()).await;
     assert!(silence.is_err(), "a page that knows nothing says nothing");
 }
+
+/// A page says itself when it was made; what cannot be must not keep the others from being told.
+#[tokio::test]
+async fn a_page_from_an_impossible_time_disturbs_nobody() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    let mut odd = Vec::new();
+    for since in ["-0001-01-01T00:00:00Z", "99999-01-01T00:00:00Z", "x"] {
+        odd.push(site.watch(&format!("/live?since={since}")).await);
+    }
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let mut live = site.watch(&format!("/live?since={now}")).await;
+
+    app.publish_line("3:Excelsa:9").await;
+    app.drain().await;
+
+    live.says("event: news\ndata: 1\n").await;
+}

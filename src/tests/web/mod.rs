@@ -9,6 +9,7 @@ mod ingress;
 mod live;
 mod pages;
 mod requests;
+mod shelf;
 mod slips;
 mod snapshots;
 mod suppliers;

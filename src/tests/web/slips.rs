@@ -105,6 +105,27 @@ async fn one_form_that_is_sent_fifty_times_at_once_has_one_effect() {
     app.assert_audit_is_clean().await;
 }
 
+/// Whoever has lost the answer sends the form again, however the stock stands by then.
+#[tokio::test]
+async fn a_form_that_comes_again_leads_to_what_it_has_become() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    let fields = vec![
+        ("form_key", "k1".to_owned()),
+        ("supplier", "3".to_owned()),
+        ("bean-1", EXCELSA.to_string()),
+        ("kind-1", "return".to_owned()),
+        ("bags-1", "150".to_owned()),
+    ];
+
+    let slip = sent(&post(&site, "send", &fields).await);
+    app.drain().await;
+    let again = sent(&post(&site, "send", &fields).await);
+
+    assert_eq!(again, slip);
+    assert_eq!(app.stock_of(EXCELSA).await, 50);
+}
+
 #[tokio::test]
 async fn a_form_that_was_sent_and_says_something_else_now_shows_both() {
     let app = TestApp::start(Kind::Fifo).await;
@@ -268,6 +289,68 @@ async fn what_could_not_be_applied_is_fixed_and_sent_again() {
     app.assert_audit_is_clean().await;
 }
 
+/// A fix of a correction would be a correction of nothing, and the difference be booked twice.
+#[tokio::test]
+async fn a_correction_that_failed_is_not_fixed_but_cancelled() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    let mut fields = twelve_bags("k1");
+    fields.push(("supplier", "3".to_owned()));
+    let slip = sent(&post(&site, "send", &fields).await);
+    app.drain().await;
+    let correct = links(&site.get(&slip).await, "/correct").remove(0);
+    let form = site.get(&correct).await.form();
+    let form = with(&form, &[("bags", "2")]);
+    let mut send = borrowed(&form);
+    send.push(("do", "send"));
+    let correction = sent(&site.post(&correct, &send).await);
+    // Meanwhile nearly all of it was used.
+    app.execute("UPDATE beans SET quantity = 1 WHERE id = 5")
+        .await;
+    app.drain().await;
+
+    let page = site.get(&correction).await;
+    let cancel = links(&page, "/cancel").remove(0);
+    let id = cancel.split('/').nth(2).unwrap().to_owned();
+    let fix = site.get(&format!("/updates/{id}/fix")).await;
+    let mut fields = twelve_bags("k2");
+    fields.extend([("supplier", "3".to_owned()), ("fixes", id)]);
+    let forced = post(&site, "send", &fields).await;
+    let cancelled = site.post(&cancel, &[]).await;
+
+    assert_eq!(page.all(".standing .tag"), ["Needs attention"]);
+    assert!(links(&page, "/fix").is_empty());
+    assert_eq!(fix.status(), 303);
+    assert!(forced.header("location").ends_with("?done=nothing-to-fix"));
+    assert_eq!(cancelled.status(), 303);
+}
+
+#[tokio::test]
+async fn one_update_is_fixed_by_one_bean() {
+    let app = TestApp::start(Kind::Fifo).await;
+    app.publish_line("3:Excelza:9").await;
+    app.drain().await;
+    let site = Site::of(&app).seen_by(CORDILLERA);
+    let home = site.get("/").await;
+    let update = home.attributes(".feed a", "href").remove(0);
+    let mut fields = twelve_bags("k1");
+    fields.extend([
+        ("fixes", update.rsplit('/').next().unwrap().to_owned()),
+        ("bean-2", EXCELSA.to_string()),
+        ("kind-2", "delivery".to_owned()),
+        ("bags-2", "1".to_owned()),
+    ]);
+
+    let refused = post(&site, "send", &fields).await;
+
+    assert_eq!(refused.status(), 422);
+    assert!(
+        refused
+            .text_of(".mistakes a")
+            .starts_with("An update is fixed by one bean")
+    );
+}
+
 #[tokio::test]
 async fn what_was_fixed_meanwhile_is_not_fixed_again() {
     let app = TestApp::start(Kind::Fifo).await;
@@ -290,9 +373,8 @@ async fn what_was_fixed_meanwhile_is_not_fixed_again() {
     let too_late = site.get(&fix).await;
     app.drain().await;
 
-    assert_eq!(refused.status(), 409);
-    assert!(refused.mistakes()[0].1.contains("nothing was sent"));
-    assert_eq!(refused.value_of("bags-1"), "9");
+    let told = format!("{broken}?done=nothing-to-fix");
+    assert_eq!(refused.header("location"), told);
     assert_eq!(too_late.header("location"), broken);
     assert_eq!(app.stock_of(EXCELSA).await, 209);
 }
@@ -330,6 +412,8 @@ async fn a_wrong_number_is_corrected_by_the_difference() {
     );
     let again = site.get(&correct).await;
     assert_eq!(again.value_of("was"), "10");
+    // Its answer was lost, and it comes again when all is done.
+    assert_eq!(sent(&site.post(&correct, &send).await), correction);
     app.assert_audit_is_clean().await;
 }
 
@@ -355,7 +439,7 @@ async fn two_tabs_do_not_correct_the_same_number_twice() {
     }
 
     assert_eq!(answers[1].status(), 409);
-    assert!(answers[1].mistakes()[0].1.contains("meanwhile"));
+    assert!(answers[1].mistakes()[0].1.contains("in the meantime"));
     assert_eq!(answers[1].value_of("was"), "10");
     assert_eq!(app.stock_of(EXCELSA).await, 210);
 }

@@ -23,6 +23,7 @@ pub enum Missing {
     Supplier,
     Update,
     Letter,
+    Movement,
     Account,
     /// A link to choose a password.
     Link,
@@ -35,6 +36,7 @@ impl fmt::Display for Missing {
             Self::Bean => "bean",
             Self::Supplier => "supplier",
             Self::Update => "update",
+            Self::Movement => "movement",
             Self::Letter => "dead letter",
             Self::Account => "account",
             Self::Link => "link",
@@ -167,6 +169,10 @@ impl WebError {
             Self::NotFound(Missing::Supplier) => (
                 "Supplier not found",
                 "It was removed from the list, or the address has a typing mistake.",
+            ),
+            Self::NotFound(Missing::Movement) => (
+                "Movement not found",
+                "This bean has no such movement. Check the end of the address.",
             ),
             Self::NotFound(Missing::Letter) => (
                 "Message not found",

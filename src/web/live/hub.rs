@@ -24,6 +24,9 @@ const MAX_WATCHERS: usize = 2_000;
 /// And by one session: a browser opens six connections to a host.
 const MAX_PER_SESSION: usize = 5;
 
+/// And as many updates on all of these pages together: a page lists some 50.
+const MAX_WATCHED: usize = 100_000;
+
 /// A page that hears nothing for longer than three of these is told to be out of date.
 const BEAT_EVERY: Duration = Duration::from_secs(5);
 
@@ -54,6 +57,7 @@ pub(super) struct Watcher {
     pub(super) role: Role,
     pub(super) page: Page,
     pub(super) eyes: Eyes,
+    /// Sorted.
     pub(super) updates: Vec<UpdateId>,
     pub(super) news: Option<News>,
 }
@@ -65,21 +69,24 @@ pub(super) struct Seated {
     told: HashMap<UpdateId, Version>,
     pub(super) news_told: usize,
     last_beat: Instant,
-    out: mpsc::Sender<Bytes>,
-    leaving: bool,
+    /// `None` once it is to leave. It keeps its place until its connection is closed: a reader that does not
+    /// read would otherwise stay, and count nowhere.
+    out: Option<mpsc::Sender<Bytes>>,
 }
 
 impl Seated {
     /// Sends something; whoever does not keep up leaves.
     pub(super) fn send(&mut self, message: Bytes) {
-        if self.out.try_send(message).is_err() {
-            self.leaving = true;
+        let sent = self.out.as_ref().map(|out| out.try_send(message));
+        if !matches!(sent, Some(Ok(()))) {
+            self.out = None;
         }
     }
 
     /// Whether it watches an update and has not been told of this version, which it is now.
     pub(super) fn learns(&mut self, update: UpdateId, version: &Version) -> bool {
-        if !self.watcher.updates.contains(&update) || self.told.get(&update) == Some(version) {
+        let watches = self.watcher.updates.binary_search(&update).is_ok();
+        if !watches || self.told.get(&update) == Some(version) {
             return false;
         }
         self.told.insert(update, version.clone());
@@ -96,13 +103,13 @@ impl Seated {
 
     /// Has it connect again, because its owner may see other things now.
     pub(super) fn reconnect(&mut self) {
-        self.leaving = true;
+        self.out = None;
     }
 
     /// Ends it, because its session has ended.
     pub(super) fn end(&mut self) {
         self.send(events::end());
-        self.leaving = true;
+        self.out = None;
     }
 }
 
@@ -145,8 +152,12 @@ impl Drop for Seat {
 pub(super) struct Asked {
     pub(super) sessions: Vec<i64>,
     pub(super) updates: Vec<UpdateId>,
-    /// Since when the page that was made first wants to know of new updates.
-    pub(super) since: Option<DateTime<Utc>>,
+    /// Since when the page that was made first wants to know of new updates of anybody.
+    pub(super) since_of_all: Option<DateTime<Utc>>,
+    /// And of those of its own supplier.
+    pub(super) since_of_suppliers: Option<DateTime<Utc>>,
+    /// The suppliers of which somebody wants to know.
+    pub(super) suppliers: Vec<SupplierId>,
 }
 
 impl Live {
@@ -162,7 +173,12 @@ impl Live {
         if of_session.count() >= MAX_PER_SESSION {
             return Err(WebError::TooMany);
         }
-        if seats.len() >= MAX_WATCHERS || self.closing.is_cancelled() {
+        let rows: usize = seats
+            .values()
+            .map(|other| other.watcher.updates.len())
+            .sum();
+        let is_full = seats.len() >= MAX_WATCHERS || rows + watcher.updates.len() > MAX_WATCHED;
+        if is_full || self.closing.is_cancelled() {
             return Err(WebError::Crowded);
         }
         let (out, messages) = mpsc::channel(UNREAD);
@@ -175,8 +191,7 @@ impl Live {
             last_beat: Instant::now()
                 .checked_sub(BEAT_EVERY)
                 .unwrap_or_else(Instant::now),
-            out,
-            leaving: false,
+            out: Some(out),
         };
         seats.insert(number, seated);
         drop(seats);
@@ -210,17 +225,25 @@ impl Live {
 
     pub(super) fn asked(&self) -> Asked {
         let seats = self.seats();
-        let watchers = || seats.values().map(|seated| &seated.watcher);
+        let staying = || seats.values().filter(|seated| seated.out.is_some());
+        let watchers = || staying().map(|seated| &seated.watcher);
         let sessions: BTreeSet<i64> = watchers().map(|watcher| watcher.session).collect();
         let updates: BTreeSet<UpdateId> = watchers()
             .flat_map(|watcher| watcher.updates.iter().copied())
             .collect();
+        let suppliers: BTreeSet<SupplierId> = watchers()
+            .filter_map(|watcher| watcher.news?.supplier)
+            .collect();
+        let news = |wanted: &dyn Fn(&News) -> bool| {
+            let news = watchers().filter_map(|watcher| watcher.news);
+            news.filter(wanted).map(|news| news.since).min()
+        };
         Asked {
             sessions: sessions.into_iter().collect(),
             updates: updates.into_iter().collect(),
-            since: watchers()
-                .filter_map(|watcher| Some(watcher.news?.since))
-                .min(),
+            since_of_all: news(&|news| news.supplier.is_none()),
+            since_of_suppliers: news(&|news| news.supplier.is_some()),
+            suppliers: suppliers.into_iter().collect(),
         }
     }
 
@@ -229,6 +252,7 @@ impl Live {
         let seats = self.seats();
         let differing: HashSet<UpdateId> = seats
             .values()
+            .filter(|seated| seated.out.is_some())
             .flat_map(|seated| {
                 let differs = |id: &&UpdateId| seated.told.get(id) != versions.get(id);
                 seated.watcher.updates.iter().filter(differs).copied()
@@ -237,16 +261,24 @@ impl Live {
         differing.into_iter().collect()
     }
 
-    /// Does something for each watcher; those who are to leave are gone afterwards.
-    pub(super) fn for_each(&self, mut work: impl FnMut(&mut Seated)) {
-        self.seats().retain(|_, seated| {
-            work(seated);
-            !seated.leaving
-        });
+    /// Does something for each watcher that is not about to leave.
+    pub(super) fn for_each(&self, work: impl FnMut(&mut Seated)) {
+        let mut seats = self.seats();
+        let staying = seats.values_mut().filter(|seated| seated.out.is_some());
+        staying.for_each(work);
     }
 
     fn seats(&self) -> MutexGuard<'_, HashMap<u64, Seated>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets another task look, because this one has ended otherwise.
+    pub(super) fn stop_looking(&self) {
+        let mut is_looking = self
+            .is_looking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *is_looking = false;
     }
 
     /// Whether nobody watches, so that the task that looks may end.

@@ -6,16 +6,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use askama::Template;
-use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::events;
-use super::hub::{Page, Seated};
+use super::hub::{Live, Page, Seated};
 use crate::db;
 use crate::db::DbResult;
-use crate::db::live::Version;
+use crate::db::live::{NewUpdate, Version};
 use crate::db::update_lists::UpdateLine;
-use crate::domain::{SupplierId, UpdateId};
+use crate::domain::UpdateId;
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::page::filters;
@@ -41,7 +40,8 @@ struct Seen {
     versions: HashMap<UpdateId, Version>,
     /// The updates of which somebody was told something else.
     told: Told,
-    news: Vec<(Option<SupplierId>, DateTime<Utc>)>,
+    news: Vec<NewUpdate>,
+    news_of_suppliers: Vec<NewUpdate>,
 }
 
 /// How often the database is asked while somebody watches.
@@ -60,15 +60,25 @@ pub(super) fn keep_looking(state: &AppState) {
 async fn look_again_and_again(state: AppState) {
     let live = Arc::clone(&state.live);
     let mut commits = state.pool.watch_commits();
+    // Whatever ends this task, even a panic, the next page that is opened has another one look.
+    let _guard = StopLooking(Arc::clone(&live));
+    let mut is_failing = false;
     while !live.may_rest() {
         let began = Instant::now();
         commits.mark_unchanged();
         live.looks.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = look(&state).await {
+        let looked = look(&state).await;
+        if let Err(error) = &looked
+            && !is_failing
+        {
             // The pages notice by themselves that they hear nothing.
-            let error = crate::telemetry::chain(&error);
-            tracing::debug!(error, "could not look for live pages");
+            let error = crate::telemetry::chain(error);
+            tracing::warn!(
+                error,
+                "live pages are not up to date until this works again"
+            );
         }
+        is_failing = looked.is_err();
         let wait_for_more = async {
             tokio::time::sleep_until(began + LOOK_AT_MOST_EVERY).await;
             tokio::select! {
@@ -84,7 +94,16 @@ async fn look_again_and_again(state: AppState) {
     }
 }
 
-/// Looks at the database, with at most seven queries, and sends what differs.
+/// Has another task look once this one has ended.
+struct StopLooking(Arc<Live>);
+
+impl Drop for StopLooking {
+    fn drop(&mut self) {
+        self.0.stop_looking();
+    }
+}
+
+/// Looks at the database, with at most eight queries, and sends what differs.
 async fn look(state: &AppState) -> DbResult<()> {
     let live = &state.live;
     let asked = live.asked();
@@ -95,8 +114,15 @@ async fn look(state: &AppState) -> DbResult<()> {
     let differing = live.differing(&versions);
     let lines = db::update_lists::list_updates_by_id(&mut conn, &differing, None).await?;
     let told = Told::read(&mut conn, lines).await?;
-    let news = match asked.since {
+    let news = match asked.since_of_all {
         Some(since) => db::live::list_new(&mut conn, since).await?,
+        None => Vec::new(),
+    };
+    let news_of_suppliers = match asked.since_of_suppliers {
+        Some(since) => {
+            let suppliers = &asked.suppliers;
+            db::live::list_new_of_suppliers(&mut conn, suppliers, since).await?
+        }
         None => Vec::new(),
     };
     drop(conn);
@@ -104,6 +130,7 @@ async fn look(state: &AppState) -> DbResult<()> {
         versions,
         told,
         news,
+        news_of_suppliers,
     };
     let asked_for = |seated: &Seated| {
         asked
@@ -150,8 +177,17 @@ impl Seen {
             seated.send(events::parts(&html));
         }
         if let Some(news) = seated.watcher.news {
-            let of_interest = self.news.iter().filter(|(supplier, at)| {
-                *at > news.since && news.supplier.is_none_or(|wanted| *supplier == Some(wanted))
+            let all = match news.supplier {
+                None => &self.news,
+                Some(_) => &self.news_of_suppliers,
+            };
+            let shown = &seated.watcher.updates;
+            let of_interest = all.iter().filter(|update| {
+                update.accepted_at > news.since
+                    && news
+                        .supplier
+                        .is_none_or(|wanted| update.supplier == Some(wanted))
+                    && shown.binary_search(&update.id).is_err()
             });
             let number = of_interest.count();
             if number != seated.news_told {

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 pub(crate) use self::hub::Live;
@@ -35,7 +35,10 @@ pub(crate) fn router() -> Router<AppState> {
 }
 
 /// The most updates that one page watches.
-const MAX_WATCHED: usize = 200;
+const MAX_WATCHED: usize = 250;
+
+/// A page that is older than this is told of what came within this time.
+const NEWS_OF: TimeDelta = TimeDelta::hours(1);
 
 /// What a page shows.
 #[derive(Debug, Default, Deserialize)]
@@ -81,16 +84,24 @@ async fn watch(
         (page, lines)
     };
     drop(conn);
-    let since: Option<DateTime<Utc>> = shown.since.parse().ok();
+    let since = parse_since(&shown.since, layout.now);
+    let mut ids: Vec<UpdateId> = updates.iter().map(|line| line.id).collect();
+    ids.sort_unstable();
     let watcher = Watcher {
         session: viewer.0.session,
         role: viewer.role(),
         page,
         eyes: Eyes::of(&state, &viewer, &layout),
-        updates: updates.iter().map(|line| line.id).collect(),
+        updates: ids,
         news: since.map(|since| News { supplier, since }),
     };
     let seat = state.live.admit(watcher)?;
     look::keep_looking(&state);
     Ok(streaming::stream(seat))
+}
+
+/// Reads when a page was made. Moments that cannot be are brought to the nearest one that can.
+fn parse_since(typed: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let since: DateTime<Utc> = typed.parse().ok()?;
+    Some(since.clamp(now - NEWS_OF, now))
 }

@@ -10,6 +10,7 @@ use crate::catalogue::{self, CatalogueError, Correction, Version};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::domain::BeanId;
+use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
@@ -71,6 +72,7 @@ pub(super) async fn edit_bean(
 
 pub(super) async fn change_bean(
     State(state): State<AppState>,
+    viewer: Viewer,
     layout: Layout,
     Form(mut form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
@@ -83,7 +85,7 @@ pub(super) async fn change_bean(
         let otherwise = if says_nothing { shown.quantity } else { -1 };
         let from = form.seen_quantity().unwrap_or(otherwise);
         form.quantity_was = from.to_string();
-        match save(&state, id, &form, &shown, from).await? {
+        match save(&state, &viewer, id, &form, &shown, from).await? {
             Ok(()) => return Ok(changed()),
             Err(Refused::Mistakes(mistakes)) => {
                 return refuse(&state, layout, Some(id), &form, mistakes).await;
@@ -139,6 +141,7 @@ enum Refused {
 /// Saves a form that was shown when the stock was `from`.
 async fn save(
     state: &AppState,
+    viewer: &Viewer,
     id: BeanId,
     form: &BeanForm,
     shown: &Bean,
@@ -152,6 +155,7 @@ async fn save(
         from,
         to: typed.quantity,
         reason,
+        by: viewer.0.account,
     });
     let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
     let (details, correction) = (&typed.details, correction.as_ref());

@@ -3,13 +3,14 @@
 use askama::Template;
 use serde::Deserialize;
 
-use crate::catalogue::{Submission, Version};
+use crate::catalogue::Version;
 use crate::db::beans::Bean;
 use crate::db::suppliers::Supplier;
 use crate::domain::{
     BagsInStock, BeanDetails, BeanId, BeanType, InvalidBagsInStock, InvalidText, Price, ShortText,
     SupplierId,
 };
+use crate::submission::Submission;
 use crate::web::paths;
 use crate::web::ui::form::{
     MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,

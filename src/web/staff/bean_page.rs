@@ -6,7 +6,7 @@ use axum::extract::State;
 use crate::db;
 use crate::db::beans::Bean;
 use crate::db::movements::MovementLine;
-use crate::domain::{BeanId, BeanType};
+use crate::domain::{BeanId, BeanType, MovementKind};
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
@@ -45,6 +45,14 @@ impl BeanPage {
         } else {
             "main"
         }
+    }
+
+    /// Whether somebody may take a movement back here; what an update did is corrected on its own page.
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn is_undoable(&self, movement: &MovementLine) -> bool {
+        let is_final = matches!(movement.kind, MovementKind::Undo | MovementKind::Removal);
+        let is_of_update = movement.update.is_some() && movement.kind != MovementKind::Count;
+        movement.undone_by.is_none() && !is_final && !is_of_update
     }
 
     fn fits_a_line(&self) -> bool {

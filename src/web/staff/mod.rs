@@ -9,6 +9,7 @@ mod beans;
 mod dead_letters;
 mod home;
 mod role_choice;
+mod shelf;
 mod supplier_form;
 mod suppliers;
 
@@ -22,6 +23,7 @@ pub(crate) use self::home::show_home;
 
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
+        .merge(shelf::router())
         .route(paths::BEANS, get(beans::list_beans))
         .route(paths::BEAN, get(bean_page::show_bean))
         .route(

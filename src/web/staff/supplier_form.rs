@@ -3,9 +3,10 @@
 use askama::Template;
 use serde::Deserialize;
 
-use crate::catalogue::{Submission, Version};
+use crate::catalogue::Version;
 use crate::db::suppliers::Supplier;
 use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, SupplierId};
+use crate::submission::Submission;
 use crate::web::paths;
 use crate::web::ui::form::{
     MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,

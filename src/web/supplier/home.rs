@@ -57,10 +57,10 @@ pub(crate) async fn show_home(
     };
     let lately = Filter {
         from: Some(layout.now - LATELY),
+        ended: true,
         ..of_supplier.clone()
     };
-    let mut lines = db::update_lists::list_filtered(&mut conn, &lately, None, MOST).await?;
-    lines.retain(|line| line.state.is_final());
+    let lines = db::update_lists::list_filtered(&mut conn, &lately, None, MOST).await?;
     let mut open = Vec::new();
     for open_state in [
         UpdateState::DeadLettered,

@@ -104,6 +104,10 @@ mod tests {
     fn movement(sequence: i64, second: i64, change_by: i64, quantity_after: i64) -> MovementLine {
         MovementLine {
             sequence,
+            by: None,
+            undoes: None,
+            undone_by: None,
+            occurred_at: at(second),
             kind: crate::domain::MovementKind::Delivery,
             change_by,
             quantity_after,

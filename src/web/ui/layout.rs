@@ -59,6 +59,9 @@ const CAFE: [Link; 4] = [
     ("Needs attention", paths::DEAD_LETTERS, "/dead-letter"),
 ];
 
+/// What staff have besides.
+const SHELF: [Link; 1] = [("Use bags", paths::USE, "/use")];
+
 /// What managers have besides.
 const MANAGEMENT: [Link; 1] = [("Accounts", paths::ACCOUNTS, "/accounts")];
 
@@ -109,8 +112,9 @@ impl Layout {
         match self.role() {
             None => Vec::new(),
             Some(Role::Supplier(_)) => SUPPLIER.to_vec(),
-            Some(Role::Viewer | Role::Staff) => CAFE.to_vec(),
-            Some(Role::Manager) => [&CAFE[..], &MANAGEMENT].concat(),
+            Some(Role::Viewer) => CAFE.to_vec(),
+            Some(Role::Staff) => [&SHELF[..], &CAFE].concat(),
+            Some(Role::Manager) => [&SHELF[..], &CAFE, &MANAGEMENT].concat(),
         }
     }
 
@@ -244,10 +248,11 @@ mod tests {
         );
         let cafe = ["Beans", "Suppliers", "Updates", "Needs attention"];
         assert_eq!(labels(Some(Role::Viewer)), cafe);
-        assert_eq!(labels(Some(Role::Staff)), cafe);
+        let staff = [&["Use bags"], &cafe[..]].concat();
+        assert_eq!(labels(Some(Role::Staff)), staff);
         assert_eq!(
             labels(Some(Role::Manager)),
-            [&cafe[..], &["Accounts"]].concat()
+            [&staff[..], &["Accounts"]].concat()
         );
     }
 

@@ -9,5 +9,6 @@ pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod pager;
 pub(crate) mod query;
+pub(crate) mod typed;
 pub(crate) mod updates;
 pub(crate) mod wording;

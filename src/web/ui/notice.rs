@@ -25,6 +25,11 @@ pub(crate) enum Notice {
     UpdateCancelled,
     UpdateHasEnded,
     CannotBeCorrected,
+    NothingToFix,
+    TooManyForAFile,
+    StockAdjusted,
+    BagsCounted,
+    MovementUndone,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -34,7 +39,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 22] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -52,6 +57,11 @@ impl Notice {
         Self::UpdateCancelled,
         Self::UpdateHasEnded,
         Self::CannotBeCorrected,
+        Self::NothingToFix,
+        Self::TooManyForAFile,
+        Self::StockAdjusted,
+        Self::BagsCounted,
+        Self::MovementUndone,
     ];
 
     fn word(self) -> &'static str {
@@ -73,6 +83,11 @@ impl Notice {
             Self::UpdateCancelled => "update-cancelled",
             Self::UpdateHasEnded => "update-has-ended",
             Self::CannotBeCorrected => "cannot-be-corrected",
+            Self::NothingToFix => "nothing-to-fix",
+            Self::TooManyForAFile => "too-many-for-a-file",
+            Self::StockAdjusted => "stock-adjusted",
+            Self::BagsCounted => "bags-counted",
+            Self::MovementUndone => "movement-undone",
         }
     }
 
@@ -103,12 +118,27 @@ impl Notice {
             Self::CannotBeCorrected => {
                 "The number of this update cannot be corrected now. This is how it stands."
             }
+            Self::NothingToFix => {
+                "Nothing was sent: this update was fixed, cancelled or applied in the meantime."
+            }
+            Self::TooManyForAFile => {
+                "These are more updates than fit into one file (200,000). Choose a shorter time, then download again."
+            }
+            Self::StockAdjusted => "The stock was adjusted. You can undo it in the list below.",
+            Self::BagsCounted => "The count was booked. You can undo it in the list below.",
+            Self::MovementUndone => "It was undone. Both movements stay in the list below.",
         }
     }
 
     /// The address of `path` with this notice on it.
     pub(crate) fn on(self, path: &str) -> String {
         format!("{path}?done={}", self.word())
+    }
+
+    /// The same for an address that may have a query already.
+    pub(crate) fn on_query(self, address: &str) -> String {
+        let joint = if address.contains('?') { '&' } else { '?' };
+        format!("{address}{joint}done={}", self.word())
     }
 
     /// Finds the notice in an address.

@@ -1,5 +1,7 @@
 //! How a page becomes a response, and how values look on it.
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use std::fmt::Write as _;
 
 use askama::Template;
@@ -60,6 +62,13 @@ fn mailto(address: &str) -> String {
     link
 }
 
+/// A moment as people read it, where the zone is named elsewhere.
+pub(crate) fn moment(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone)
+        .format("%-d %b %Y, %H:%M:%S")
+        .to_string()
+}
+
 /// The filters of our templates.
 #[expect(
     unreachable_pub,
@@ -109,8 +118,7 @@ pub(crate) mod filters {
     /// The moment in a column that names the zone.
     #[askama::filter_fn]
     pub(crate) fn moment(at: &DateTime<Utc>, _: &dyn Values, zone: &Tz) -> askama::Result<String> {
-        let at = at.with_timezone(zone);
-        Ok(at.format("%-d %b %Y, %H:%M:%S").to_string())
+        Ok(super::moment(*at, *zone))
     }
 
     /// The time of day, for pages that are looked at again and again.

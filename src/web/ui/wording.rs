@@ -115,7 +115,7 @@ pub(crate) fn standing_sentence(
             "It could not be applied and needs somebody to look at it."
         }
         UpdateState::DeadLettered => {
-            "It could not be applied. Put it right here, or the café will look at it."
+            "It could not be applied. Fix it here, or the café will look at it."
         }
         UpdateState::Fixed => "It was replaced by a corrected update.",
         UpdateState::Resent => "It was sent again.",
@@ -130,7 +130,8 @@ pub(crate) fn unit(number: impl Borrow<i64>) -> &'static str {
 }
 
 /// A number of bags with its unit.
-pub(crate) fn bags(number: i64) -> String {
+pub(crate) fn bags(number: impl Borrow<i64>) -> String {
+    let number = *number.borrow();
     format!("{} {}", grouped(number), unit(number))
 }
 
@@ -151,8 +152,14 @@ pub(crate) fn movement(kind: impl Borrow<MovementKind>) -> &'static str {
         MovementKind::Opening => "Opening stock",
         MovementKind::Delivery => "Delivery",
         MovementKind::Return => "Return",
+        MovementKind::Use => "Used",
+        MovementKind::Received => "Received",
+        MovementKind::Damaged => "Damaged",
+        MovementKind::SentBack => "Sent back",
         MovementKind::Count => "Count",
         MovementKind::Correction => "Correction",
+        MovementKind::Other => "Other change",
+        MovementKind::Undo => "Undone",
         MovementKind::Removal => "Removal",
     }
 }

@@ -8,7 +8,7 @@ use crate::db::activity::Activity;
 use crate::domain::{Action, UpdateId};
 use crate::inventory::{EndError, cancel_update};
 use crate::web::access::Viewer;
-use crate::web::http::error::WebError;
+use crate::web::http::error::{Missing, WebError};
 use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
@@ -35,6 +35,7 @@ pub(super) async fn cancel(
     let notice = match cancel_update(&state.pool, &*state.clock, line.id, &activity).await {
         Ok(()) => Notice::UpdateCancelled,
         Err(EndError::MovedOn(_)) => Notice::UpdateHasEnded,
+        Err(EndError::Unknown) => return Err(WebError::NotFound(Missing::Update)),
         Err(EndError::Db(error)) => return Err(error.into()),
     };
     let page = line

@@ -90,6 +90,8 @@ pub(crate) struct Card {
     pub(crate) update: UpdateRow,
     pub(crate) eyes: Eyes,
     pub(crate) steps: Vec<Step>,
+    /// Whether these are all of its steps, so that they can be replaced as a whole.
+    pub(crate) has_all_steps: bool,
     pub(crate) related: Vec<Related>,
     /// The number of bags it stands for, where that can be corrected.
     pub(crate) correctable: Option<i64>,
@@ -149,6 +151,7 @@ impl Card {
         Self {
             related: earlier.into_iter().chain(later).collect(),
             steps,
+            has_all_steps: true,
             correctable: correctable.filter(|_| eyes.may_act),
             update: line.into(),
             eyes,
@@ -184,12 +187,9 @@ impl Card {
     /// corrected anew.
     pub(crate) fn is_fixable(&self) -> bool {
         let line = &self.update.line;
-        let is_correction = line
-            .follows
-            .is_some_and(|follows| follows.how == FollowsAs::Correction);
         self.eyes.may_act
             && line.state == UpdateState::DeadLettered
             && line.supplier_name.is_some()
-            && !is_correction
+            && !line.is_correction()
     }
 }

@@ -9,13 +9,12 @@ use serde::Deserialize;
 use super::card::sees_levels;
 use super::effect;
 use super::show;
-use super::slip_form::bags_sentence;
 use crate::db;
 use crate::db::beans::OfferedBean;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{
-    AccountId, Bags, BeanType, Decision, InventoryUpdate, Reason, StockChange, SupplierId,
-    UpdateId, UpdateKind, decide,
+    AccountId, Bags, BeanType, Decision, InventoryUpdate, Reason, SlipNumber, StockChange,
+    SupplierId, UpdateId, UpdateKind, decide,
 };
 use crate::inventory::{
     Following, SentForm, Slip, SlipError, accept_slip, bags_so_far, difference, moved_at,
@@ -28,6 +27,7 @@ use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, grouped};
+use crate::web::ui::typed::bags_sentence;
 use crate::web::ui::wording;
 
 /// An applied update, and what it stands for now.
@@ -35,6 +35,7 @@ struct Corrected {
     line: UpdateLine,
     bean: OfferedBean,
     supplier: SupplierId,
+    supplier_is_active: bool,
     kind: UpdateKind,
     bags: i64,
 }
@@ -48,6 +49,13 @@ pub(super) struct CorrectionForm {
     /// What the update stood for when the form was shown.
     was: String,
     bags: String,
+}
+
+impl CorrectionForm {
+    fn sent_by(&self, sender: AccountId, update: UpdateId) -> Option<SentForm> {
+        let content = [&*update.to_string(), &self.was, &self.bags];
+        SentForm::new(sender, &self.form_key, &content)
+    }
 }
 
 #[derive(Template)]
@@ -93,11 +101,14 @@ impl Corrected {
         };
         let beans = db::beans::list_offered_beans(&mut conn, supplier).await?;
         let bean = beans.into_iter().find(|bean| Some(bean.id) == line.bean);
+        let found = db::suppliers::find_supplier(&mut conn, supplier).await?;
+        let supplier_is_active = found.is_some_and(|supplier| supplier.active);
         Ok(bean.map_or(Err(elsewhere), |bean| {
             Ok(Self {
                 line,
                 bean,
                 supplier,
+                supplier_is_active,
                 kind,
                 bags,
             })
@@ -154,20 +165,20 @@ pub(super) async fn take_form(
 ) -> Result<Response, WebError> {
     let sender = viewer.0.account;
     let found = Corrected::find(&state, &viewer, id).await?;
-    let update = id.to_string();
-    let sent_form = SentForm::new(sender, &form.form_key, &[&update, &form.was, &form.bags]);
-    let sent_form = sent_form.ok_or(WebError::BadForm)?;
+    let sent_form = form.sent_by(sender, id).ok_or(WebError::BadForm)?;
+    if form.wish == "send"
+        && let Some(slip) = find_same(&state, &sent_form).await?
+    {
+        return Ok(Redirect::to(&paths::slip(slip)).into_response());
+    }
     let corrected = match found {
         Ok(corrected) => corrected,
-        Err(elsewhere) => {
-            let sent = find_sent(&state, &sent_form).await?;
-            return Ok(sent.unwrap_or(elsewhere).into_response());
-        }
+        Err(elsewhere) => return Ok(elsewhere.into_response()),
     };
     if form.was != corrected.bags.to_string() {
         let mistakes = Mistakes::one(
             "bags",
-            "Somebody has corrected this number meanwhile. Check it again",
+            "Someone else has corrected this number in the meantime. Check it and try again",
         );
         form.was = corrected.bags.to_string();
         form.form_key = new_key();
@@ -211,11 +222,13 @@ pub(super) async fn take_form(
     .await
 }
 
-/// A double click finds the correction that its first click has sent.
-async fn find_sent(state: &AppState, form: &SentForm) -> Result<Option<Redirect>, WebError> {
+/// Finds the correction that this very form was sent as before, by a double click or because its answer was
+/// lost.
+async fn find_same(state: &AppState, form: &SentForm) -> Result<Option<SlipNumber>, WebError> {
     let mut conn = state.connection().await?;
     let sent = db::slips::find_sent_form(&mut conn, form.key()).await?;
-    Ok(sent.map(|sent| Redirect::to(&paths::slip(sent.number))))
+    let same = sent.filter(|sent| form.has_content(&sent.content_hash));
+    Ok(same.map(|sent| sent.number))
 }
 
 /// What is sent when somebody has seen what it does.
@@ -243,10 +256,8 @@ async fn send(
         }),
     };
     match accept_slip(&state.pool, &*state.clock, &slip).await {
-        Ok(number) | Err(SlipError::UsedForAnother(number)) => {
-            Ok(Redirect::to(&paths::slip(number)).into_response())
-        }
-        Err(SlipError::MovedOn) => {
+        Ok(number) => Ok(Redirect::to(&paths::slip(number)).into_response()),
+        Err(SlipError::UsedForAnother(_) | SlipError::MovedOn) => {
             let page = Notice::CannotBeCorrected.on(&paths::update(corrected.line.id));
             Ok(Redirect::to(&page).into_response())
         }
@@ -266,6 +277,9 @@ fn check(
     typed: &str,
 ) -> Result<(InventoryUpdate, Effect), String> {
     let to = parse_bags(typed)?;
+    if !corrected.supplier_is_active {
+        return Err("This supplier is switched off, so its updates are not taken".to_owned());
+    }
     let change = difference(corrected.kind, corrected.bags, to)
         .ok_or("That is the number it has already. Enter how many there really were")?
         .map_err(|error| bags_sentence(typed, error))?;

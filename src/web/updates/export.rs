@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 
@@ -15,14 +15,16 @@ use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
 use crate::web::ui::query::Query;
 use crate::web::ui::updates::without_levels;
 
 /// As many are read at a time.
 const CHUNK: i64 = 2_000;
 
-/// More than a supplier sends in years, and about 30 MB.
-const MOST: usize = 200_000;
+/// More than a supplier sends in years, and some 30 MB, all of it in memory; whoever wants more is asked to narrow
+/// it down.
+const MOST: i64 = 200_000;
 
 const COLUMNS: [&str; 15] = [
     "slip",
@@ -42,7 +44,7 @@ const COLUMNS: [&str; 15] = [
     "finished_at",
 ];
 
-/// Sends what the list at the same address shows, all pages of it.
+/// Sends what the list at the same address shows, all pages of it; nothing if that is too much for one file.
 pub(super) async fn export_updates(
     State(state): State<AppState>,
     viewer: Viewer,
@@ -52,9 +54,17 @@ pub(super) async fn export_updates(
     let filter = history.filter(viewer.bound_to(), layout.zone);
     let sees_levels = sees_levels(&state, &viewer);
     let mut conn = state.connection().await?;
+    let counts = db::update_lists::count_by_state(&mut conn, &filter).await?;
+    let wanted = counts
+        .iter()
+        .filter(|count| filter.state.is_none_or(|state| state == count.state));
+    if wanted.map(|count| count.number).sum::<i64>() > MOST {
+        let page = Notice::TooManyForAFile.on_query(&history.in_state(filter.state));
+        return Ok(Redirect::to(&page).into_response());
+    }
     let mut file = csv::Writer::from_writer(Vec::new());
     file.write_record(COLUMNS).map_err(WebError::internal)?;
-    let (mut behind, mut number) = (None, 0);
+    let mut behind = None;
     loop {
         let lines = db::update_lists::list_filtered(&mut conn, &filter, behind, CHUNK).await?;
         let Some(last) = lines.last() else { break };
@@ -62,7 +72,6 @@ pub(super) async fn export_updates(
             at: last.accepted_at,
             id: last.id,
         });
-        number += lines.len();
         for line in lines {
             let line = if sees_levels {
                 line
@@ -71,9 +80,6 @@ pub(super) async fn export_updates(
             };
             let record = record(&line, layout.zone);
             file.write_record(record).map_err(WebError::internal)?;
-        }
-        if number >= MOST {
-            break;
         }
     }
     let file = file

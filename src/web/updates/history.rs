@@ -12,8 +12,14 @@ use crate::web::paths::{self, InPath as _};
 /// The longest text that is looked for.
 const MAX_WORDS: usize = 100;
 
-/// The driver sends moments as `TIMESTAMP`s, and there are none later than this (19 January 2038).
+/// The driver sends moments as `TIMESTAMP`s, of which there are none before 1970 and none later than this (19
+/// January 2038).
 const LATEST: DateTime<Utc> = DateTime::from_timestamp(2_147_483_647, 0).unwrap();
+
+/// The moment, or the nearest one that the database can be asked about.
+fn storable(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.clamp(DateTime::UNIX_EPOCH, LATEST)
+}
 
 /// The choices in an address; what cannot be read counts as not chosen.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,13 +46,13 @@ impl History {
         Filter {
             supplier: bound_to.or_else(|| SupplierId::from_segment(&self.supplier)),
             state: self.state(),
+            ended: false,
             words: self.q.trim().chars().take(MAX_WORDS).collect(),
-            from: from
-                .and_then(|day| begin(day, zone))
-                .map(|at| at.min(LATEST)),
+            from: from.and_then(|day| begin(day, zone)).map(storable),
             before: to
                 .and_then(|day| begin(day, zone))
-                .filter(|at| *at < LATEST),
+                .filter(|at| *at < LATEST)
+                .map(storable),
         }
     }
 
@@ -60,6 +66,7 @@ impl History {
         let at: i64 = at.parse().ok()?;
         let id = UpdateId::from_segment(id)?;
         let at = DateTime::<Utc>::from_timestamp_micros(at)?;
+        let at = storable(at);
         Some(Place { at, id })
     }
 

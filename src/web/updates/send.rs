@@ -28,6 +28,7 @@ use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
 use crate::web::ui::form::{Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
 use crate::web::ui::page::Page;
 use crate::web::ui::query::Query;
 use crate::web::ui::wording;
@@ -110,9 +111,9 @@ fn kinds(is_cafe: bool) -> [KindChoice; 3] {
         label,
     };
     let out = if is_cafe {
-        "They are out of it"
+        "They are out of stock"
     } else {
-        "We are out of it"
+        "We are out of stock"
     };
     [
         choice(UpdateKind::Delivery, "Delivering"),
@@ -315,7 +316,7 @@ pub(super) async fn fix(
 ) -> Result<Response, WebError> {
     let mut conn = state.connection().await?;
     let line = show::find(&mut conn, id, viewer.bound_to()).await?;
-    if line.state != UpdateState::DeadLettered {
+    if line.state != UpdateState::DeadLettered || line.is_correction() {
         return Ok(Redirect::to(&paths::update(line.id)).into_response());
     }
     let supplier = match viewer.bound_to() {
@@ -370,6 +371,11 @@ pub(super) async fn take_form(
     let mut conn = state.connection().await?;
     let desk = Desk::find(&state, &mut conn, &viewer, &form.supplier).await?;
     let desk = desk.ok_or(WebError::NotFound(Missing::Supplier))?;
+    if form.wish == Wish::Send
+        && let Some(slip) = find_same(&mut conn, &viewer, &form).await?
+    {
+        return Ok(Redirect::to(&paths::slip(slip)).into_response());
+    }
     if matches!(form.wish, Wish::Add | Wish::Remove(_) | Wish::Edit) {
         form.rearrange();
         return Ok(
@@ -397,6 +403,19 @@ pub(super) async fn take_form(
         effects,
     };
     send(&state, &viewer, layout, desk, checked).await
+}
+
+/// Finds what this very form has become if it was sent before: its answer was lost, and what it says may not
+/// be possible any more.
+async fn find_same(
+    conn: &mut Connection,
+    viewer: &Viewer,
+    form: &SlipForm,
+) -> Result<Option<SlipNumber>, WebError> {
+    let form = form.sent_by(viewer.0.account).ok_or(WebError::BadForm)?;
+    let sent = db::slips::find_sent_form(conn, form.key()).await?;
+    let same = sent.filter(|sent| form.has_content(&sent.content_hash));
+    Ok(same.map(|sent| sent.number))
 }
 
 /// A form without mistakes, as updates and in words.
@@ -433,12 +452,10 @@ async fn send(
             show_both(state, layout, number, form, effects).await
         }
         Err(SlipError::MovedOn) => {
-            let mistakes = Mistakes::one(
-                "bean-1",
-                "The update you are fixing was fixed, cancelled or applied meanwhile, so nothing was sent",
-            );
-            let page = FormPage::new(layout, desk, form, mistakes);
-            Ok(Page(StatusCode::CONFLICT, page).into_response())
+            let fixed = UpdateId::from_segment(&form.fixes);
+            let fixed = fixed.ok_or(WebError::NotFound(Missing::Update))?;
+            let page = Notice::NothingToFix.on(&paths::update(fixed));
+            Ok(Redirect::to(&page).into_response())
         }
         Err(SlipError::Unreadable(refusal)) => {
             let mistakes = Mistakes::one("bean-1", refusal.explanation);
@@ -503,6 +520,10 @@ fn check(
     if let Some(why) = desk.closed_because() {
         return Err(Mistakes::one("bean-1", why));
     }
+    if !form.fixes.is_empty() && form.lines.len() > 1 {
+        let why = "An update is fixed by one bean. Send the others as updates of their own";
+        return Err(Mistakes::one("bean-2", why));
+    }
     let typed = form.parse(&desk.beans, layout.now, layout.zone)?;
     let updates = typed.updates(desk.supplier.id);
     let numbers: Vec<usize> = typed.lines.iter().map(|line| line.number).collect();
@@ -532,6 +553,8 @@ async fn show_both(
         Some(slip) => db::update_lists::list_updates_of_slip(&mut conn, slip.id).await?,
         None => Vec::new(),
     };
+    // What is sent as well is an update of its own.
+    form.fixes.clear();
     form.form_key = new_key();
     let page = UsedFormPage {
         layout,

@@ -84,7 +84,10 @@ async fn show_update(
     let followers = db::update_lists::list_followers(&mut conn, &[line.id]).await?;
     Ok(Page::ok(UpdatePage {
         layout,
-        card: Card::new(line, events, &followers, eyes),
+        card: Card {
+            has_all_steps: !pager.is_needed(),
+            ..Card::new(line, events, &followers, eyes)
+        },
         pager,
     }))
 }

@@ -1,26 +1,21 @@
 //! The form with which updates are sent: up to twenty lines, read all at once.
 
 use axum::extract::{FromRequest, Request};
-use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::db::beans::OfferedBean;
 use crate::domain::{
-    AccountId, Bags, BeanId, BeanType, InvalidBags, InventoryUpdate, ShortText, StockChange,
-    SupplierId, UpdateId, UpdateKind,
+    AccountId, Bags, BeanId, BeanType, InventoryUpdate, StockChange, SupplierId, UpdateId,
+    UpdateKind,
 };
 use crate::inventory::SentForm;
 use crate::web::http::error::WebError;
-use crate::web::ui::form::{Form, Mistakes, new_key, text_sentence};
+use crate::web::ui::form::{Form, Mistakes, new_key};
+use crate::web::ui::typed::{parse_bags, parse_moment, parse_optional};
 
 /// As many as fit on a delivery note, and on a phone.
 pub(super) const MAX_LINES: usize = 20;
-
-/// How far back an update may be dated: whoever types an older date means another year.
-const OLDEST: TimeDelta = TimeDelta::days(30);
-
-/// Clocks differ by minutes.
-const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// What is wanted with the form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -206,9 +201,12 @@ impl SlipForm {
         let occurred_at = parse_moment(&self.occurred_at, now, zone);
         let occurred_at = mistakes.check("occurred_at", occurred_at).flatten();
         let reference = parse_optional::<64>("Your reference", &self.reference);
-        let reference = mistakes.check("reference", reference).flatten();
+        let reference = mistakes
+            .check("reference", reference)
+            .flatten()
+            .map(String::from);
         let note = parse_optional::<500>("Note", &one_line(&self.note));
-        let note = mistakes.check("note", note).flatten();
+        let note = mistakes.check("note", note).flatten().map(String::from);
         if mistakes.is_empty() {
             Ok(TypedSlip {
                 lines,
@@ -257,64 +255,6 @@ fn parse_change(line: &Line, number: usize, mistakes: &mut Mistakes) -> Option<S
     };
     let bags = mistakes.check(format!("bags-{number}"), parse_bags(&line.bags));
     bags.map(make)
-}
-
-/// Reads a number of bags that move.
-pub(super) fn parse_bags(typed: &str) -> Result<Bags, String> {
-    if typed.trim().is_empty() {
-        return Err("Enter how many bags".to_owned());
-    }
-    Bags::parse_typed(typed, 1).map_err(|error| bags_sentence(typed, error))
-}
-
-pub(super) fn bags_sentence(typed: &str, error: InvalidBags) -> String {
-    match error {
-        InvalidBags::NotAWholeNumber if typed.contains('.') => {
-            "Bags must be a whole number. Write a thousand as 1000 or 1,000".to_owned()
-        }
-        InvalidBags::NotAWholeNumber => "Bags must be a whole number, like 12".to_owned(),
-        InvalidBags::OutOfRange { .. } => "Bags must be between 1 and 1,000,000".to_owned(),
-    }
-}
-
-/// Reads a moment as browsers send it, `2026-11-26T10:30`, in the zone of the page's times. Empty is now.
-fn parse_moment(
-    typed: &str,
-    now: DateTime<Utc>,
-    zone: Tz,
-) -> Result<Option<DateTime<Utc>>, String> {
-    let typed = typed.trim().replace(' ', "T");
-    if typed.is_empty() {
-        return Ok(None);
-    }
-    let read = |format| NaiveDateTime::parse_from_str(&typed, format).ok();
-    let local = read("%Y-%m-%dT%H:%M").or_else(|| read("%Y-%m-%dT%H:%M:%S"));
-    let local = local.ok_or("Enter a date and a time, like 2026-11-26 10:30")?;
-    let at = match zone.from_local_datetime(&local) {
-        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.to_utc(),
-        LocalResult::None => {
-            return Err("That time does not exist: the clocks were put forward".to_owned());
-        }
-    };
-    if at > now + CLOCK_TOLERANCE {
-        return Err(
-            "The date must not be in the future: only bags that have moved count".to_owned(),
-        );
-    }
-    if at < now - OLDEST {
-        return Err("The date must be within the last 30 days".to_owned());
-    }
-    Ok(Some(at))
-}
-
-/// Reads a text that may be left out.
-fn parse_optional<const MAX: usize>(label: &str, typed: &str) -> Result<Option<String>, String> {
-    if typed.trim().is_empty() {
-        return Ok(None);
-    }
-    let text = ShortText::<MAX>::parse(typed);
-    let text = text.map_err(|error| text_sentence(label, "", error))?;
-    Ok(Some(text.as_str().to_owned()))
 }
 
 fn one_line(typed: &str) -> String {

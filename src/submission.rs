@@ -1,4 +1,4 @@
-//! Forms that add something, and have one effect however often they are sent.
+//! Forms that add or move something, and have one effect however often they are sent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
@@ -28,7 +28,7 @@ impl Submission {
     }
 
     /// Makes the form this transaction's own; gives what it has added before.
-    pub(super) async fn claim(
+    pub(crate) async fn claim(
         &self,
         tx: &mut Transaction,
         now: DateTime<Utc>,
@@ -41,7 +41,7 @@ impl Submission {
     }
 
     /// Notes what the form has added, in the transaction that has claimed it.
-    pub(super) async fn settle(
+    pub(crate) async fn settle(
         &self,
         tx: &mut Transaction,
         result: i64,

@@ -1,0 +1,259 @@
+//! What the café does at its shelf: it uses bags, adjusts their number, counts them, and takes back what was
+//! booked by mistake.
+//!
+//! [`foresee`] tells what something would do and writes nothing; [`book`] does it, in one transaction with the
+//! movement that explains it. Both ask the same rules, [`count`], [`undo`] and [`Stock::moved`].
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::db::movements::MovementLine;
+use crate::db::{self, Connection, DbError, Pool, WorkError};
+use crate::domain::{
+    AccountId, Adjustment, Bags, BagsInStock, BeanId, BeanStock, Cause, Final, Immovable,
+    MovementKind, ShortText, Stock, Uncountable, Undoable, count, undo,
+};
+use crate::submission::Submission;
+
+/// Something that somebody does at the shelf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Opens bags.
+    Use(Bags),
+    /// Changes the number by hand.
+    Adjust {
+        adjustment: Adjustment,
+        change_by: i64,
+        /// In whose words.
+        why: Option<ShortText<500>>,
+    },
+    /// Sets the number to what is there.
+    Count {
+        bags: BagsInStock,
+        counted_at: DateTime<Utc>,
+        why: Option<ShortText<500>>,
+    },
+    /// Takes a movement back.
+    Undo {
+        /// Its place in the bean's ledger.
+        sequence: i64,
+        why: Option<ShortText<500>>,
+    },
+}
+
+/// Why something is not booked.
+#[derive(Debug, thiserror::Error)]
+pub enum ShelfError {
+    #[error("the bean is not on the list")]
+    NoBean,
+    #[error("the bean has no such movement")]
+    NoMovement,
+    /// The stock, of which too much is taken or to which too much is added.
+    #[error("the stock of {stock} bags cannot be changed so")]
+    Immovable { stock: i64, immovable: Immovable },
+    /// The bags are said to be counted at a moment that is still to come.
+    #[error("the bags are counted in the future")]
+    CountedLater,
+    /// The bean was counted again since.
+    #[error("the bean was counted again since")]
+    CountedSince(DateTime<Utc>),
+    /// With what moved since the count, the number cannot be.
+    #[error("the number does not fit what moved since")]
+    MiscountedBy(i64),
+    #[error("the movement cannot be taken back")]
+    Final(Final),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl WorkError for ShelfError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A bean's stock before and after a deed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effect {
+    pub before: Stock,
+    pub after: Stock,
+}
+
+/// Tells what a deed would do now. Writes and locks nothing.
+pub async fn foresee(
+    conn: &mut Connection,
+    bean: BeanId,
+    deed: &Deed,
+) -> Result<Effect, ShelfError> {
+    let bean = db::beans::find_stock(conn, bean).await?;
+    let bean = bean.ok_or(ShelfError::NoBean)?;
+    let now = db::server::tell_time(conn).await?;
+    let decided = decide(conn, &bean, deed, now).await?;
+    Ok(Effect {
+        before: bean.stock,
+        after: decided.after,
+    })
+}
+
+/// Does it, unless the same form has done it before. Gives the place of its movement in the bean's ledger.
+pub async fn book(
+    pool: &Pool,
+    bean: BeanId,
+    deed: &Deed,
+    by: AccountId,
+    form: &Submission,
+) -> Result<i64, ShelfError> {
+    db::in_transaction(pool, async |tx| {
+        let locked = db::beans::lock_beans(tx, &[bean]).await?.pop();
+        let mut bean = locked.ok_or(ShelfError::NoBean)?;
+        let now = db::server::tell_time(tx).await?;
+        if let Some(earlier) = form.claim(tx, now).await? {
+            return Ok(earlier);
+        }
+        let Decided {
+            kind,
+            after,
+            occurred_at,
+            cause,
+        } = decide(tx, &bean, deed, now).await?;
+        let cause = Cause {
+            by: Some(by),
+            ..cause
+        };
+        let movement = bean.book(kind, after, occurred_at, cause);
+        db::beans::set_stock(tx, &[bean]).await?;
+        let booked = movement.sequence;
+        db::movements::insert_movements(tx, &[movement], now).await?;
+        form.settle(tx, booked, now).await?;
+        Ok(booked)
+    })
+    .await
+}
+
+/// A movement to be made.
+struct Decided {
+    kind: MovementKind,
+    after: Stock,
+    occurred_at: DateTime<Utc>,
+    cause: Cause,
+}
+
+async fn decide(
+    conn: &mut Connection,
+    bean: &BeanStock,
+    deed: &Deed,
+    now: DateTime<Utc>,
+) -> Result<Decided, ShelfError> {
+    let moved = |change_by: i64| {
+        let moved = bean.stock.moved(change_by, now);
+        moved.map_err(|immovable| immovable_from(&bean.stock, immovable))
+    };
+    match deed {
+        Deed::Use(bags) => Ok(Decided {
+            kind: MovementKind::Use,
+            after: moved(-bags.get())?,
+            occurred_at: now,
+            cause: Cause::default(),
+        }),
+        Deed::Adjust {
+            adjustment,
+            change_by,
+            why,
+        } => Ok(Decided {
+            kind: adjustment.kind(),
+            after: moved(*change_by)?,
+            occurred_at: now,
+            cause: because(why.as_ref()),
+        }),
+        Deed::Count {
+            bags,
+            counted_at,
+            why,
+        } => Ok(Decided {
+            kind: MovementKind::Count,
+            after: decide_count(conn, bean, *bags, *counted_at, now).await?,
+            occurred_at: (*counted_at).min(now),
+            cause: because(why.as_ref()),
+        }),
+        Deed::Undo { sequence, why } => {
+            let found = db::movements::find_movement(conn, bean.bean, *sequence).await?;
+            let movement = found.ok_or(ShelfError::NoMovement)?;
+            Ok(Decided {
+                kind: MovementKind::Undo,
+                after: decide_undo(conn, bean, &movement, now).await?,
+                occurred_at: movement.occurred_at,
+                cause: Cause {
+                    undoes: Some(*sequence),
+                    ..because(why.as_ref())
+                },
+            })
+        }
+    }
+}
+
+fn because(why: Option<&ShortText<500>>) -> Cause {
+    Cause {
+        why: why.cloned(),
+        ..Cause::default()
+    }
+}
+
+fn immovable_from(stock: &Stock, immovable: Immovable) -> ShelfError {
+    ShelfError::Immovable {
+        stock: stock.quantity,
+        immovable,
+    }
+}
+
+/// Clocks differ by minutes.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+
+async fn decide_count(
+    conn: &mut Connection,
+    bean: &BeanStock,
+    bags: BagsInStock,
+    counted_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Stock, ShelfError> {
+    if counted_at > now + CLOCK_TOLERANCE {
+        return Err(ShelfError::CountedLater);
+    }
+    let counted_at = counted_at.min(now);
+    let moved_since = db::movements::sum_since(conn, bean.bean, counted_at).await?;
+    count(&bean.stock, bags.get(), counted_at, moved_since).map_err(|refusal| match refusal {
+        Uncountable::CountedSince(later) => ShelfError::CountedSince(later),
+        Uncountable::Immovable(_) => ShelfError::MiscountedBy(moved_since),
+    })
+}
+
+async fn decide_undo(
+    conn: &mut Connection,
+    bean: &BeanStock,
+    movement: &MovementLine,
+    now: DateTime<Utc>,
+) -> Result<Stock, ShelfError> {
+    let newest_count = if movement.kind == MovementKind::Count {
+        let counts = db::movements::list_newest_counts(conn, bean.bean).await?;
+        let mut counts = counts.into_iter();
+        let is_newest = counts
+            .next()
+            .is_some_and(|newest| newest.sequence == movement.sequence);
+        is_newest.then(|| counts.next().map(|before| before.occurred_at))
+    } else {
+        None
+    };
+    let undoable = Undoable {
+        kind: movement.kind,
+        change_by: movement.change_by,
+        occurred_at: movement.occurred_at,
+        is_of_update: movement.update.is_some(),
+        is_undone: movement.undone_by.is_some(),
+        newest_count,
+    };
+    undo(&bean.stock, &undoable, now).map_err(|why| match why {
+        Final::Immovable(immovable) => immovable_from(&bean.stock, immovable),
+        why => ShelfError::Final(why),
+    })
+}
