@@ -18,6 +18,9 @@
 //! stock against its movements; [`aws`] makes the clients and gets the database's login; [`provision`] makes queues and topics,
 //! and prints the policies for them; [`adopt`] takes over a database of the lab's app.
 //!
+//! At its shelf the café uses bags, adjusts their number, counts them and undoes what was a slip ([`shelf`]), by the
+//! same rule that every change of stock is explained by a movement.
+//!
 //! Whoever looks at the website has an account ([`accounts`]), and one table says who may use which page
 //! (`web/access.rs`). Pages about updates stay up to date while somebody looks at them (`web/live/`).
 //!

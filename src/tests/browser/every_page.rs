@@ -89,7 +89,7 @@ impl Busy {
                 pattern.replace("{id}", &self.update.to_string())
             }
             "/accounts/{id}" => format!("/accounts/{}", self.account),
-            _ => pattern.replace("{id}", "5"),
+            _ => pattern.replace("{id}", "5").replace("{sequence}", "1"),
         }
     }
 }

@@ -100,7 +100,7 @@ impl AdjustForm {
         let choice = choice.ok_or_else(|| "Choose what happened".to_owned());
         let choice = mistakes.check("reason", choice);
         let bags = mistakes.check("bags", parse_bags(&self.bags));
-        let why = parse_optional("What happened", &self.why);
+        let why = parse_optional("More about it", &self.why);
         let why = why.and_then(|why| match (why, choice) {
             (None, Some(choice)) if choice.adjustment == Adjustment::Other => {
                 Err("Enter what happened".to_owned())
@@ -205,7 +205,7 @@ fn show(
         },
         why: TextField {
             hint: "Shown beside the movement, for whoever wonders later.",
-            ..TextField::new("why", "What happened (optional)", &form.why, &mistakes)
+            ..TextField::new("why", "More about it (optional)", &form.why, &mistakes)
         },
         layout,
         bean,
