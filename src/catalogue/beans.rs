@@ -6,7 +6,7 @@ use crate::db::beans::Bean;
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{
     AccountId, BagsInStock, BeanDetails, BeanId, BeanStock, BeanType, Cause, MovementKind,
-    ShortText,
+    ShortText, crossings,
 };
 use crate::submission::Submission;
 
@@ -85,6 +85,24 @@ pub async fn change_bean(
     .await
 }
 
+/// Sets the number of bags at which a bean counts as low, or none. A bean that is low by that is told at once.
+pub async fn set_alert_at(
+    pool: &Pool,
+    id: BeanId,
+    alert_at: Option<BagsInStock>,
+) -> Result<(), CatalogueError> {
+    db::in_transaction(pool, async |tx| {
+        let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
+        let before = locked.ok_or(CatalogueError::NotFound)?;
+        let alert_at = alert_at.map(BagsInStock::get);
+        db::beans::set_alert_at(tx, id, alert_at).await?;
+        let after = BeanStock { alert_at, ..before };
+        let now = db::server::tell_time(tx).await?;
+        Ok(db::alerts::record_crossings(tx, &crossings(&before, &after), now).await?)
+    })
+    .await
+}
+
 /// Takes a bean off the list; bags still there leave with a movement.
 pub async fn remove_bean(pool: &Pool, clock: &dyn Clock, id: BeanId) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
@@ -93,6 +111,8 @@ pub async fn remove_bean(pool: &Pool, clock: &dyn Clock, id: BeanId) -> Result<(
         if bean.stock.quantity > 0 {
             set_quantity(tx, bean, MovementKind::Removal, 0, Cause::default()).await?;
         }
+        let now = db::server::tell_time(tx).await?;
+        db::alerts::end_alerts_of(tx, id, now).await?;
         Ok(db::beans::set_bean_removed(tx, id, clock.now()).await?)
     })
     .await
@@ -148,9 +168,13 @@ async fn set_quantity(
     quantity: i64,
     cause: Cause,
 ) -> DbResult<()> {
-    let now = db::server::tell_time(tx).await?;
+    let (now, before) = (db::server::tell_time(tx).await?, bean);
     let movement = bean.set_quantity(kind, quantity, now, cause);
     db::beans::set_stock(tx, &[bean]).await?;
+    // What is taken off the list is out of stock, and nobody has to do anything about it.
+    if kind != MovementKind::Removal {
+        db::alerts::record_crossings(tx, &crossings(&before, &bean), now).await?;
+    }
     db::movements::insert_movements(tx, &[movement], now).await
 }
 

@@ -9,7 +9,7 @@ mod error;
 mod suppliers;
 mod version;
 
-pub use self::beans::{Correction, add_bean, change_bean, remove_bean};
+pub use self::beans::{Correction, add_bean, change_bean, remove_bean, set_alert_at};
 pub use self::error::CatalogueError;
 pub use self::suppliers::{add_supplier, change_supplier, remove_supplier};
 pub use self::version::Version;

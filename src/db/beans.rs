@@ -28,6 +28,15 @@ pub struct Bean {
     pub quantity: i64,
     /// Since when the supplier has none.
     pub out_of_stock_since: Option<DateTime<Utc>>,
+    /// Low at so many bags or fewer.
+    pub alert_at: Option<i64>,
+}
+
+impl Bean {
+    /// Whether there are some, and as few as its line says.
+    pub fn is_low(&self) -> bool {
+        self.quantity > 0 && self.alert_at.is_some_and(|line| self.quantity <= line)
+    }
 }
 
 /// What a supplier has to offer: enough to look up what an update is about.
@@ -50,6 +59,7 @@ struct BeanRow {
     description: String,
     quantity: i64,
     out_of_stock_since: Option<DateTime<Utc>>,
+    alert_at: Option<i64>,
 }
 
 impl From<BeanRow> for Bean {
@@ -64,6 +74,7 @@ impl From<BeanRow> for Bean {
             description: row.description,
             quantity: row.quantity,
             out_of_stock_since: row.out_of_stock_since,
+            alert_at: row.alert_at,
         }
     }
 }
@@ -91,7 +102,8 @@ async fn select_beans(conn: &mut MySqlConnection, only: Option<BeanId>) -> DbRes
             b.price,
             b.description,
             b.quantity,
-            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
+            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
+            b.alert_at
         FROM beans AS b
         JOIN suppliers AS s ON s.id = b.supplier_id
         WHERE b.removed_at IS NULL AND (? IS NULL OR b.id = ?)
@@ -113,6 +125,16 @@ pub struct OfferedBean {
     pub bean_type: String,
     pub product_name: String,
     pub stock: Stock,
+    /// Low at so many bags or fewer.
+    pub alert_at: Option<i64>,
+}
+
+impl OfferedBean {
+    /// Whether there are some, and as few as its line says.
+    pub fn is_low(&self) -> bool {
+        let quantity = self.stock.quantity;
+        quantity > 0 && self.alert_at.is_some_and(|line| quantity <= line)
+    }
 }
 
 /// Lists the beans of a supplier by number. Locks nothing.
@@ -129,7 +151,8 @@ pub async fn list_offered_beans(
             quantity,
             moved_at AS "moved_at: DateTime<Utc>",
             counted_at AS "counted_at: DateTime<Utc>",
-            out_of_stock_since AS "out_of_stock_since: DateTime<Utc>"
+            out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
+            alert_at
         FROM beans
         WHERE supplier_id = ? AND removed_at IS NULL
         ORDER BY id
@@ -148,6 +171,7 @@ pub async fn list_offered_beans(
             counted_at: row.counted_at,
             out_of_stock_since: row.out_of_stock_since,
         },
+        alert_at: row.alert_at,
     });
     Ok(bean.collect())
 }
@@ -199,6 +223,7 @@ struct LockedRow {
     counted_at: Option<DateTime<Utc>>,
     out_of_stock_since: Option<DateTime<Utc>>,
     removed_at: Option<DateTime<Utc>>,
+    alert_at: Option<i64>,
 }
 
 impl LockedRow {
@@ -216,6 +241,7 @@ impl LockedRow {
                 out_of_stock_since: self.out_of_stock_since,
             },
             last_movement: self.last_movement,
+            alert_at: self.alert_at,
         })
     }
 }
@@ -234,7 +260,8 @@ macro_rules! query_beans {
                 b.moved_at AS "moved_at: DateTime<Utc>",
                 b.counted_at AS "counted_at: DateTime<Utc>",
                 b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
-                b.removed_at AS "removed_at: DateTime<Utc>"
+                b.removed_at AS "removed_at: DateTime<Utc>",
+                b.alert_at
             FROM (
                 SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
             ) AS wanted
@@ -394,6 +421,18 @@ pub async fn set_bean_details(
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Sets the number of bags at which a bean is low, or none.
+pub async fn set_alert_at(
+    conn: &mut MySqlConnection,
+    id: BeanId,
+    alert_at: Option<i64>,
+) -> DbResult<()> {
+    sqlx::query!("UPDATE beans SET alert_at = ? WHERE id = ?", alert_at, id.0)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

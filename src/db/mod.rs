@@ -8,6 +8,7 @@ pub mod account_links;
 pub mod accounts;
 pub mod activity;
 pub mod adoptions;
+pub mod alerts;
 pub mod audit;
 pub mod beans;
 mod connection;

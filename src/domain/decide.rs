@@ -26,7 +26,7 @@ pub enum Decision {
 /// Decides what `update`, arriving at `now`, does to a bean that stands at `stock`.
 ///
 /// # Errors
-/// A permanent [`Refusal`]: [`Reason::BelowZero`] or, past [`MAX_STOCK`], [`Reason::BadQuantity`].
+/// A permanent [`Refusal`]: [`Reason::BelowZero`] or, past [`MAX_STOCK`](super::MAX_STOCK), [`Reason::BadQuantity`].
 pub fn decide(
     stock: &Stock,
     update: &InventoryUpdate,

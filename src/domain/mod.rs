@@ -6,6 +6,7 @@
 
 mod account;
 mod action;
+mod alert;
 mod bean;
 mod contact;
 mod decide;
@@ -24,6 +25,7 @@ pub use account::{
     AccountId, InvalidPassword, MAX_PASSWORD, MIN_PASSWORD, NewPassword, Role, email_key,
 };
 pub use action::Action;
+pub use alert::{AlertKind, Crossing, crossings};
 pub(crate) use bean::parse_integer;
 pub use bean::{
     Bags, BagsInStock, BeanDetails, BeanId, BeanType, InvalidBags, InvalidBagsInStock,

@@ -171,6 +171,8 @@ pub struct BeanStock {
     pub stock: Stock,
     /// The sequence of its newest movement; 0 if it has none.
     pub last_movement: i64,
+    /// Low at so many bags or fewer.
+    pub alert_at: Option<i64>,
 }
 
 impl BeanStock {
@@ -180,6 +182,7 @@ impl BeanStock {
             bean,
             stock: Stock::default(),
             last_movement: 0,
+            alert_at: None,
         }
     }
 

@@ -136,6 +136,7 @@ impl Batch<'_> {
         let (beans_locked, beans_out_of_reach) = self.lock_beans(tx, &wanted, if_locked).await?;
         let updates = identity::lock(tx, self.incoming, ids, if_locked).await?;
         let now = db::server::tell_time(tx).await?;
+        let before = beans_locked.clone();
         let locked = Locked {
             beans: beans_locked
                 .into_iter()
@@ -147,6 +148,7 @@ impl Batch<'_> {
         };
         let plan = plan::plan(self.incoming, &beans, locked, self.waiting.clone());
         write(tx, &plan, now).await?;
+        db::alerts::record_crossings(tx, &plan.crossings(&before), now).await?;
         Ok(plan.outcomes)
     }
 

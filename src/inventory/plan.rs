@@ -13,8 +13,9 @@ use crate::db::known_updates::Known;
 use crate::db::timeline::Event;
 use crate::db::updates::{Content, NewUpdate, Standing};
 use crate::domain::{
-    BeanId, BeanStock, BeanType, Cause, Decision, InventoryUpdate, Movement, Reason, Refusal,
-    SupplierId, UpdateId, UpdateKey, UpdateState, decide, did_you_mean, isolate, quote,
+    BeanId, BeanStock, BeanType, Cause, Crossing, Decision, InventoryUpdate, Movement, Reason,
+    Refusal, SupplierId, UpdateId, UpdateKey, UpdateState, crossings, decide, did_you_mean,
+    isolate, quote,
 };
 
 /// What is to be written for a batch, table by table.
@@ -41,6 +42,18 @@ pub(super) struct Plan {
     pub(super) changed: BTreeMap<BeanId, BeanStock>,
     /// The movements that explain it.
     pub(super) movements: Vec<Movement>,
+}
+
+impl Plan {
+    /// The alerts that begin or end with what has changed since `before`.
+    pub(super) fn crossings(&self, before: &[BeanStock]) -> Vec<Crossing> {
+        let changed = before
+            .iter()
+            .filter_map(|before| Some((before, self.changed.get(&before.bean)?)));
+        changed
+            .flat_map(|(before, after)| crossings(before, after))
+            .collect()
+    }
 }
 
 /// What is known at the time of deciding: everything the batch may touch, locked.

@@ -10,7 +10,7 @@ use crate::db::movements::MovementLine;
 use crate::db::{self, Connection, DbError, Pool, WorkError};
 use crate::domain::{
     AccountId, Adjustment, Bags, BagsInStock, BeanId, BeanStock, Cause, Final, Immovable,
-    MovementKind, ShortText, Stock, Uncountable, Undoable, count, undo,
+    MovementKind, ShortText, Stock, Uncountable, Undoable, count, crossings, undo,
 };
 use crate::submission::Submission;
 
@@ -107,7 +107,8 @@ pub async fn book(
 ) -> Result<i64, ShelfError> {
     db::in_transaction(pool, async |tx| {
         let locked = db::beans::lock_beans(tx, &[bean]).await?.pop();
-        let mut bean = locked.ok_or(ShelfError::NoBean)?;
+        let before = locked.ok_or(ShelfError::NoBean)?;
+        let mut bean = before;
         let now = db::server::tell_time(tx).await?;
         if let Some(earlier) = form.claim(tx, now).await? {
             return Ok(earlier);
@@ -124,6 +125,7 @@ pub async fn book(
         };
         let movement = bean.book(kind, after, occurred_at, cause);
         db::beans::set_stock(tx, &[bean]).await?;
+        db::alerts::record_crossings(tx, &crossings(&before, &bean), now).await?;
         let booked = movement.sequence;
         db::movements::insert_movements(tx, &[movement], now).await?;
         form.settle(tx, booked, now).await?;

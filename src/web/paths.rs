@@ -21,6 +21,10 @@ pub(crate) const BEAN_USE: &str = "/beans/{id}/use";
 pub(crate) const BEAN_ADJUST: &str = "/beans/{id}/adjust";
 pub(crate) const BEAN_COUNT: &str = "/beans/{id}/count";
 pub(crate) const BEAN_UNDO: &str = "/beans/{id}/movements/{sequence}/undo";
+pub(crate) const BEAN_LINE: &str = "/beans/{id}/alert";
+pub(crate) const ALERTS: &str = "/alerts";
+pub(crate) const ALERT_ACKNOWLEDGE: &str = "/alerts/{id}/acknowledge";
+pub(crate) const ALERT_MUTE: &str = "/alerts/{id}/mute";
 pub(crate) const USE: &str = "/use";
 pub(crate) const BEAN_ADD: &str = "/bean-add";
 pub(crate) const BEAN_UPDATE: &str = "/bean-update";
@@ -90,6 +94,21 @@ pub(crate) fn bean_adjust(id: impl Borrow<BeanId>) -> String {
 /// The form that counts a bean's bags.
 pub(crate) fn bean_count(id: impl Borrow<BeanId>) -> String {
     format!("{}/count", bean(id))
+}
+
+/// The form that says when a bean is low.
+pub(crate) fn bean_line(id: impl Borrow<BeanId>) -> String {
+    format!("{}/alert", bean(id))
+}
+
+/// Where somebody says that they look after an alert.
+pub(crate) fn alert_acknowledge(alert: impl Borrow<i64>) -> String {
+    format!("{ALERTS}/{}/acknowledge", alert.borrow())
+}
+
+/// Where an alert is muted.
+pub(crate) fn alert_mute(alert: impl Borrow<i64>) -> String {
+    format!("{ALERTS}/{}/mute", alert.borrow())
 }
 
 /// The question before a movement is taken back, and where its answer goes.

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod alerts;
 mod beans;
 mod dead_letters;
 mod history;

@@ -110,6 +110,7 @@ mod tests {
             price: Decimal::new(18, 0),
             description: "a/b\\c`d ☕".to_owned(),
             quantity: 1_000,
+            alert_at: None,
             out_of_stock_since: None,
         };
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod activity;
+mod alerts;
 mod bean_changes;
 mod bean_form;
 mod bean_page;
@@ -24,6 +25,13 @@ pub(crate) use self::home::show_home;
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .merge(shelf::router())
+        .route(paths::ALERTS, get(alerts::list_alerts))
+        .route(paths::ALERT_ACKNOWLEDGE, post(alerts::acknowledge))
+        .route(paths::ALERT_MUTE, post(alerts::mute))
+        .route(
+            paths::BEAN_LINE,
+            get(alerts::edit_line).post(alerts::change_line),
+        )
         .route(paths::BEANS, get(beans::list_beans))
         .route(paths::BEAN, get(bean_page::show_bean))
         .route(

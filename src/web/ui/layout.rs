@@ -52,8 +52,9 @@ pub(crate) struct Entry {
 type Link = (&'static str, &'static str, &'static str);
 
 /// The café's main navigation.
-const CAFE: [Link; 4] = [
+const CAFE: [Link; 5] = [
     ("Beans", paths::BEANS, "/bean"),
+    ("Alerts", paths::ALERTS, "/alerts"),
     ("Suppliers", paths::SUPPLIERS, "/supplier"),
     ("Updates", paths::UPDATES, "/update"),
     ("Needs attention", paths::DEAD_LETTERS, "/dead-letter"),
@@ -246,7 +247,7 @@ mod tests {
             labels(Some(Role::Supplier(SupplierId(3)))),
             ["Your beans", "Your updates"]
         );
-        let cafe = ["Beans", "Suppliers", "Updates", "Needs attention"];
+        let cafe = ["Beans", "Alerts", "Suppliers", "Updates", "Needs attention"];
         assert_eq!(labels(Some(Role::Viewer)), cafe);
         let staff = [&["Use bags"], &cafe[..]].concat();
         assert_eq!(labels(Some(Role::Staff)), staff);

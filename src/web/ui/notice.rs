@@ -30,6 +30,11 @@ pub(crate) enum Notice {
     StockAdjusted,
     BagsCounted,
     MovementUndone,
+    AlertAcknowledged,
+    AlertMuted,
+    AlertUnmuted,
+    AlertOver,
+    AlertLineSet,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,7 +44,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 27] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -62,6 +67,11 @@ impl Notice {
         Self::StockAdjusted,
         Self::BagsCounted,
         Self::MovementUndone,
+        Self::AlertAcknowledged,
+        Self::AlertMuted,
+        Self::AlertUnmuted,
+        Self::AlertOver,
+        Self::AlertLineSet,
     ];
 
     fn word(self) -> &'static str {
@@ -88,6 +98,11 @@ impl Notice {
             Self::StockAdjusted => "stock-adjusted",
             Self::BagsCounted => "bags-counted",
             Self::MovementUndone => "movement-undone",
+            Self::AlertAcknowledged => "alert-acknowledged",
+            Self::AlertMuted => "alert-muted",
+            Self::AlertUnmuted => "alert-unmuted",
+            Self::AlertOver => "alert-over",
+            Self::AlertLineSet => "alert-line-set",
         }
     }
 
@@ -126,6 +141,11 @@ impl Notice {
             }
             Self::StockAdjusted => "The stock was adjusted. You can undo it in the list below.",
             Self::BagsCounted => "The count was booked. You can undo it in the list below.",
+            Self::AlertAcknowledged => "The alert now says that you look after it.",
+            Self::AlertMuted => "The alert is muted. It stays in this list.",
+            Self::AlertUnmuted => "The alert is not muted any more.",
+            Self::AlertOver => "That alert is over already.",
+            Self::AlertLineSet => "The bean now counts as low where you said.",
             Self::MovementUndone => "It was undone. Both movements stay in the list below.",
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use super::page::grouped;
 use crate::db::accounts::Account;
-use crate::domain::{MovementKind, Origin, UpdateKind, UpdateState};
+use crate::domain::{AlertKind, MovementKind, Origin, UpdateKind, UpdateState};
 
 /// What a new password must be.
 pub(crate) const NEW_PASSWORD_HINT: &str = "12 characters or more. Four random words are easy to remember, a password manager is easier still.";
@@ -64,6 +64,16 @@ pub(crate) fn tag(state: UpdateState) -> Tag {
         class,
         word: state.label(),
     }
+}
+
+/// What an alert is about.
+pub(crate) fn alert(kind: impl Borrow<AlertKind>) -> Tag {
+    let (class, word) = match kind.borrow() {
+        AlertKind::Low => ("retrying", "Low"),
+        AlertKind::Out => ("alarm", "Out of stock"),
+        AlertKind::OutAtSupplier => ("retrying", "Out of stock at supplier"),
+    };
+    Tag { class, word }
 }
 
 /// Whether somebody can sign in with an account.

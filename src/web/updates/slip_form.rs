@@ -277,6 +277,7 @@ mod tests {
 
     fn beans() -> Vec<OfferedBean> {
         let bean = |id, name: &str| OfferedBean {
+            alert_at: None,
             id: BeanId(id),
             bean_type: name.to_owned(),
             product_name: "House".to_owned(),
