@@ -103,12 +103,29 @@ pub struct NewUpdate {
     pub accepted_at: DateTime<Utc>,
 }
 
+struct NewUpdateRow {
+    id: Uuid,
+    supplier_id: Option<i64>,
+    accepted_at: DateTime<Utc>,
+}
+
+impl From<NewUpdateRow> for NewUpdate {
+    fn from(row: NewUpdateRow) -> Self {
+        Self {
+            id: UpdateId(row.id),
+            supplier: row.supplier_id.map(SupplierId),
+            accepted_at: row.accepted_at,
+        }
+    }
+}
+
 /// Lists the updates that we first saw after a moment, the newest first; at most [`COUNTED_NEW`].
 pub async fn list_new(
     conn: &mut MySqlConnection,
     since: DateTime<Utc>,
 ) -> DbResult<Vec<NewUpdate>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        NewUpdateRow,
         r#"
         SELECT id AS "id: Uuid", supplier_id, accepted_at AS "accepted_at: DateTime<Utc>"
         FROM inventory_updates
@@ -121,12 +138,7 @@ pub async fn list_new(
     )
     .fetch_all(conn)
     .await?;
-    let new = rows.into_iter().map(|row| NewUpdate {
-        id: UpdateId(row.id),
-        supplier: row.supplier_id.map(SupplierId),
-        accepted_at: row.accepted_at,
-    });
-    Ok(new.collect())
+    Ok(rows.into_iter().map(NewUpdate::from).collect())
 }
 
 /// Lists the updates of some suppliers that we first saw after a moment, the newest first; at most 5,000.
@@ -139,7 +151,8 @@ pub async fn list_new_of_suppliers(
         return Ok(Vec::new());
     }
     let suppliers: Vec<i64> = suppliers.iter().map(|supplier| supplier.0).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        NewUpdateRow,
         r#"
         SELECT
             u.id AS "id!: Uuid",
@@ -157,10 +170,5 @@ pub async fn list_new_of_suppliers(
     )
     .fetch_all(conn)
     .await?;
-    let new = rows.into_iter().map(|row| NewUpdate {
-        id: UpdateId(row.id),
-        supplier: row.supplier_id.map(SupplierId),
-        accepted_at: row.accepted_at,
-    });
-    Ok(new.collect())
+    Ok(rows.into_iter().map(NewUpdate::from).collect())
 }

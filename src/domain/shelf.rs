@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::stock::{Immovable, MovementKind, Stock};
 
-/// Why staff change the number of bags by hand. The codes are sent by the form.
+/// Why staff change the number of bags by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adjustment {
     /// Bags came in that no update told of.
@@ -18,22 +18,6 @@ pub enum Adjustment {
 }
 
 impl Adjustment {
-    pub const ALL: [Self; 5] = [
-        Self::Received,
-        Self::Damaged,
-        Self::SentBack,
-        Self::Correction,
-        Self::Other,
-    ];
-
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.code() == code)
-    }
-
-    pub fn code(self) -> &'static str {
-        self.kind().code()
-    }
-
     /// The movement it makes.
     pub fn kind(self) -> MovementKind {
         match self {
@@ -42,15 +26,6 @@ impl Adjustment {
             Self::SentBack => MovementKind::SentBack,
             Self::Correction => MovementKind::Correction,
             Self::Other => MovementKind::Other,
-        }
-    }
-
-    /// Whether it can change the number of bags in this direction: what is damaged does not come in.
-    pub fn allows(self, change_by: i64) -> bool {
-        match self {
-            Self::Received => change_by > 0,
-            Self::Damaged | Self::SentBack => change_by < 0,
-            Self::Correction | Self::Other => change_by != 0,
         }
     }
 }
@@ -232,13 +207,6 @@ mod tests {
         };
 
         assert_eq!(undo(&stock(50), &delivered, at(20)), Err(Final::OfUpdate));
-    }
-
-    #[test]
-    fn bags_come_in_or_go_out_as_the_reason_says() {
-        assert!(Adjustment::Received.allows(1) && !Adjustment::Received.allows(-1));
-        assert!(Adjustment::Damaged.allows(-1) && !Adjustment::Damaged.allows(1));
-        assert!(Adjustment::Other.allows(-1) && !Adjustment::Other.allows(0));
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use super::end::{EndError, end_by_hand};
 use crate::clock::Clock;
 use crate::db::slips::NewSlip;
 use crate::db::updates::Source;
-use crate::db::{self, DbError, Pool, Transaction, WorkError};
+use crate::db::{self, Connection, DbError, Pool, Transaction, WorkError};
 use crate::domain::{
     AccountId, Follows, FollowsAs, InventoryUpdate, Origin, Refusal, SlipNumber, SupplierId,
     UpdateId, UpdateState,
@@ -47,14 +47,17 @@ impl SentForm {
         })
     }
 
-    /// What it is known by, whatever is in it.
-    pub fn key(&self) -> &[u8; 32] {
-        &self.key
-    }
-
-    /// Whether this was typed into it.
-    pub fn has_content(&self, hash: &[u8]) -> bool {
-        self.content == hash
+    /// Finds the slip that it has become if it was sent before, by a double click or because its answer was
+    /// lost. What it says may not be possible any more by then.
+    ///
+    /// # Errors
+    /// [`SlipError::UsedForAnother`] if something else was typed into it then.
+    pub async fn find_sent(&self, conn: &mut Connection) -> Result<Option<SlipNumber>, SlipError> {
+        match db::slips::find_sent_form(conn, &self.key).await? {
+            Some(sent) if sent.content_hash == self.content => Ok(Some(sent.number)),
+            Some(sent) => Err(SlipError::UsedForAnother(sent.number)),
+            None => Ok(None),
+        }
     }
 }
 
@@ -128,12 +131,8 @@ pub async fn accept_slip(
     let now = clock.now();
     // Whoever meets the same form, or the same number, in another transaction comes here again.
     db::in_transaction(pool, async |tx| {
-        if let Some(sent) = db::slips::find_sent_form(tx, &slip.form.key).await? {
-            return if slip.form.has_content(&sent.content_hash) {
-                Ok(sent.number)
-            } else {
-                Err(SlipError::UsedForAnother(sent.number))
-            };
+        if let Some(number) = slip.form.find_sent(tx).await? {
+            return Ok(number);
         }
         let number = SlipNumber::generate();
         store(tx, slip, &messages, number, now).await?;

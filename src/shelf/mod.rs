@@ -56,7 +56,7 @@ pub enum ShelfError {
     /// The bean was counted again since.
     #[error("the bean was counted again since")]
     CountedSince(DateTime<Utc>),
-    /// With what moved since the count, the number cannot be.
+    /// Since the count more bags were taken away than were counted: by so many the stock changed.
     #[error("the number does not fit what moved since")]
     MiscountedBy(i64),
     #[error("the movement cannot be taken back")]
@@ -226,7 +226,8 @@ async fn decide_count(
     let moved_since = db::movements::sum_since(conn, bean.bean, counted_at).await?;
     count(&bean.stock, bags.get(), counted_at, moved_since).map_err(|refusal| match refusal {
         Uncountable::CountedSince(later) => ShelfError::CountedSince(later),
-        Uncountable::Immovable(_) => ShelfError::MiscountedBy(moved_since),
+        Uncountable::Immovable(Immovable::BelowZero) => ShelfError::MiscountedBy(moved_since),
+        Uncountable::Immovable(above) => immovable_from(&bean.stock, above),
     })
 }
 

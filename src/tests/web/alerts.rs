@@ -1,6 +1,7 @@
 //! Alerts: once per crossing, in the transaction that crosses, whoever moves the bags.
 
 use beanstock::domain::Role;
+use tokio::task::JoinSet;
 
 use crate::support::site::Answer;
 use crate::support::{EXCELSA, Kind, Site, TestApp};
@@ -39,6 +40,23 @@ async fn a_line_that_is_crossed_is_told_once_and_so_is_its_end() {
     assert!(over.all(".alerts .tag").is_empty());
     assert_eq!(over.all(".ruled .tag").len(), 2);
     assert_eq!(site.rows_of("alerts").await, 2);
+}
+
+#[tokio::test]
+async fn a_line_that_many_cross_at_once_is_told_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    set_line(&site, "190").await;
+
+    let mut uses = JoinSet::new();
+    for n in 0..20 {
+        let site = site.clone();
+        uses.spawn(async move { use_bags(&site, "1", &n.to_string()).await });
+    }
+    uses.join_all().await;
+
+    assert_eq!(app.stock_of(EXCELSA).await, 180);
+    assert_eq!(site.rows_of("alerts").await, 1);
 }
 
 #[tokio::test]

@@ -62,6 +62,11 @@ async fn one_tap_uses_a_bag_and_can_be_undone() {
 
     let tapped = tap(&site, "2").await;
     let told = site.get(tapped.header("location")).await;
+    let other = site.get("/use?bean=5&movement=1").await;
+    assert!(
+        other.all(".notice").is_empty(),
+        "only what was used is told"
+    );
     let undo_link = told.attributes(".notice a", "href").remove(0);
     let used = app.stock_of(EXCELSA).await;
     let question = site.get(&undo_link).await;

@@ -272,7 +272,7 @@ impl Live {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets another task look, because this one has ended otherwise.
+    /// Lets another task look.
     pub(super) fn stop_looking(&self) {
         let mut is_looking = self
             .is_looking

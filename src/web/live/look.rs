@@ -60,8 +60,7 @@ pub(super) fn keep_looking(state: &AppState) {
 async fn look_again_and_again(state: AppState) {
     let live = Arc::clone(&state.live);
     let mut commits = state.pool.watch_commits();
-    // Whatever ends this task, even a panic, the next page that is opened has another one look.
-    let _guard = StopLooking(Arc::clone(&live));
+    let _guard = LookAgainAfterPanic(Arc::clone(&live));
     let mut is_failing = false;
     while !live.may_rest() {
         let began = Instant::now();
@@ -94,12 +93,15 @@ async fn look_again_and_again(state: AppState) {
     }
 }
 
-/// Has another task look once this one has ended.
-struct StopLooking(Arc<Live>);
+/// If this task panics, the next page that is opened has another one look. A task that ends because nobody
+/// watches has said so already, and another may have begun since.
+struct LookAgainAfterPanic(Arc<Live>);
 
-impl Drop for StopLooking {
+impl Drop for LookAgainAfterPanic {
     fn drop(&mut self) {
-        self.0.stop_looking();
+        if std::thread::panicking() {
+            self.0.stop_looking();
+        }
     }
 }
 
@@ -219,5 +221,28 @@ impl Seen {
             }
         };
         html.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_task_that_panicked_leaves_its_work_to_another() {
+        let live = Arc::new(Live::default());
+        assert!(live.take_on_looking());
+
+        drop(LookAgainAfterPanic(Arc::clone(&live)));
+        let after_an_end = live.take_on_looking();
+        let guard = LookAgainAfterPanic(Arc::clone(&live));
+        let panicked = std::thread::spawn(move || {
+            let _guard = guard;
+            panic!("while looking");
+        });
+
+        assert!(panicked.join().is_err());
+        assert!(!after_an_end, "somebody else has begun");
+        assert!(live.take_on_looking());
     }
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
+use super::beans::find_bean;
 use crate::catalogue;
 use crate::db;
 use crate::db::alerts::AlertLine;
@@ -182,10 +183,4 @@ fn show_line(
         mistakes,
     };
     Page(status, page).into_response()
-}
-
-async fn find_bean(state: &AppState, id: BeanId) -> Result<Bean, WebError> {
-    let mut conn = state.connection().await?;
-    let bean = db::beans::find_bean(&mut conn, id).await?;
-    bean.ok_or(WebError::NotFound(Missing::Bean))
 }

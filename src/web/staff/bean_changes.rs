@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::bean_form::{BeanForm, BeanFormPage};
+use super::beans::find_bean;
 use crate::catalogue::{self, CatalogueError, Correction, Version};
 use crate::db;
 use crate::db::beans::Bean;
@@ -58,7 +59,7 @@ pub(super) async fn edit_bean(
     layout: Layout,
     Id(id): Id<BeanId>,
 ) -> Result<Response, WebError> {
-    let form = BeanForm::from(&find(&state, id).await?);
+    let form = BeanForm::from(&find_bean(&state, id).await?);
     show_form(
         &state,
         layout,
@@ -78,7 +79,7 @@ pub(super) async fn change_bean(
 ) -> Result<Response, WebError> {
     let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
     for _ in 0..MAX_MERGES {
-        let shown = find(&state, id).await?;
+        let shown = find_bean(&state, id).await?;
         // Whoever does not say what they saw is taken to mean the stock as it is now; what cannot be
         // read was never the stock.
         let says_nothing = form.quantity_was.trim().is_empty();
@@ -92,7 +93,7 @@ pub(super) async fn change_bean(
             }
             Err(Refused::ChangedMeanwhile) => {}
         }
-        let differences = merge(&mut form, &find(&state, id).await?);
+        let differences = merge(&mut form, &find_bean(&state, id).await?);
         if !differences.is_empty() {
             return show_form(
                 &state,
@@ -230,7 +231,7 @@ pub(super) async fn confirm_removal(
     layout: Layout,
     Id(id): Id<BeanId>,
 ) -> Result<Response, WebError> {
-    let bean = find(&state, id).await?;
+    let bean = find_bean(&state, id).await?;
     Ok(Page::ok(RemovalPage { layout, bean }).into_response())
 }
 
@@ -242,11 +243,4 @@ pub(super) async fn remove_bean(
         Ok(()) => Ok(Redirect::to(&Notice::BeanRemoved.on(paths::BEANS)).into_response()),
         Err(error) => Err(WebError::refused(error, Missing::Bean)),
     }
-}
-
-async fn find(state: &AppState, id: BeanId) -> Result<Bean, WebError> {
-    let mut conn = state.connection().await?;
-    db::beans::find_bean(&mut conn, id)
-        .await?
-        .ok_or(WebError::NotFound(Missing::Bean))
 }

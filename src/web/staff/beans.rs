@@ -7,7 +7,8 @@ use axum::extract::State;
 
 use crate::db;
 use crate::db::beans::Bean;
-use crate::web::http::error::WebError;
+use crate::domain::BeanId;
+use crate::web::http::error::{Missing, WebError};
 use crate::web::paths;
 use crate::web::state::{AppState, READ_WITHIN, in_turn};
 use crate::web::ui::layout::Layout;
@@ -59,4 +60,11 @@ pub(super) async fn list_beans(
 async fn read_beans(state: &AppState) -> Result<Arc<[Bean]>, WebError> {
     let mut conn = state.connection().await?;
     Ok(db::beans::list_beans(&mut conn).await?.into())
+}
+
+/// Finds a bean on the list.
+pub(super) async fn find_bean(state: &AppState, id: BeanId) -> Result<Bean, WebError> {
+    let mut conn = state.connection().await?;
+    let bean = db::beans::find_bean(&mut conn, id).await?;
+    bean.ok_or(WebError::NotFound(Missing::Bean))
 }

@@ -8,13 +8,14 @@ use serde::Deserialize;
 
 use super::card::sees_levels;
 use super::effect;
+use super::send::find_same;
 use super::show;
 use crate::db;
 use crate::db::beans::OfferedBean;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{
-    AccountId, Bags, BeanType, Decision, InventoryUpdate, Reason, SlipNumber, StockChange,
-    SupplierId, UpdateId, UpdateKind, decide,
+    AccountId, Bags, BeanType, Decision, InventoryUpdate, Reason, StockChange, SupplierId,
+    UpdateId, UpdateKind, decide,
 };
 use crate::inventory::{
     Following, SentForm, Slip, SlipError, accept_slip, bags_so_far, difference, moved_at,
@@ -167,7 +168,7 @@ pub(super) async fn take_form(
     let found = Corrected::find(&state, &viewer, id).await?;
     let sent_form = form.sent_by(sender, id).ok_or(WebError::BadForm)?;
     if form.wish == "send"
-        && let Some(slip) = find_same(&state, &sent_form).await?
+        && let Some(slip) = find_same(&mut *state.connection().await?, Some(sent_form)).await?
     {
         return Ok(Redirect::to(&paths::slip(slip)).into_response());
     }
@@ -220,15 +221,6 @@ pub(super) async fn take_form(
         },
     )
     .await
-}
-
-/// Finds the correction that this very form was sent as before, by a double click or because its answer was
-/// lost.
-async fn find_same(state: &AppState, form: &SentForm) -> Result<Option<SlipNumber>, WebError> {
-    let mut conn = state.connection().await?;
-    let sent = db::slips::find_sent_form(&mut conn, form.key()).await?;
-    let same = sent.filter(|sent| form.has_content(&sent.content_hash));
-    Ok(same.map(|sent| sent.number))
 }
 
 /// What is sent when somebody has seen what it does.

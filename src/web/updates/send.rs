@@ -21,7 +21,7 @@ use crate::domain::{
     BeanType, InventoryUpdate, SlipNumber, SupplierId, UpdateId, UpdateKind, UpdateState,
     did_you_mean,
 };
-use crate::inventory::{Following, Slip, SlipError, accept_slip};
+use crate::inventory::{Following, SentForm, Slip, SlipError, accept_slip};
 use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
@@ -372,7 +372,7 @@ pub(super) async fn take_form(
     let desk = Desk::find(&state, &mut conn, &viewer, &form.supplier).await?;
     let desk = desk.ok_or(WebError::NotFound(Missing::Supplier))?;
     if form.wish == Wish::Send
-        && let Some(slip) = find_same(&mut conn, &viewer, &form).await?
+        && let Some(slip) = find_same(&mut conn, form.sent_by(viewer.0.account)).await?
     {
         return Ok(Redirect::to(&paths::slip(slip)).into_response());
     }
@@ -405,17 +405,17 @@ pub(super) async fn take_form(
     send(&state, &viewer, layout, desk, checked).await
 }
 
-/// Finds what this very form has become if it was sent before: its answer was lost, and what it says may not
-/// be possible any more.
-async fn find_same(
+/// Finds what this very form has become. One that says something else by now is looked at first.
+pub(super) async fn find_same(
     conn: &mut Connection,
-    viewer: &Viewer,
-    form: &SlipForm,
+    form: Option<SentForm>,
 ) -> Result<Option<SlipNumber>, WebError> {
-    let form = form.sent_by(viewer.0.account).ok_or(WebError::BadForm)?;
-    let sent = db::slips::find_sent_form(conn, form.key()).await?;
-    let same = sent.filter(|sent| form.has_content(&sent.content_hash));
-    Ok(same.map(|sent| sent.number))
+    let form = form.ok_or(WebError::BadForm)?;
+    match form.find_sent(conn).await {
+        Ok(sent) => Ok(sent),
+        Err(SlipError::Db(error)) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// A form without mistakes, as updates and in words.

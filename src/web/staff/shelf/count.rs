@@ -7,13 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 
-use super::taking::{Answer, Typed, find_bean, submission, take};
+use super::taking::{Answer, Typed, submission, take};
 use crate::db::beans::Bean;
 use crate::domain::BeanId;
 use crate::shelf::{Deed, Effect};
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id};
+use crate::web::staff::beans::find_bean;
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;

@@ -4,8 +4,6 @@ use axum::http::StatusCode;
 use axum::response::Redirect;
 use chrono_tz::Tz;
 
-use crate::db;
-use crate::db::beans::Bean;
 use crate::domain::{AccountId, BeanId, Final, Immovable};
 use crate::shelf::{self, Deed, Effect, ShelfError};
 use crate::submission::Submission;
@@ -16,12 +14,6 @@ use crate::web::ui::form::Mistakes;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::moment;
 use crate::web::ui::wording;
-
-pub(super) async fn find_bean(state: &AppState, id: BeanId) -> Result<Bean, WebError> {
-    let mut conn = state.connection().await?;
-    let bean = db::beans::find_bean(&mut conn, id).await?;
-    bean.ok_or(WebError::NotFound(Missing::Bean))
-}
 
 /// A form with a key of its own, so that it has one effect however often it is sent.
 pub(super) fn submission(

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
-use super::taking::{Answer, Typed, find_bean, submission, take};
+use super::taking::{Answer, Typed, submission, take};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::db::movements::MovementLine;
@@ -15,6 +15,7 @@ use crate::shelf::{Deed, Effect};
 use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, MovementPlace};
+use crate::web::staff::beans::find_bean;
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;

@@ -6,15 +6,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::taking::{find_bean, sentence, submission};
+use super::taking::{sentence, submission};
 use crate::db;
 use crate::db::beans::Bean;
-use crate::domain::{AccountId, Bags, BeanId, isolate};
+use crate::domain::{AccountId, Bags, BeanId, MovementKind, isolate};
 use crate::shelf::{self, Deed, ShelfError};
 use crate::submission::Submission;
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id};
+use crate::web::staff::beans::find_bean;
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, new_key};
 use crate::web::ui::layout::Layout;
@@ -79,7 +80,8 @@ async fn show(
     let used = match (taken_from, taken.movement.parse()) {
         (Some(bean), Ok(sequence)) => {
             let found = db::movements::find_movement(&mut conn, bean.id, sequence).await?;
-            found.map(|movement| Used {
+            let used = found.filter(|movement| movement.kind == MovementKind::Use);
+            used.map(|movement| Used {
                 bean: bean.clone(),
                 sequence,
                 bags: -movement.change_by,
@@ -107,7 +109,7 @@ pub(super) async fn take_form(
     Form(form): Form<UseForm>,
 ) -> Result<Response, WebError> {
     let by = viewer.0.account;
-    // One page has a button for each bean, and all of them have its key.
+    // All buttons of a page have its key: each of them has one effect, and another one has its own.
     let submission = submission(&form.form_key, "use", bean, by, &[&form.bags])?;
     let refusal = match parse_bags(&form.bags) {
         Err(sentence) => sentence,
