@@ -362,6 +362,9 @@ pub async fn insert_accepted(
 
 /// Notes that updates are on the topic, unless they have already come further than that.
 pub async fn set_published(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
     sqlx::query!(
         r#"

@@ -233,10 +233,18 @@ impl<P: Publisher> Relay<P> {
         // Nobody reports the arrival of a message of no update: on the topic, it is done with.
         let of_none = published.iter().filter(|message| message.update.is_none());
         let done: Vec<_> = of_none.map(|message| message.id).collect();
-        let events: Vec<Event> = updates.iter().map(|id| published_event(*id)).collect();
         db::in_transaction(&self.pool, async |tx| {
             // Updates before their outbox rows, in id order: the order in which pollers lock them too.
-            db::updates::set_published(tx, &updates).await?;
+            let known = db::known_updates::lock_updates(tx, &updates).await?;
+            // One that has been applied or cancelled meanwhile does not wait in the queue any more.
+            let waits = |id: &&UpdateId| {
+                known
+                    .get(id)
+                    .is_some_and(|known| known.state.is_in_outbox())
+            };
+            let waiting: Vec<UpdateId> = updates.iter().filter(waits).copied().collect();
+            let events: Vec<Event> = waiting.iter().map(|id| published_event(*id)).collect();
+            db::updates::set_published(tx, &waiting).await?;
             db::timeline::insert_events(tx, &events, now).await?;
             db::outbox::set_next_attempts(tx, &attempts).await?;
             db::outbox::delete_published(tx, &done).await

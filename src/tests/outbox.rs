@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use beanstock::domain::Origin;
-use beanstock::domain::UpdateId;
+use beanstock::domain::{UpdateId, UpdateState};
 use beanstock::inventory::accept_update;
+use beanstock::messaging::{FailedEntry, Publication, Publisher, ServiceError};
 
 use crate::support::app::delivery;
 use crate::support::fake_topic::FakeTopic;
-use crate::support::{EXCELSA, Kind, TestApp};
+use crate::support::{EXCELSA, Kind, Site, TestApp};
 
 /// A relay has one publisher; what goes elsewhere is not for it.
 #[tokio::test]
@@ -66,6 +67,41 @@ async fn accepting_an_update_wakes_the_relays_of_the_process() {
 
     assert!(woken && again.is_err());
     assert!(!filled.has_changed().unwrap(), "nothing was added");
+}
+
+/// A topic that takes a message just when its sender cancels it.
+struct CancelledMeanwhile {
+    site: Site,
+    update: UpdateId,
+}
+
+impl Publisher for CancelledMeanwhile {
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    async fn publish(&self, _: &[Publication]) -> Result<Vec<FailedEntry>, ServiceError> {
+        let cancel = format!("/updates/{}/cancel", self.update);
+        assert_eq!(self.site.post(&cancel, &[]).await.status(), 303);
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_is_cancelled_while_it_is_published_ends_as_cancelled() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let update = delivery(UpdateId::generate(), 9);
+    app.accept(&update).await;
+    let topic = CancelledMeanwhile {
+        site: Site::of(&app),
+        update: update.id,
+    };
+
+    let relay = app.relay_to(topic, Arc::clone(&app.clock));
+    relay.relay_once().await.unwrap();
+
+    let steps = app.steps_of(update.id).await;
+    assert_eq!(steps, [UpdateState::Accepted, UpdateState::Cancelled]);
 }
 
 /// Locks are for relays that have something to do.

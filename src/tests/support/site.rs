@@ -77,8 +77,13 @@ impl Site {
 
     /// The site of an app as another process serves it, with connections of its own.
     pub(crate) fn of_its_own(app: &TestApp) -> Self {
+        Self::with_connections(app, 6)
+    }
+
+    /// The same with so many connections to the database.
+    pub(crate) fn with_connections(app: &TestApp, connections: u32) -> Self {
         Self::on(
-            server::pool(app.database.clone(), 6),
+            server::pool(app.database.clone(), connections),
             Arc::clone(&app.clock),
         )
     }

@@ -118,6 +118,55 @@ async fn five_hundred_pages_cost_as_many_looks_as_one() {
     );
 }
 
+/// Counted by the database, on the site's only connection.
+#[tokio::test]
+async fn a_look_asks_eight_questions_however_many_pages_are_open() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (update, live) = accepted(&app).await;
+    let staff = Site::with_connections(&app, 1);
+    let (mut pages, paths) = (
+        Vec::new(),
+        [
+            live,
+            format!("/live?rows={update}&since=2020-01-01T00:00:00Z"),
+        ],
+    );
+    for role in [Role::Staff, CORDILLERA] {
+        for _ in 0..25 {
+            let site = staff.seen_by(role);
+            for path in &paths {
+                pages.push(site.watch(path).await);
+            }
+        }
+    }
+    for page in &mut pages {
+        page.says("Sending").await;
+    }
+    let asked = async || {
+        let mut conn = staff.pool.acquire().await.unwrap();
+        let (_, asked): (String, String) = sqlx::query_as("SHOW SESSION STATUS LIKE 'Com_select'")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+        (asked.parse::<u64>().unwrap(), staff.looks())
+    };
+    let (questions, looks) = asked().await;
+
+    app.drain().await;
+    for page in &mut pages {
+        page.says("Applied").await;
+    }
+
+    let (questions_after, looks_after) = asked().await;
+    let (questions, looks) = (questions_after - questions, looks_after - looks);
+    // A look may have begun before it was counted.
+    let most = 8 * (looks + 1);
+    assert!(
+        looks > 0 && (4..=most).contains(&questions),
+        "{questions} questions in {looks} looks"
+    );
+}
+
 #[tokio::test]
 async fn a_session_watches_five_pages_and_gets_them_back() {
     let site = Site::open().await;

@@ -6,6 +6,7 @@ mod alerts;
 mod beans;
 mod dead_letters;
 mod history;
+mod hostile;
 mod ingress;
 mod live;
 mod pages;

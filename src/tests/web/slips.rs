@@ -597,6 +597,38 @@ async fn beans_with_look_alike_names_are_refused_before_anything_is_sent() {
     assert!(answer.mistakes()[0].1.contains("same name"));
 }
 
+/// While somebody types, the lines that are finished are told as the check page would tell them.
+#[tokio::test]
+async fn lines_of_one_bean_add_up_while_they_are_typed() {
+    let site = Site::open().await.seen_by(Role::Staff);
+    let mut fields = twelve_bags("k");
+    fields.extend([
+        ("supplier", "3".to_owned()),
+        ("bean-2", String::new()),
+        ("bags-2", "7".to_owned()),
+        ("bean-3", EXCELSA.to_string()),
+        ("kind-3", "return".to_owned()),
+        ("bags-3", "210".to_owned()),
+        ("bean-4", EXCELSA.to_string()),
+        ("kind-4", "return".to_owned()),
+        ("bags-4", "3".to_owned()),
+    ]);
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+
+    let told = site.post("/updates/effect", &fields).await;
+
+    let effects = [
+        "Excelsa: 12 bags more (200 → 212 bags)",
+        "",
+        "Excelsa: 210 bags fewer (212 → 2 bags)",
+        "",
+    ];
+    assert_eq!(told.all("output"), effects);
+}
+
 #[tokio::test]
 async fn a_script_in_a_field_is_text_on_every_page() {
     let app = TestApp::start(Kind::Fifo).await;

@@ -18,7 +18,7 @@ use crate::domain::UpdateId;
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::page::filters;
-use crate::web::ui::updates::{UpdateRow, without_levels};
+use crate::web::ui::updates::{UpdateRow, as_seen};
 use crate::web::updates::{Card, Eyes, Told};
 
 /// The parts of an update's page that change.
@@ -210,13 +210,7 @@ impl Seen {
                 Parts { card }.render()
             }
             Page::List => {
-                let line = line.clone();
-                let line = if eyes.sees_levels {
-                    line
-                } else {
-                    without_levels(line)
-                };
-                let update = line.into();
+                let update = as_seen(line.clone(), eyes.sees_levels).into();
                 RowParts { update }.render()
             }
         };

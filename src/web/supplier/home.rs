@@ -12,7 +12,7 @@ use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::updates::{UpdateRow, without_levels};
+use crate::web::ui::updates::{UpdateRow, as_seen};
 use crate::web::ui::wording;
 
 /// Enough to see what is going on; the rest is a page of its own.
@@ -74,14 +74,7 @@ pub(crate) async fn show_home(
         };
         open.extend(db::update_lists::list_filtered(&mut conn, &filter, None, MOST).await?);
     }
-    let row = |line| {
-        let line = if sees_levels {
-            line
-        } else {
-            without_levels(line)
-        };
-        UpdateRow::from(line)
-    };
+    let row = |line| UpdateRow::from(as_seen(line, sees_levels));
     let (needs_you, on_its_way) = open
         .into_iter()
         .map(row)

@@ -43,8 +43,12 @@ impl UpdateRow {
     }
 }
 
-/// What a supplier sees of an update where the café does not tell its stock: what it changes, and no levels.
-pub(crate) fn without_levels(line: UpdateLine) -> UpdateLine {
+/// An update as somebody may see it. Where the café does not tell its stock, a supplier sees what an update
+/// changes, and no levels.
+pub(crate) fn as_seen(line: UpdateLine, sees_levels: bool) -> UpdateLine {
+    if sees_levels {
+        return line;
+    }
     UpdateLine {
         quantity_before: None,
         quantity_after: None,

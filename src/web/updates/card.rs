@@ -12,7 +12,7 @@ use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::filters;
-use crate::web::ui::updates::{UpdateRow, told_to_suppliers, without_levels};
+use crate::web::ui::updates::{UpdateRow, as_seen, told_to_suppliers};
 use crate::web::ui::wording::{self, Tag};
 
 /// A step of a timeline.
@@ -121,11 +121,7 @@ impl Card {
         eyes: Eyes,
     ) -> Self {
         let correctable = bags_so_far(&line, followers);
-        let line = if eyes.sees_levels {
-            line
-        } else {
-            without_levels(line)
-        };
+        let line = as_seen(line, eyes.sees_levels);
         let earlier = line.follows.map(|follows| Related {
             id: follows.update,
             words: match follows.how {

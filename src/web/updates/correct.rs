@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::card::sees_levels;
+use super::desk::{TWINS, has_twin};
 use super::effect;
 use super::send::find_same;
 use super::show;
@@ -37,6 +38,8 @@ struct Corrected {
     bean: OfferedBean,
     supplier: SupplierId,
     supplier_is_active: bool,
+    /// Whether a message could mean another bean as well.
+    has_twin: bool,
     kind: UpdateKind,
     bags: i64,
 }
@@ -101,11 +104,16 @@ impl Corrected {
             return Ok(Err(elsewhere));
         };
         let beans = db::beans::list_offered_beans(&mut conn, supplier).await?;
-        let bean = beans.into_iter().find(|bean| Some(bean.id) == line.bean);
+        let bean = beans
+            .iter()
+            .find(|bean| Some(bean.id) == line.bean)
+            .cloned();
         let found = db::suppliers::find_supplier(&mut conn, supplier).await?;
         let supplier_is_active = found.is_some_and(|supplier| supplier.active);
         Ok(bean.map_or(Err(elsewhere), |bean| {
+            let bean_type = BeanType::stored(bean.bean_type.clone());
             Ok(Self {
+                has_twin: has_twin(&beans, &bean_type),
                 line,
                 bean,
                 supplier,
@@ -271,6 +279,9 @@ fn check(
     let to = parse_bags(typed)?;
     if !corrected.supplier_is_active {
         return Err("This supplier is switched off, so its updates are not taken".to_owned());
+    }
+    if corrected.has_twin {
+        return Err(TWINS.to_owned());
     }
     let change = difference(corrected.kind, corrected.bags, to)
         .ok_or("That is the number it has already. Enter how many there really were")?

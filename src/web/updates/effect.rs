@@ -23,14 +23,14 @@ pub(super) struct Effect {
 
 /// Tells what each line would do if the slip arrived now, the lines above it included.
 ///
-/// Whoever does not see the café's stock is not told that it would not suffice either: asking again and
+/// A line that the rule refuses is a mistake and does nothing. Whoever does not see the café's stock is not told that it would not suffice either: asking again and
 /// again would tell how much there is.
 pub(super) fn foresee(
     lines: &[TypedLine<'_>],
     updates: &[InventoryUpdate],
     sees_levels: bool,
     now: DateTime<Utc>,
-) -> Result<Vec<Effect>, Mistakes> {
+) -> (Vec<Effect>, Mistakes) {
     let mut stocks: HashMap<BeanId, Stock> = HashMap::new();
     let (mut effects, mut mistakes) = (Vec::new(), Mistakes::default());
     for (line, update) in lines.iter().zip(updates) {
@@ -48,6 +48,7 @@ pub(super) fn foresee(
             Ok(Decision::Superseded(refusal)) => sentence = refusal.explanation,
             Err(refusal) if sees_levels || refusal.reason != Reason::BelowZero => {
                 mistakes.add(format!("bags-{}", line.number), refusal.explanation);
+                continue;
             }
             Err(_) => {}
         }
@@ -58,11 +59,7 @@ pub(super) fn foresee(
             level: level.filter(|_| sees_levels),
         });
     }
-    if mistakes.is_empty() {
-        Ok(effects)
-    } else {
-        Err(mistakes)
-    }
+    (effects, mistakes)
 }
 
 /// A change in words.

@@ -17,7 +17,7 @@ use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::query::Query;
-use crate::web::ui::updates::without_levels;
+use crate::web::ui::updates::as_seen;
 
 /// As many are read at a time.
 const CHUNK: i64 = 2_000;
@@ -73,12 +73,7 @@ pub(super) async fn export_updates(
             id: last.id,
         });
         for line in lines {
-            let line = if sees_levels {
-                line
-            } else {
-                without_levels(line)
-            };
-            let record = record(&line, layout.zone);
+            let record = record(&as_seen(line, sees_levels), layout.zone);
             file.write_record(record).map_err(WebError::internal)?;
         }
     }

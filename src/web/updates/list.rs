@@ -17,7 +17,7 @@ use crate::web::ui::form::{Mistakes, TextField};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::query::Query;
-use crate::web::ui::updates::{UpdateRow, without_levels};
+use crate::web::ui::updates::{UpdateRow, as_seen};
 
 /// As many as one page can show without becoming slow to read.
 const PER_PAGE: usize = 100;
@@ -105,16 +105,15 @@ pub(crate) async fn list_updates(
         Some(_) => Vec::new(),
         None => db::suppliers::list_suppliers(&mut conn).await?,
     };
-    if !sees_levels(&state, &viewer) {
-        updates = updates.into_iter().map(without_levels).collect();
-    }
+    let sees_levels = sees_levels(&state, &viewer);
+    let updates = updates.into_iter().map(|line| as_seen(line, sees_levels));
     Ok(Page::ok(UpdatesPage {
         layout,
         search: search_fields(&history),
         filters: StateFilter::list(&counts, history.state()),
         history,
         suppliers,
-        updates: updates.into_iter().map(UpdateRow::from).collect(),
+        updates: updates.map(UpdateRow::from).collect(),
         goes_on,
     }))
 }

@@ -4,12 +4,14 @@
 mod cancel;
 mod card;
 mod correct;
+mod desk;
 mod effect;
 mod export;
 mod eyes;
 mod history;
 mod list;
 mod send;
+mod send_pages;
 mod show;
 mod slip_form;
 mod slip_page;

@@ -1,21 +1,18 @@
 //! Sending updates: the form, the page that shows what it would do, and taking it in.
 
-use std::borrow::Cow;
-
-use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::card::sees_levels;
+use super::desk::Desk;
 use super::effect::{Effect, foresee};
+use super::send_pages::{CheckPage, ChoicePage, EffectsPart, FormPage, UsedFormPage};
 use super::show;
-use super::slip_form::{Line, MAX_LINES, SlipForm, Wish};
+use super::slip_form::{Line, SlipForm, Wish};
 use crate::db;
 use crate::db::Connection;
 use crate::db::beans::OfferedBean;
-use crate::db::suppliers::Supplier;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{
     BeanType, InventoryUpdate, SlipNumber, SupplierId, UpdateId, UpdateKind, UpdateState,
@@ -26,261 +23,11 @@ use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
-use crate::web::ui::form::{Mistakes, TextField, new_key};
+use crate::web::ui::form::{Mistakes, new_key};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::Page;
 use crate::web::ui::query::Query;
-use crate::web::ui::wording;
-
-/// For whom updates are sent, and about which beans.
-struct Desk {
-    supplier: Supplier,
-    beans: Vec<OfferedBean>,
-    sees_levels: bool,
-    /// Whether the café sends for the supplier.
-    is_cafe: bool,
-}
-
-impl Desk {
-    /// Finds the desk of whoever asks: a supplier's own, or the one that the café has chosen. `None` if the café
-    /// has yet to choose.
-    async fn find(
-        state: &AppState,
-        conn: &mut Connection,
-        viewer: &Viewer,
-        chosen: &str,
-    ) -> Result<Option<Self>, WebError> {
-        let supplier = match viewer.bound_to() {
-            Some(own) => own,
-            None if chosen.is_empty() => return Ok(None),
-            None => {
-                SupplierId::from_segment(chosen).ok_or(WebError::NotFound(Missing::Supplier))?
-            }
-        };
-        let supplier = db::suppliers::find_supplier(conn, supplier).await?;
-        let supplier = supplier.ok_or(WebError::NotFound(Missing::Supplier))?;
-        Ok(Some(Self {
-            beans: db::beans::list_offered_beans(conn, supplier.id).await?,
-            supplier,
-            sees_levels: sees_levels(state, viewer),
-            is_cafe: viewer.bound_to().is_none(),
-        }))
-    }
-
-    /// Whether nothing can be sent from here, and why.
-    fn closed_because(&self) -> Option<&'static str> {
-        if !self.supplier.active {
-            Some("This supplier is switched off, so its updates are not taken.")
-        } else if self.beans.is_empty() {
-            Some(
-                "The café has none of this supplier’s beans on its list yet, so there is nothing to send updates about.",
-            )
-        } else {
-            None
-        }
-    }
-
-    /// Beans whose types look alike cannot be told apart in a message.
-    fn refuse_twins(&self, updates: &[InventoryUpdate], numbers: &[usize]) -> Mistakes {
-        let mut mistakes = Mistakes::default();
-        let key = |bean: &OfferedBean| BeanType::stored(bean.bean_type.clone()).key();
-        for (update, number) in updates.iter().zip(numbers) {
-            let wanted = update.bean_type.key();
-            if self.beans.iter().filter(|bean| key(bean) == wanted).count() > 1 {
-                mistakes.add(
-                    format!("bean-{number}"),
-                    "The café has two of these beans under the same name, so nobody could tell which one is meant. Ask the café to rename one",
-                );
-            }
-        }
-        mistakes
-    }
-}
-
-/// A choice of what is happening.
-struct KindChoice {
-    code: &'static str,
-    label: &'static str,
-}
-
-/// What may be chosen, in the words of a supplier or of the café.
-fn kinds(is_cafe: bool) -> [KindChoice; 3] {
-    let choice = |kind: UpdateKind, label| KindChoice {
-        code: kind.code(),
-        label,
-    };
-    let out = if is_cafe {
-        "They are out of stock"
-    } else {
-        "We are out of stock"
-    };
-    [
-        choice(UpdateKind::Delivery, "Delivering"),
-        choice(UpdateKind::Return, "Taking back"),
-        choice(UpdateKind::OutOfStock, out),
-    ]
-}
-
-/// A line as the form shows it.
-struct LineFields {
-    number: usize,
-    line: Line,
-    bean_error: Option<String>,
-    kind_error: Option<String>,
-    bags: TextField,
-}
-
-impl LineFields {
-    fn new(number: usize, line: &Line, mistakes: &Mistakes) -> Self {
-        let error = |field: &str| mistakes.of(&format!("{field}-{number}")).map(str::to_owned);
-        Self {
-            number,
-            line: line.clone(),
-            bean_error: error("bean"),
-            kind_error: error("kind"),
-            bags: TextField {
-                inputmode: "numeric",
-                width: "short",
-                ..TextField::new(
-                    Cow::from(format!("bags-{number}")),
-                    "How many bags",
-                    &line.bags,
-                    mistakes,
-                )
-            },
-        }
-    }
-
-    fn has_bean(&self, bean: &OfferedBean) -> bool {
-        self.line.bean.trim() == bean.id.to_string()
-    }
-
-    fn has_kind(&self, kind: &KindChoice) -> bool {
-        self.line.kind == kind.code
-    }
-}
-
-#[derive(Template)]
-#[template(path = "updates/new.html")]
-struct FormPage {
-    layout: Layout,
-    desk: Desk,
-    form: SlipForm,
-    kinds: [KindChoice; 3],
-    lines: Vec<LineFields>,
-    about: [TextField; 3],
-    mistakes: Mistakes,
-}
-
-impl FormPage {
-    fn new(layout: Layout, desk: Desk, form: SlipForm, mistakes: Mistakes) -> Self {
-        let lines = form.lines.iter().enumerate();
-        let about = [
-            TextField {
-                kind: "datetime-local",
-                width: "medium",
-                hint: "Leave it empty if it is happening now.",
-                ..TextField::new("occurred_at", "When", &form.occurred_at, &mistakes)
-            },
-            TextField {
-                width: "medium",
-                hint: "The number on your delivery note, for example.",
-                ..TextField::new("reference", "Your reference", &form.reference, &mistakes)
-            },
-            TextField {
-                kind: "",
-                width: "wide",
-                ..TextField::new("note", "Note for the café", &form.note, &mistakes)
-            },
-        ];
-        Self {
-            kinds: kinds(desk.is_cafe),
-            lines: lines
-                .map(|(place, line)| LineFields::new(place + 1, line, &mistakes))
-                .collect(),
-            about,
-            layout,
-            desk,
-            form,
-            mistakes,
-        }
-    }
-
-    fn is_fix(&self) -> bool {
-        !self.form.fixes.is_empty()
-    }
-
-    fn heading(&self) -> &'static str {
-        if self.is_fix() {
-            "Fix and resend"
-        } else {
-            "Send an update"
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        !self.is_fix() && self.lines.len() < MAX_LINES
-    }
-
-    /// Whether what few need is shown at once.
-    fn shows_details(&self) -> bool {
-        self.about
-            .iter()
-            .any(|field| !field.value.is_empty() || field.error.is_some())
-    }
-}
-
-#[derive(Template)]
-#[template(path = "updates/check.html")]
-struct CheckPage {
-    layout: Layout,
-    supplier_name: String,
-    is_cafe: bool,
-    form: SlipForm,
-    effects: Vec<Effect>,
-}
-
-impl CheckPage {
-    /// The moment that was typed, as people write it.
-    fn moment(&self) -> String {
-        self.form.occurred_at.replace('T', " ")
-    }
-}
-
-#[derive(Template)]
-#[template(path = "updates/choose_supplier.html")]
-struct ChoicePage {
-    layout: Layout,
-    suppliers: Vec<Supplier>,
-}
-
-#[derive(Template)]
-#[template(path = "updates/used_form.html")]
-struct UsedFormPage {
-    layout: Layout,
-    number: SlipNumber,
-    sent: Vec<UpdateLine>,
-    form: SlipForm,
-    effects: Vec<Effect>,
-}
-
-/// What each line would do, to be shown beside it.
-#[derive(Template)]
-#[template(path = "updates/effects.html")]
-pub(super) struct EffectsPart {
-    effects: Vec<Effect>,
-    /// How many lines the form has.
-    lines: usize,
-}
-
-impl EffectsPart {
-    /// Each line's number with what it would do, if that can be told.
-    fn by_line(&self) -> impl Iterator<Item = (usize, Option<&Effect>)> {
-        let effect = |number| self.effects.iter().find(|effect| effect.number == number);
-        (1..=self.lines).map(move |number| (number, effect(number)))
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -492,31 +239,36 @@ pub(super) async fn show_effect(
     let mut conn = state.connection().await?;
     let desk = Desk::find(&state, &mut conn, &viewer, &form.supplier).await?;
     let desk = desk.ok_or(WebError::NotFound(Missing::Supplier))?;
-    let mut effects = Vec::new();
-    for (place, line) in form.lines.iter().enumerate() {
-        let alone = SlipForm {
-            lines: vec![line.clone()],
-            ..form.clone()
-        };
-        if let Ok((_, mut told)) = check(&alone, &desk, &layout)
-            && let Some(mut effect) = told.pop()
-        {
-            effect.number = place + 1;
-            effects.push(effect);
-        }
-    }
-    Ok(Page::ok(EffectsPart {
-        effects,
-        lines: form.lines.len(),
-    }))
+    let lines = form.lines.len();
+    let effects = match read(&form.finished(&desk.beans), &desk, &layout) {
+        Ok(read) => read.effects,
+        Err(_) => Vec::new(),
+    };
+    Ok(Page::ok(EffectsPart { effects, lines }))
 }
 
-/// Reads the form and tells what it would do.
+/// What a form says, and what the stock rule says to that.
+struct Reading {
+    updates: Vec<InventoryUpdate>,
+    effects: Vec<Effect>,
+    refusals: Mistakes,
+}
+
+/// Reads the form and tells what it would do, if it may be sent.
 fn check(
     form: &SlipForm,
     desk: &Desk,
     layout: &Layout,
 ) -> Result<(Vec<InventoryUpdate>, Vec<Effect>), Mistakes> {
+    let read = read(form, desk, layout)?;
+    if read.refusals.is_empty() {
+        Ok((read.updates, read.effects))
+    } else {
+        Err(read.refusals)
+    }
+}
+
+fn read(form: &SlipForm, desk: &Desk, layout: &Layout) -> Result<Reading, Mistakes> {
     if let Some(why) = desk.closed_because() {
         return Err(Mistakes::one("bean-1", why));
     }
@@ -531,8 +283,12 @@ fn check(
     if !twins.is_empty() {
         return Err(twins);
     }
-    let effects = foresee(&typed.lines, &updates, desk.sees_levels, layout.now)?;
-    Ok((updates, effects))
+    let (effects, refusals) = foresee(&typed.lines, &updates, desk.sees_levels, layout.now);
+    Ok(Reading {
+        updates,
+        effects,
+        refusals,
+    })
 }
 
 fn refuse(layout: Layout, desk: Desk, form: SlipForm, mistakes: Mistakes) -> Response {

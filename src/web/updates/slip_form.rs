@@ -173,6 +173,22 @@ impl SlipForm {
         SentForm::new(sender, &self.form_key, &content)
     }
 
+    /// The form with the lines that can be read already; the others are left blank.
+    pub(super) fn finished(&self, beans: &[OfferedBean]) -> Self {
+        let can_be_read = |line: &Line| {
+            let change = parse_change(line, 1, &mut Mistakes::default());
+            change.is_some() && find_bean(beans, &line.bean).is_ok()
+        };
+        let lines = self.lines.iter().map(|line| {
+            let finished = can_be_read(line).then(|| line.clone());
+            finished.unwrap_or_default()
+        });
+        Self {
+            lines: lines.collect(),
+            ..self.clone()
+        }
+    }
+
     /// Reads all fields. Lines that were left blank below a filled one are left out.
     pub(super) fn parse<'a>(
         &self,
