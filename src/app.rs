@@ -18,7 +18,8 @@ use crate::inventory::Apply;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::wire::Decoder;
-use crate::messaging::{DEAD_LETTERS, ServiceError, UNDELIVERED, UPDATES};
+use crate::messaging::{DEAD_LETTERS, QueueRole, ServiceError, UNDELIVERED, UPDATES};
+use crate::monitor::{self, Consuming};
 use crate::outbox::Relay;
 use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
@@ -110,6 +111,8 @@ impl App {
         .behind(ingress)
         .ruled_by(rules(settings, seats));
         self.watch_database();
+        let minutes = monitor::write_minutes(self.pool.clone(), self.shutdown.clone());
+        self.shutdown.tasks.spawn(minutes);
         let stop = self.shutdown.soft.clone().cancelled_owned();
         let serving = web::serve(listener, state, web::ServerLimits::default(), stop);
         self.shutdown.tasks.spawn(serving);
@@ -153,17 +156,22 @@ impl App {
             settings,
         };
         let redrive = queues.redrive(url).await?;
+        let mut running = Vec::new();
         if parts.contains(&Part::Collector) && settings.collect_dead_letters {
-            queues.collect_dead_letters(redrive.as_ref()).await?;
+            let collector = queues.collector(redrive.as_ref()).await?;
+            running.extend(collector.map(|collector| start(DEAD_LETTERS, collector)));
         }
         if parts.contains(&Part::Poller) {
             let updates = queues.updates(url, redrive, settings.pollers);
-            updates.reporting_to(self.readiness.clone()).start();
+            running.push(start(UPDATES, updates.reporting_to(self.readiness.clone())));
             if let Some(url) = settings.queue(UNDELIVERED) {
                 let redrive = queues.redrive(url).await?;
-                queues.updates(url, redrive, 1).start();
+                running.push(start(UNDELIVERED, queues.updates(url, redrive, 1)));
             }
         }
+        let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
+        let telling = monitor::tell_of_consumers(pool, running, shutdown);
+        self.shutdown.tasks.spawn(telling);
         self.readiness.is_up(QUEUE);
         Ok(())
     }
@@ -187,6 +195,13 @@ impl App {
             async move { relay.run().await }
         });
     }
+}
+
+/// Starts a consumer, and gives what tells how it does.
+fn start<H: Handler>(queue: QueueRole, consumer: Consumer<SqsQueue, H>) -> Consuming {
+    let pulse = consumer.pulse();
+    consumer.start();
+    Consuming { queue, pulse }
 }
 
 /// Makes the consumers of the queues, each with the handler of its role.
@@ -225,7 +240,11 @@ impl Queues<'_> {
         self.consumer(url, handler, consuming)
     }
 
-    async fn collect_dead_letters(&self, redrive: Option<&Redrive>) -> Result<()> {
+    /// The consumer of what the queue gave up on, if there is such a queue.
+    async fn collector(
+        &self,
+        redrive: Option<&Redrive>,
+    ) -> Result<Option<Consumer<SqsQueue, Collect>>> {
         let arn = redrive.map(|redrive| redrive.dead_letter_queue_arn.as_str());
         let url = match (self.settings.queue(DEAD_LETTERS), arn) {
             (Some(url), _) => url.to_owned(),
@@ -234,7 +253,7 @@ impl Queues<'_> {
             }
             (None, None) => {
                 tracing::warn!("the queue has no dead-letter queue, so nothing is collected");
-                return Ok(());
+                return Ok(None);
             }
         };
         let undelivered = self.settings.queue(UNDELIVERED);
@@ -249,8 +268,7 @@ impl Queues<'_> {
             max_receive_count: redrive.map(|redrive| redrive.max_receive_count),
         };
         let handler = Collect::new(self.app.pool.clone(), rules);
-        self.consumer(&url, handler, self.consuming()).start();
-        Ok(())
+        Ok(Some(self.consumer(&url, handler, self.consuming())))
     }
 
     fn consuming(&self) -> ConsumerSettings {

@@ -21,6 +21,9 @@
 //! At its shelf the café uses bags, adjusts their number, counts them and undoes what was a slip ([`shelf`]), by the
 //! same rule that every change of stock is explained by a movement.
 //!
+//! Consumers say every few seconds that they run, and each minute is written down once it is over ([`monitor`]): the
+//! dashboard tells of both.
+//!
 //! Whoever looks at the website has an account ([`accounts`]), and one table says who may use which page
 //! (`web/access.rs`). Pages about updates stay up to date while somebody looks at them (`web/live/`).
 //!
@@ -45,6 +48,7 @@ pub mod domain;
 pub mod inventory;
 pub mod local;
 pub mod messaging;
+pub mod monitor;
 pub mod operations;
 pub mod outbox;
 pub mod provision;

@@ -36,6 +36,7 @@
     const waiting = new Map(); // Parts that the reader has the keyboard or a selection in.
     const changes = [];
     let lastSaid = 0;
+    let madeWith = null; // The files of the server's version.
 
     const clock = at => at.toLocaleTimeString("en-GB", {timeZone: place.dataset.zone});
 
@@ -50,7 +51,7 @@
       clearTimeout(retry);
       if (source || paused || ended || document.hidden) return;
       source = new EventSource(place.dataset.live);
-      source.addEventListener("beat", heard);
+      source.addEventListener("beat", event => { heard(); stayCurrent(event.data); });
       source.addEventListener("parts", event => { heard(); take(event.data); });
       source.addEventListener("news", event => { heard(); tellNews(Number(event.data)); });
       source.addEventListener("end", () => {
@@ -77,6 +78,12 @@
     function heard() {
       lastHeard = Date.now();
       show("live", "Live");
+    }
+
+    // A screen on the wall has nobody who would load a new version of the page.
+    function stayCurrent(files) {
+      if (document.body.classList.contains("wall") && madeWith !== null && files !== madeWith) location.reload();
+      madeWith = files;
     }
 
     function notLive() {

@@ -50,6 +50,11 @@ impl Drop for Lease {
 }
 
 impl Leases {
+    /// How many messages are in hand.
+    pub(super) fn in_hand(&self) -> usize {
+        self.kept().by_number.len()
+    }
+
     /// Keeps a message that was received just now.
     pub(super) fn begin(self: &Arc<Self>, receipt: &str) -> Lease {
         let mut kept = self.kept();

@@ -10,6 +10,7 @@ mod hand;
 mod handler;
 mod lease;
 mod outcome;
+mod pulse;
 mod receive;
 mod settle;
 mod work;
@@ -24,6 +25,7 @@ pub use self::gate::Gate;
 use self::hand::Batch;
 pub use self::handler::{ConsumerSettings, Handler};
 pub use self::outcome::{Outcome, Tally};
+pub use self::pulse::{Condition, Pulse};
 use self::receive::Receiving;
 use self::settle::Settling;
 use self::work::{Arrivals, Held, Worker};
@@ -57,6 +59,11 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
     pub fn reporting_to(mut self, readiness: Readiness) -> Self {
         self.receiving.readiness = readiness;
         self
+    }
+
+    /// What tells how it does.
+    pub fn pulse(&self) -> Pulse {
+        self.receiving.pulse.clone()
     }
 
     /// Starts receivers and workers on the shutdown's tasks. The receivers run until stopping begins, the

@@ -11,6 +11,7 @@ use super::gate::Gate;
 use super::hand::{Batch, Room};
 use super::handler::ConsumerSettings;
 use super::lease::Leases;
+use super::pulse::Pulse;
 use crate::backoff;
 use crate::messaging::{MAX_BATCH, Queue, ServiceError};
 use crate::readiness::{QUEUE, Readiness};
@@ -29,6 +30,7 @@ pub(super) struct Receiving<Q> {
     busy: Notify,
     room: Room,
     pub(super) leases: Arc<Leases>,
+    pub(super) pulse: Pulse,
 }
 
 impl<Q: Queue> Receiving<Q> {
@@ -38,7 +40,9 @@ impl<Q: Queue> Receiving<Q> {
         settings: ConsumerSettings,
         shutdown: Shutdown,
     ) -> Self {
+        let leases = Arc::default();
         Self {
+            pulse: Pulse::of(&leases),
             queue: Arc::new(queue),
             gate,
             settings,
@@ -46,7 +50,7 @@ impl<Q: Queue> Receiving<Q> {
             readiness: Readiness::default(),
             busy: Notify::new(),
             room: Room::default(),
-            leases: Arc::default(),
+            leases,
         }
     }
 
@@ -61,6 +65,7 @@ impl<Q: Queue> Receiving<Q> {
     /// carry, and again when they find little: few full receives cost less than many small ones.
     pub(super) async fn run(&self, number: usize, arrivals: UnboundedSender<Batch>) {
         const WHAT: &str = "receiving";
+        let _beating = self.pulse.beats();
         let mut streak = Streak::default();
         let mut resting = number > 0;
         while self.may_receive(resting).await.is_ok() {
@@ -68,11 +73,13 @@ impl<Q: Queue> Receiving<Q> {
             self.readiness.note(QUEUE, received.is_ok());
             let rested = match received {
                 Ok((batch, settled)) => {
+                    self.pulse.received();
                     streak.succeeded(WHAT);
                     resting = number > 0 && batch.len() < self.receive_size().div_ceil(2);
                     self.pass_on(batch, settled, &arrivals).await
                 }
                 Err(error) => {
+                    self.pulse.failed(&error);
                     let failures = streak.failed(WHAT, &error);
                     let delay = backoff::after_failed_receive(failures);
                     self.shutdown.sleep(delay).await

@@ -3,6 +3,8 @@
 /// The role of a queue. Settings, printed lines, checks and templates take their names from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueRole {
+    /// What rows in the database call it.
+    pub code: &'static str,
     /// The setting with its URL.
     pub setting: &'static str,
     /// The setting with its name, for provisioning.
@@ -17,6 +19,7 @@ pub struct QueueRole {
 
 /// The queue of updates.
 pub const UPDATES: QueueRole = QueueRole {
+    code: "updates",
     setting: "QUEUE_URL",
     name_setting: "QUEUE_NAME",
     title: "queue",
@@ -26,6 +29,7 @@ pub const UPDATES: QueueRole = QueueRole {
 
 /// What the queue of updates gave up on.
 pub const DEAD_LETTERS: QueueRole = QueueRole {
+    code: "dead_letters",
     setting: "DEAD_LETTER_QUEUE_URL",
     name_setting: "DEAD_LETTER_QUEUE_NAME",
     title: "dead-letter queue",
@@ -35,6 +39,7 @@ pub const DEAD_LETTERS: QueueRole = QueueRole {
 
 /// What the topic could not deliver to the queue of updates.
 pub const UNDELIVERED: QueueRole = QueueRole {
+    code: "undelivered",
     setting: "UNDELIVERED_QUEUE_URL",
     name_setting: "UNDELIVERED_QUEUE_NAME",
     title: "undelivered queue",

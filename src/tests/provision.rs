@@ -320,6 +320,7 @@ async fn what_the_topic_could_not_deliver_is_applied_from_its_own_queue() {
 #[expect(clippy::too_many_lines, reason = "one entry, and all that comes of it")]
 async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
     const COUNTS: QueueRole = QueueRole {
+        code: "counts",
         setting: "COUNTS_QUEUE_URL",
         name_setting: "COUNTS_QUEUE_NAME",
         title: "queue of counts",

@@ -6,6 +6,7 @@
 mod access;
 mod account;
 mod api;
+mod dashboard;
 mod http;
 mod live;
 mod paths;
@@ -25,6 +26,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use self::access::Viewer;
@@ -39,6 +41,7 @@ use self::http::{health, server};
 pub use self::paths::{HEALTHZ, READYZ, welcome};
 pub use self::state::{AppState, Rules};
 use self::ui::layout::Layout;
+use self::ui::query::Query;
 use self::ui::{assets, error_page};
 
 /// The whole site: each audience's routes, and how its errors are shown.
@@ -57,17 +60,27 @@ pub fn router(state: AppState) -> Router {
     keep_running(pages.merge(api), &state).with_state(state)
 }
 
+/// Where the first page is shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ScreenChoice {
+    /// `wall` for a screen that nobody operates.
+    screen: String,
+}
+
 /// Everybody's first page: the café's or the supplier's.
 async fn show_home(
     State(state): State<AppState>,
     viewer: Viewer,
     layout: Layout,
+    Query(choice): Query<ScreenChoice>,
 ) -> Result<Response, WebError> {
+    let is_wall = choice.screen == "wall";
     Ok(match viewer.bound_to() {
         Some(supplier) => supplier::show_home(&state, layout, supplier)
             .await?
             .into_response(),
-        None => staff::show_home(&state, layout).await?.into_response(),
+        None => staff::show_home(&state, layout, is_wall).await?,
     })
 }
 

@@ -45,6 +45,12 @@ pub(crate) const UPDATE_FIX: &str = "/updates/{id}/fix";
 pub(crate) const UPDATE_CORRECT: &str = "/updates/{id}/correct";
 pub(crate) const UPDATE_CANCEL: &str = "/updates/{id}/cancel";
 pub(crate) const LIVE: &str = "/live";
+/// What keeps the screen on the wall up to date.
+pub(crate) const LIVE_WALL: &str = "/live?board=yes";
+/// The first page for a screen on the wall.
+pub(crate) const WALL: &str = "/?screen=wall";
+pub(crate) const UPDATES_APPLIED: &str = "/updates?state=applied";
+pub(crate) const CONSUMERS: &str = "/consumers";
 pub(crate) const DEAD_LETTERS: &str = "/dead-letters";
 pub(crate) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
 pub(crate) const ACCOUNTS: &str = "/accounts";
@@ -157,6 +163,17 @@ pub(crate) fn live_update(id: impl Borrow<UpdateId>) -> String {
 }
 
 /// What keeps a list of updates up to date, and tells of those that came since.
+pub(crate) fn live_board(updates: impl Iterator<Item = UpdateId>, since: DateTime<Utc>) -> String {
+    let updates: Vec<UpdateId> = updates.collect();
+    format!("{}&board=yes", live_rows(&updates, Some(since)))
+}
+
+/// The beans that are out, low or out at their supplier.
+pub(crate) fn beans_that_are(what: &str) -> String {
+    format!("{BEANS}?show={what}")
+}
+
+/// What keeps a list of updates up to date.
 pub(crate) fn live_rows(updates: &[UpdateId], since: Option<DateTime<Utc>>) -> String {
     let rows: Vec<String> = updates.iter().map(UpdateId::to_string).collect();
     let since = since.map_or_else(String::new, |at| {

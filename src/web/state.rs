@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use chrono_tz::Tz;
 use tokio_util::task::TaskTracker;
 
+use super::dashboard::SharedFigures;
 use super::http::connections::RequestLimits;
 use super::http::error::WebError;
 use super::http::ingress::Ingress;
@@ -34,6 +35,8 @@ pub struct AppState {
     pub passwords: Arc<Passwords>,
     pub(crate) request_limits: RequestLimits,
     pub(crate) shared: Arc<SharedPages>,
+    /// What the dashboard tells, for all who look at it.
+    pub(crate) figures: Arc<SharedFigures>,
     /// Who watches its pages.
     pub(crate) live: Arc<Live>,
 }
@@ -105,6 +108,7 @@ impl AppState {
             passwords: Arc::default(),
             request_limits: RequestLimits::default(),
             shared: Arc::default(),
+            figures: Arc::default(),
             live: Arc::default(),
         }
     }

@@ -230,6 +230,15 @@ impl Site {
         self.state.looks()
     }
 
+    /// How many times a connection of its has read something; all of its reads, if it is the only one.
+    pub(crate) async fn selects(&self) -> u64 {
+        let (_, asked): (String, String) = sqlx::query_as("SHOW SESSION STATUS LIKE 'Com_select'")
+            .fetch_one(&mut *self.pool.acquire().await.unwrap())
+            .await
+            .unwrap();
+        asked.parse().unwrap()
+    }
+
     /// Changes rows behind the program's back.
     pub(crate) async fn execute(&self, statement: impl Into<String>) {
         let statement = sqlx::raw_sql(AssertSqlSafe(statement.into()));

@@ -70,7 +70,8 @@ async fn nothing_of_another_supplier_is_watched() {
     app.drain().await;
 
     for page in [&mut page, &mut rows, &mut news] {
-        assert_eq!(page.next().await.as_deref(), Some("event: beat\ndata:\n\n"));
+        let beat = page.next().await.unwrap();
+        assert!(beat.starts_with("event: beat\n"), "{beat}");
     }
 }
 
@@ -142,23 +143,14 @@ async fn a_look_asks_eight_questions_however_many_pages_are_open() {
     for page in &mut pages {
         page.says("Sending").await;
     }
-    let asked = async || {
-        let mut conn = staff.pool.acquire().await.unwrap();
-        let (_, asked): (String, String) = sqlx::query_as("SHOW SESSION STATUS LIKE 'Com_select'")
-            .fetch_one(&mut *conn)
-            .await
-            .unwrap();
-        (asked.parse::<u64>().unwrap(), staff.looks())
-    };
-    let (questions, looks) = asked().await;
+    let (questions, looks) = (staff.selects().await, staff.looks());
 
     app.drain().await;
     for page in &mut pages {
         page.says("Applied").await;
     }
 
-    let (questions_after, looks_after) = asked().await;
-    let (questions, looks) = (questions_after - questions, looks_after - looks);
+    let (questions, looks) = (staff.selects().await - questions, staff.looks() - looks);
     // A look may have begun before it was counted.
     let most = 8 * (looks + 1);
     assert!(

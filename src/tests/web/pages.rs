@@ -125,7 +125,9 @@ async fn crawl(site: &Site) -> BTreeSet<String> {
         if page.header("content-type").starts_with("text/html") {
             assert_eq!(page.all("h1").len(), 1, "{path}");
             assert_eq!(page.all("main").len(), 1, "{path}");
-            assert_eq!(page.all("header nav a").len(), 7, "{path}");
+            // The screen on the wall has nobody who would go anywhere.
+            let entries = if path == "/?screen=wall" { 0 } else { 7 };
+            assert_eq!(page.all("header nav a").len(), entries, "{path}");
         }
         let mut links = page.attributes("a[href], link[href]", "href");
         links.retain(|link| link.starts_with('/') && seen.insert(link.clone()));

@@ -59,7 +59,7 @@ async fn a_refused_update_tells_every_attempt_and_ends_among_the_dead_letters() 
     let first = update.all(".timeline p")[1].clone();
     assert!(first.ends_with("Attempt 1 of 5."), "{first}");
     let home = site.get("/").await;
-    assert_eq!(home.all(".tile.alarm dt"), ["Needs attention"]);
+    assert_eq!(home.all(".tile.warn dt"), ["Needs attention"]);
 }
 
 #[tokio::test]

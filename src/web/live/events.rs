@@ -14,9 +14,9 @@ pub(super) fn news(number: usize) -> Bytes {
     event("news", &number.to_string())
 }
 
-/// Tells that the page is up to date.
-pub(super) fn beat() -> Bytes {
-    event("beat", "")
+/// Tells that the page is up to date, and which files it should have been made with.
+pub(super) fn beat(files: &str) -> Bytes {
+    event("beat", files)
 }
 
 /// Tells that nobody is signed in any more.
@@ -49,6 +49,6 @@ mod tests {
             event,
             "event: parts\ndata: <p>\ndata: 12 bags\ndata: </p>\n\n"
         );
-        assert_eq!(beat(), "event: beat\ndata:\n\n");
+        assert_eq!(end(), "event: end\ndata:\n\n");
     }
 }

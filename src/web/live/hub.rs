@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::events;
 use crate::db::live::Version;
 use crate::domain::{Role, SupplierId, UpdateId};
+use crate::web::dashboard::Part;
 use crate::web::http::error::WebError;
 use crate::web::http::streaming::Source;
 use crate::web::updates::Eyes;
@@ -60,6 +61,8 @@ pub(super) struct Watcher {
     /// Sorted.
     pub(super) updates: Vec<UpdateId>,
     pub(super) news: Option<News>,
+    /// Whether the page is a dashboard.
+    pub(super) has_board: bool,
 }
 
 /// A watcher, and what was sent to it.
@@ -68,6 +71,8 @@ pub(super) struct Seated {
     pub(super) watcher: Watcher,
     told: HashMap<UpdateId, Version>,
     pub(super) news_told: usize,
+    /// The parts of the dashboard that it shows, by what they say.
+    board_told: HashMap<Part, u64>,
     last_beat: Instant,
     /// `None` once it is to leave. It keeps its place until its connection is closed: a reader that does not
     /// read would otherwise stay, and count nowhere.
@@ -93,11 +98,16 @@ impl Seated {
         true
     }
 
-    /// Says that the page is up to date, now and then.
-    pub(super) fn beat(&mut self) {
+    /// Whether a part of its dashboard says something else than it has been told, which it is now.
+    pub(super) fn learns_part(&mut self, part: Part, says: u64) -> bool {
+        self.board_told.insert(part, says) != Some(says)
+    }
+
+    /// Says that the page is up to date, now and then, and with which files it is made.
+    pub(super) fn beat(&mut self, files: &str) {
         if self.last_beat.elapsed() >= BEAT_EVERY {
             self.last_beat = Instant::now();
-            self.send(events::beat());
+            self.send(events::beat(files));
         }
     }
 
@@ -158,6 +168,8 @@ pub(super) struct Asked {
     pub(super) since_of_suppliers: Option<DateTime<Utc>>,
     /// The suppliers of which somebody wants to know.
     pub(super) suppliers: Vec<SupplierId>,
+    /// Whether somebody looks at a dashboard.
+    pub(super) wants_board: bool,
 }
 
 impl Live {
@@ -187,6 +199,7 @@ impl Live {
             watcher,
             told: HashMap::new(),
             news_told: 0,
+            board_told: HashMap::new(),
             // The first beat comes with the first look.
             last_beat: Instant::now()
                 .checked_sub(BEAT_EVERY)
@@ -244,6 +257,7 @@ impl Live {
             since_of_all: news(&|news| news.supplier.is_none()),
             since_of_suppliers: news(&|news| news.supplier.is_some()),
             suppliers: suppliers.into_iter().collect(),
+            wants_board: watchers().any(|watcher| watcher.has_board),
         }
     }
 
@@ -313,6 +327,7 @@ mod tests {
             },
             updates: Vec::new(),
             news: None,
+            has_board: false,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use askama::Template;
 use tokio::time::Instant;
 
+use super::boards::Boards;
 use super::events;
 use super::hub::{Live, Page, Seated};
 use crate::db;
@@ -17,6 +18,7 @@ use crate::db::update_lists::UpdateLine;
 use crate::domain::UpdateId;
 use crate::web::paths;
 use crate::web::state::AppState;
+use crate::web::ui::assets::{SCRIPT_URL, STYLESHEET_URL};
 use crate::web::ui::page::filters;
 use crate::web::ui::updates::{UpdateRow, as_seen};
 use crate::web::updates::{Card, Eyes, Told};
@@ -105,7 +107,7 @@ impl Drop for LookAgainAfterPanic {
     }
 }
 
-/// Looks at the database, with at most eight queries, and sends what differs.
+/// Looks at the database, with at most eight queries besides those of the dashboard, and sends what differs.
 async fn look(state: &AppState) -> DbResult<()> {
     let live = &state.live;
     let asked = live.asked();
@@ -128,6 +130,13 @@ async fn look(state: &AppState) -> DbResult<()> {
         None => Vec::new(),
     };
     drop(conn);
+    let now = state.clock.now();
+    let figures = if asked.wants_board {
+        Some(state.figures.read(&state.pool, now).await?)
+    } else {
+        None
+    };
+    let mut boards = Boards::new(figures, now);
     let seen = Seen {
         versions,
         told,
@@ -141,6 +150,7 @@ async fn look(state: &AppState) -> DbResult<()> {
             .is_ok()
     };
     let mut rendered = HashMap::new();
+    let files = format!("{} {}", *SCRIPT_URL, *STYLESHEET_URL);
     live.for_each(|seated| {
         // Whoever came during the look has the next one.
         if !asked_for(seated) {
@@ -152,7 +162,8 @@ async fn look(state: &AppState) -> DbResult<()> {
             Some(_) => {}
         }
         seen.tell(seated, &mut rendered);
-        seated.beat();
+        boards.tell(seated);
+        seated.beat(&files);
     });
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! sent to it as ready HTML. A page that connects again gets the state as it is now, so nothing can be missed,
 //! and any number of instances works.
 
+mod boards;
 mod events;
 mod hub;
 mod look;
@@ -52,6 +53,8 @@ struct Shown {
     rows: String,
     /// When the page was made, if it wants to know of updates that came later.
     since: String,
+    /// Not empty if it is a dashboard.
+    board: String,
 }
 
 /// Keeps a page up to date for as long as it stays connected and its owner signed in.
@@ -94,6 +97,8 @@ async fn watch(
         eyes: Eyes::of(&state, &viewer, &layout),
         updates: ids,
         news: since.map(|since| News { supplier, since }),
+        // A supplier has none.
+        has_board: !shown.board.is_empty() && supplier.is_none(),
     };
     let seat = state.live.admit(watcher)?;
     look::keep_looking(&state);

@@ -7,6 +7,7 @@ mod bean_changes;
 mod bean_form;
 mod bean_page;
 mod beans;
+mod consumers;
 mod dead_letters;
 mod home;
 mod role_choice;
@@ -57,6 +58,7 @@ pub(crate) fn router() -> Router<AppState> {
         )
         .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
         .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
+        .route(paths::CONSUMERS, get(consumers::list_consumers))
         .route(paths::ACCOUNTS, get(accounts::list_accounts))
         .route(
             paths::ACCOUNT_INVITE,

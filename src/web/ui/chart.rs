@@ -81,7 +81,7 @@ fn summary(start: i64, end: i64, low: i64, high: i64) -> String {
 }
 
 /// The next round number that is not below a level, and whose half is whole.
-fn round_up(level: i64) -> i64 {
+pub(super) fn round_up(level: i64) -> i64 {
     const SMALL: [i64; 4] = [2, 4, 6, 8];
     const STEPS: [i64; 10] = [10, 12, 14, 16, 20, 30, 40, 50, 60, 80];
     let decades = (0..9).map(|power| 10_i64.pow(power));

@@ -9,6 +9,7 @@ pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod pager;
 pub(crate) mod query;
+pub(crate) mod series;
 pub(crate) mod typed;
 pub(crate) mod updates;
 pub(crate) mod wording;

@@ -121,6 +121,13 @@ pub(crate) mod filters {
         Ok(super::moment(*at, *zone))
     }
 
+    /// The moment to the minute, for tiles.
+    #[askama::filter_fn]
+    pub(crate) fn short(at: &DateTime<Utc>, _: &dyn Values, zone: &Tz) -> askama::Result<String> {
+        let at = at.with_timezone(zone);
+        Ok(at.format("%-d %b, %H:%M").to_string())
+    }
+
     /// The time of day, for pages that are looked at again and again.
     #[askama::filter_fn]
     pub(crate) fn clock(at: &DateTime<Utc>, _: &dyn Values, zone: &Tz) -> askama::Result<String> {
