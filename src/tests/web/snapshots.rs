@@ -53,7 +53,7 @@ fn write(element: scraper::ElementRef<'_>, depth: usize, lines: &mut Vec<String>
     let attributes: Vec<String> = value
         .attrs()
         .map(|(name, text)| match name {
-            "datetime" | "d" => format!(" {name}"),
+            "datetime" | "d" | "data-live" => format!(" {name}"),
             _ => format!(" {name}={:?}", without_ids(text)),
         })
         .collect();

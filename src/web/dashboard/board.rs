@@ -100,9 +100,9 @@ impl Board {
     }
 
     /// How long half of the updates of the last hour took at most, and 95 of 100.
-    pub(crate) fn speed(&self) -> Option<(String, String)> {
+    pub(crate) fn speed(&self) -> Option<[Time; 2]> {
         let applied = self.figures.applied.value?;
-        Some((span(applied.p50?), span(applied.p95?)))
+        Some([Time(applied.p50?), Time(applied.p95?)])
     }
 
     /// Whether nothing needs anybody.
@@ -179,6 +179,7 @@ impl Board {
             };
             let is_known = within().next().is_some();
             Column {
+                at: start,
                 label: start.with_timezone(&self.zone).format("%H:%M").to_string(),
                 good: is_known.then(|| within().map(|m| m.applied).sum()),
                 bad: is_known.then(|| within().map(|m| m.failed).sum()),
@@ -218,6 +219,7 @@ impl Board {
             let found = days.iter().find(|day| day.days_ago == days_ago);
             let ends = self.drawn_at().unwrap_or(self.now) - TimeDelta::days(days_ago);
             Column {
+                at: ends,
                 label: ends.with_timezone(&self.zone).format("%-d %b").to_string(),
                 good: Some(found.map_or(0, |day| day.closed)),
                 bad: Some(found.map_or(0, |day| day.opened)),
@@ -249,16 +251,29 @@ fn is_failing(line: &ConsumerLine) -> bool {
     line.last_error_at > line.last_receive_at
 }
 
-/// A time of work in words: `12 ms`, `3.4 s`, `5 min`.
-fn span(microseconds: i64) -> String {
-    match microseconds {
-        ..1_000 => "under 1 ms".to_owned(),
-        1_000..1_000_000 => format!("{} ms", microseconds / 1_000),
-        1_000_000..60_000_000 => {
-            let tenths = microseconds / 100_000;
-            format!("{}.{} s", tenths / 10, tenths % 10)
+/// How long some work took, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time(i64);
+
+impl Time {
+    /// In words: `12 ms`, `3.4 s`, `5 min`.
+    pub(crate) fn words(self) -> String {
+        let Self(microseconds) = self;
+        match microseconds {
+            ..1_000 => "under 1 ms".to_owned(),
+            1_000..1_000_000 => format!("{} ms", microseconds / 1_000),
+            1_000_000..60_000_000 => {
+                let tenths = microseconds / 100_000;
+                format!("{}.{} s", tenths / 10, tenths % 10)
+            }
+            _ => format!("{} min", grouped(microseconds / 60_000_000)),
         }
-        _ => format!("{} min", grouped(microseconds / 60_000_000)),
+    }
+
+    /// As machines read it (ISO 8601).
+    pub(crate) fn iso(self) -> String {
+        let milliseconds = self.0.max(0) / 1_000;
+        format!("PT{}.{:03}S", milliseconds / 1_000, milliseconds % 1_000)
     }
 }
 
@@ -326,7 +341,7 @@ mod tests {
             (3_460_000, "3.4 s"),
             (3_600_000_000, "60 min"),
         ] {
-            assert_eq!(span(microseconds), words);
+            assert_eq!(Time(microseconds).words(), words);
         }
     }
 }

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
+
 use super::chart::round_up;
 use super::page::grouped;
 
@@ -14,6 +16,8 @@ const HEIGHT: i64 = 400;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) label: String,
+    /// When it began.
+    pub(crate) at: DateTime<Utc>,
     pub(crate) good: Option<i64>,
     pub(crate) bad: Option<i64>,
 }
@@ -86,14 +90,9 @@ impl Bars {
         (0..).zip(&self.columns).map(bar).collect()
     }
 
-    /// The label of the first column, or of the last.
-    pub(crate) fn label(&self, last: bool) -> &str {
-        let column = if last {
-            self.columns.last()
-        } else {
-            self.columns.first()
-        };
-        column.map_or("", |column| &column.label)
+    /// The first column and the last.
+    pub(crate) fn ends(&self) -> Option<[&Column; 2]> {
+        Some([self.columns.first()?, self.columns.last()?])
     }
 }
 
@@ -145,6 +144,7 @@ mod tests {
     fn column(good: Option<i64>, bad: i64) -> Column {
         Column {
             label: String::new(),
+            at: DateTime::UNIX_EPOCH,
             good,
             bad: good.map(|_| bad),
         }
