@@ -10,6 +10,7 @@ pub mod activity;
 pub mod adoptions;
 pub mod alerts;
 pub mod audit;
+pub mod bean_lists;
 pub mod beans;
 mod connection;
 pub mod consumers;

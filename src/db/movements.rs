@@ -256,3 +256,86 @@ pub async fn sum_since(
     );
     Ok(sum.fetch_one(conn).await?)
 }
+
+/// How often and by how many bags a bean's stock changed in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindSum {
+    pub kind: MovementKind,
+    pub number: i64,
+    pub change_by: i64,
+}
+
+/// Sums up a bean's movements by what they were, in the order in which each kind came first: together they are
+/// its stock.
+pub async fn sum_by_kind(conn: &mut MySqlConnection, bean: BeanId) -> DbResult<Vec<KindSum>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            kind,
+            COUNT(*) AS "number!: i64",
+            CAST(SUM(change_by) AS SIGNED) AS "change_by!: i64"
+        FROM stock_movements
+        WHERE bean_id = ?
+        GROUP BY kind
+        ORDER BY MIN(sequence)
+        "#,
+        bean.0
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let kind = code(
+                "stock_movements",
+                "kind",
+                &row.kind,
+                MovementKind::from_code,
+            )?;
+            Ok(KindSum {
+                kind,
+                number: row.number,
+                change_by: row.change_by,
+            })
+        })
+        .collect()
+}
+
+/// A bean's stock at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockThen {
+    /// What the books said at that moment; `None` before the bean was added.
+    pub booked: Option<i64>,
+    /// What is known today: all that had moved by then, whenever it was booked.
+    pub known: i64,
+}
+
+/// Tells how many bags of a bean there were at a moment.
+pub async fn find_stock_at(
+    conn: &mut MySqlConnection,
+    bean: BeanId,
+    moment: DateTime<Utc>,
+) -> DbResult<StockThen> {
+    let then = sqlx::query_as!(
+        StockThen,
+        r#"
+        SELECT
+            (
+                SELECT m.quantity_after
+                FROM stock_movements AS m
+                WHERE m.bean_id = ? AND m.created_at <= ?
+                ORDER BY m.sequence DESC
+                LIMIT 1
+            ) AS "booked: i64",
+            (
+                SELECT CAST(COALESCE(SUM(m.change_by), 0) AS SIGNED)
+                FROM stock_movements AS m
+                WHERE m.bean_id = ? AND COALESCE(m.occurred_at, m.created_at) <= ?
+            ) AS "known!: i64"
+        "#,
+        bean.0,
+        moment,
+        bean.0,
+        moment
+    );
+    Ok(then.fetch_one(conn).await?)
+}

@@ -212,6 +212,23 @@ pub async fn list_updates_of_bean(
     rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
+/// Lists the updates of a supplier that wait for something, newest first.
+pub async fn list_open_updates(
+    conn: &mut MySqlConnection,
+    supplier: SupplierId,
+    limit: i64,
+) -> DbResult<Vec<UpdateLine>> {
+    let rows = select_updates!(
+        "WHERE u.supplier_id = ? AND u.state IN ('accepted', 'published', 'refused', 'dead_lettered')
+        ORDER BY u.accepted_at DESC, u.id DESC LIMIT ?",
+        supplier.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(UpdateLine::try_from).collect()
+}
+
 /// Which updates are looked for.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

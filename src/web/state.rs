@@ -15,7 +15,6 @@ use super::http::shared_read::SharedRead;
 use super::live::Live;
 use crate::accounts::Passwords;
 use crate::clock::Clock;
-use crate::db::beans::Bean;
 use crate::db::sessions::SessionLimits;
 use crate::db::{Pool, PooledConnection};
 use crate::readiness::Readiness;
@@ -74,7 +73,6 @@ impl Default for Rules {
 /// What is asked for most, each shared by all who ask for it at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct SharedPages {
-    pub(crate) beans: SharedRead<Result<Arc<[Bean]>, WebError>>,
     pub(crate) beans_json: SharedRead<Result<Bytes, WebError>>,
 }
 
@@ -148,8 +146,8 @@ mod tests {
         let pages = SharedPages::default();
         let silent = async || in_turn(Duration::from_millis(1), std::future::pending()).await;
 
-        let first = pages.beans.get(silent).await;
-        let second = pages.beans.get(async || Ok(Arc::default())).await;
+        let first = pages.beans_json.get(silent).await;
+        let second = pages.beans_json.get(async || Ok(Bytes::new())).await;
 
         assert!(matches!(first, Err(WebError::Unavailable(_))));
         assert!(second.unwrap().is_empty());

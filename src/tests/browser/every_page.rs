@@ -14,8 +14,10 @@ use crate::support::site::PASSWORD;
 use crate::support::{Kind, Site, TestApp};
 
 /// What answers with something that is no page.
-const NO_PAGES: [&str; 8] = [
+const NO_PAGES: [&str; 10] = [
     "/live",
+    "/stock.csv",
+    "/stock.json",
     "/updates.csv",
     "/dead-letters/{id}/message",
     "/beans.json",

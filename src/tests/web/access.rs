@@ -70,7 +70,7 @@ async fn every_route_lets_in_those_the_table_names_and_nobody_else() {
         }
     }
     // What is not in the table is nowhere.
-    for path in ["/admin", "/accounts/5/delete", "/beans.csv"] {
+    for path in ["/admin", "/accounts/5/delete", "/stock.xml"] {
         assert_eq!(site.get(path).await.status(), 404, "{path}");
     }
 

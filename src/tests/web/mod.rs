@@ -15,6 +15,7 @@ mod requests;
 mod shelf;
 mod slips;
 mod snapshots;
+mod stock_list;
 mod suppliers;
 mod twice;
 mod updates;

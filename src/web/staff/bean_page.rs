@@ -2,19 +2,26 @@
 
 use askama::Template;
 use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use crate::db;
+use crate::db::Connection;
 use crate::db::beans::Bean;
-use crate::db::movements::MovementLine;
+use crate::db::movements::{KindSum, MovementLine, StockThen};
+use crate::db::update_lists::UpdateLine;
 use crate::domain::{BeanId, BeanType, MovementKind};
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::chart::StepChart;
+use crate::web::ui::form::{Mistakes, TextField};
+use crate::web::ui::lasting::{Lasting, WATCHED};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::pager::{PageChoice, Pager};
+use crate::web::ui::pager::Pager;
 use crate::web::ui::query::Query;
+use crate::web::ui::typed::parse_past;
 use crate::web::ui::updates::UpdateRow;
 use crate::web::ui::wording;
 
@@ -33,6 +40,14 @@ pub(crate) struct BeanPage {
     chart: Option<StepChart>,
     movements: Vec<MovementLine>,
     pager: Pager,
+    /// What its stock is made of.
+    sums: Vec<KindSum>,
+    lasting: Lasting,
+    /// A moment that was asked about, as typed, and how many bags there were.
+    then: TextField,
+    stock_then: Option<(DateTime<Utc>, StockThen)>,
+    /// Those that wait for something.
+    open: Vec<UpdateRow>,
     updates: Vec<UpdateRow>,
     /// How many updates of it there are.
     all_updates: i64,
@@ -64,7 +79,7 @@ pub(crate) async fn show_bean(
     State(state): State<AppState>,
     layout: Layout,
     Id(id): Id<BeanId>,
-    Query(choice): Query<PageChoice>,
+    Query(choice): Query<BeanChoice>,
 ) -> Result<Page<BeanPage>, WebError> {
     let mut conn = state.connection().await?;
     let bean = db::beans::find_bean(&mut conn, id)
@@ -76,16 +91,23 @@ pub(crate) async fn show_bean(
     let (limit, offset) = (pager.limit(), pager.offset());
     let movements = db::movements::list_movements(&mut conn, id, limit, offset).await?;
     let updates = db::update_lists::list_updates_of_bean(&mut conn, id, UPDATES).await?;
+    let (then, stock_then) = find_stock_then(&mut conn, id, &choice.at, &layout).await?;
+    let usage = db::bean_lists::list_usage(&mut conn, &[id], layout.now - WATCHED).await?;
     Ok(Page::ok(BeanPage {
-        layout,
         twins: twins
             .into_iter()
             .filter(|other| are_twins(&bean, other))
             .collect(),
         // A page of older movements ends where the next newer one begins.
         chart: (pager.page == 1)
-            .then(|| StepChart::new(&movements, state.clock.now()))
+            .then(|| StepChart::new(&movements, bean.alert_at, state.clock.now()))
             .flatten(),
+        sums: db::movements::sum_by_kind(&mut conn, id).await?,
+        lasting: Lasting::new(bean.quantity, usage.get(&id), layout.now, layout.zone),
+        then,
+        stock_then,
+        open: list_open(&mut conn, &bean).await?,
+        layout,
         movements,
         pager,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
@@ -98,4 +120,57 @@ pub(crate) async fn show_bean(
 fn are_twins(one: &Bean, other: &Bean) -> bool {
     let key = |bean: &Bean| BeanType::stored(bean.bean_type.clone()).key();
     one.id != other.id && one.supplier == other.supplier && key(one) == key(other)
+}
+
+/// What an address chooses on the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BeanChoice {
+    /// The page of the movements.
+    page: String,
+    /// The moment whose stock is asked for.
+    at: String,
+}
+
+/// Tells how many bags there were at a moment, if one is asked about.
+async fn find_stock_then(
+    conn: &mut Connection,
+    bean: BeanId,
+    typed: &str,
+    layout: &Layout,
+) -> Result<(TextField, Option<(DateTime<Utc>, StockThen)>), WebError> {
+    let mut mistakes = Mistakes::default();
+    let moment = parse_past(typed, layout.now, layout.zone);
+    let moment = mistakes.check("at", moment).flatten();
+    let field = TextField {
+        kind: "datetime-local",
+        width: "medium",
+        ..TextField::new("at", "How many were there at", typed, &mistakes)
+    };
+    let then = match moment {
+        Some(at) => Some((at, db::movements::find_stock_at(conn, bean, at).await?)),
+        None => None,
+    };
+    Ok((field, then))
+}
+
+/// As many open updates of a supplier are looked at for those of one bean.
+const OPEN: i64 = 500;
+
+/// The updates about a bean that wait for something. One that has not been applied yet names it by its type only.
+async fn list_open(conn: &mut Connection, bean: &Bean) -> Result<Vec<UpdateRow>, WebError> {
+    let key = BeanType::stored(bean.bean_type.clone()).key();
+    let open = db::update_lists::list_open_updates(conn, bean.supplier, OPEN).await?;
+    let is_about_it = |line: &UpdateLine| {
+        let named = line
+            .bean_type
+            .clone()
+            .map(|named| BeanType::stored(named).key());
+        named.as_ref() == Some(&key)
+    };
+    Ok(open
+        .into_iter()
+        .filter(is_about_it)
+        .map(UpdateRow::from)
+        .collect())
 }

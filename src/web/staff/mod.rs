@@ -6,12 +6,14 @@ mod alerts;
 mod bean_changes;
 mod bean_form;
 mod bean_page;
+mod bean_search;
 mod beans;
 mod consumers;
 mod dead_letters;
 mod home;
 mod role_choice;
 mod shelf;
+mod stock_files;
 mod supplier_form;
 mod suppliers;
 
@@ -58,6 +60,8 @@ pub(crate) fn router() -> Router<AppState> {
         )
         .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
         .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
+        .route(paths::STOCK_CSV, get(stock_files::export_csv))
+        .route(paths::STOCK_JSON, get(stock_files::export_json))
         .route(paths::CONSUMERS, get(consumers::list_consumers))
         .route(paths::ACCOUNTS, get(accounts::list_accounts))
         .route(

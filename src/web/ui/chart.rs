@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::page::grouped;
 use super::wording::bags;
 use crate::db::movements::MovementLine;
-use crate::domain::MAX_STOCK;
+use crate::domain::{MAX_STOCK, MovementKind};
 
 const WIDTH: i64 = 1_000;
 const HEIGHT: i64 = 400;
@@ -22,6 +22,10 @@ pub(crate) struct StepChart {
     pub(crate) area: String,
     /// What the top of the drawing stands for.
     pub(crate) top: i64,
+    /// The height of the alert line, and what it stands for, if it is within the drawing.
+    pub(crate) alert: Option<(i64, i64)>,
+    /// Strokes where bags were counted; empty for none.
+    pub(crate) counts: String,
     pub(crate) from: DateTime<Utc>,
     pub(crate) until: DateTime<Utc>,
     /// What the picture shows, in words.
@@ -30,7 +34,11 @@ pub(crate) struct StepChart {
 
 impl StepChart {
     /// Draws movements that are given newest first, up to `now`; nothing for no movements.
-    pub(crate) fn new(movements: &[MovementLine], now: DateTime<Utc>) -> Option<Self> {
+    pub(crate) fn new(
+        movements: &[MovementLine],
+        alert_at: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
         let (last, first) = (movements.first()?, movements.last()?);
         let start = match first.sequence {
             1 => first.quantity_after,
@@ -38,22 +46,27 @@ impl StepChart {
         };
         let levels = || movements.iter().map(|m| m.quantity_after).chain([start]);
         let (low, high) = (levels().min()?, levels().max()?);
-        let top = round_up(high);
+        let top = round_up(high.max(alert_at.unwrap_or(0)));
         let until = now.max(last.created_at);
         let span = (until - first.created_at).num_milliseconds().max(1);
         let x = |at: DateTime<Utc>| (at - first.created_at).num_milliseconds() * WIDTH / span;
         let y = |level: i64| HEIGHT - level * HEIGHT / top;
 
-        let mut line = format!("M0 {}", y(start));
+        let (mut line, mut counts) = (format!("M0 {}", y(start)), String::new());
         for movement in movements.iter().rev() {
             let (x, y) = (x(movement.created_at), y(movement.quantity_after));
             // Writing to a string cannot fail.
             let _ok = write!(line, "H{x}V{y}");
+            if movement.kind == MovementKind::Count {
+                let _ok = write!(counts, "M{x} {}v28", y - 14);
+            }
         }
         let _ok = write!(line, "H{WIDTH}");
         Some(Self {
             area: format!("{line}V{HEIGHT}H0Z"),
             line,
+            counts,
+            alert: alert_at.map(|bags| (y(bags), bags)),
             top,
             from: first.created_at,
             until,
@@ -121,7 +134,7 @@ mod tests {
     fn stock_goes_in_steps_from_the_first_movement_until_now() {
         let newest_first = [movement(2, 50, 10, 20), movement(1, 0, 10, 10)];
 
-        let chart = StepChart::new(&newest_first, at(100)).unwrap();
+        let chart = StepChart::new(&newest_first, None, at(100)).unwrap();
 
         assert_eq!(chart.top, 20);
         assert_eq!(chart.line, "M0 200H0V200H500V0H1000");
@@ -133,17 +146,17 @@ mod tests {
 
     #[test]
     fn a_later_part_of_the_ledger_starts_with_what_was_there_before() {
-        let chart = StepChart::new(&[movement(7, 0, -5, 5)], at(10)).unwrap();
+        let chart = StepChart::new(&[movement(7, 0, -5, 5)], None, at(10)).unwrap();
 
         assert!(chart.line.starts_with("M0 0H0V200"), "{}", chart.line);
     }
 
     #[test]
     fn a_single_movement_of_nothing_can_be_drawn() {
-        let chart = StepChart::new(&[movement(1, 0, 0, 0)], at(0)).unwrap();
+        let chart = StepChart::new(&[movement(1, 0, 0, 0)], None, at(0)).unwrap();
 
         assert_eq!(chart.line, "M0 400H0V400H1000");
-        assert!(StepChart::new(&[], at(0)).is_none());
+        assert!(StepChart::new(&[], None, at(0)).is_none());
     }
 
     #[test]

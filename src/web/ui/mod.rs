@@ -2,14 +2,17 @@
 
 pub(crate) mod assets;
 pub(crate) mod chart;
+pub(crate) mod csv;
 pub(crate) mod error_page;
 pub(crate) mod form;
+pub(crate) mod lasting;
 pub(crate) mod layout;
 pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod pager;
 pub(crate) mod query;
 pub(crate) mod series;
+pub(crate) mod spark;
 pub(crate) mod typed;
 pub(crate) mod updates;
 pub(crate) mod wording;

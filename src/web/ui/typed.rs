@@ -38,8 +38,20 @@ pub(crate) fn parse_stock(typed: &str) -> Result<BagsInStock, String> {
     })
 }
 
-/// Reads a moment as browsers send it, `2026-11-26T10:30`, in the zone of the page's times. Empty is now.
+/// Reads the moment of something that happened lately. Empty is now.
 pub(crate) fn parse_moment(
+    typed: &str,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<Option<DateTime<Utc>>, String> {
+    match parse_past(typed, now, zone)? {
+        Some(at) if at < now - OLDEST => Err("The date must be within the last 30 days".to_owned()),
+        at => Ok(at),
+    }
+}
+
+/// Reads a moment as browsers send it, `2026-11-26T10:30`, in the zone of the page's times. Empty is now.
+pub(crate) fn parse_past(
     typed: &str,
     now: DateTime<Utc>,
     zone: Tz,
@@ -62,10 +74,8 @@ pub(crate) fn parse_moment(
             "The date must not be in the future: only bags that have moved count".to_owned(),
         );
     }
-    if at < now - OLDEST {
-        return Err("The date must be within the last 30 days".to_owned());
-    }
-    Ok(Some(at))
+    // The driver sends moments as `TIMESTAMP`s, of which there are none before 1970.
+    Ok(Some(at.max(DateTime::UNIX_EPOCH)))
 }
 
 /// Reads a text that may be left out.

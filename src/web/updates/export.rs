@@ -1,7 +1,6 @@
 //! A list of updates as a file for spreadsheets.
 
 use axum::extract::State;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
@@ -14,6 +13,7 @@ use crate::domain::{Reason, UpdateKind};
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::state::AppState;
+use crate::web::ui::csv::{Csv, inert};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::query::Query;
@@ -62,8 +62,7 @@ pub(super) async fn export_updates(
         let page = Notice::TooManyForAFile.on_query(&history.in_state(filter.state));
         return Ok(Redirect::to(&page).into_response());
     }
-    let mut file = csv::Writer::from_writer(Vec::new());
-    file.write_record(COLUMNS).map_err(WebError::internal)?;
+    let mut file = Csv::new(COLUMNS)?;
     let mut behind = None;
     loop {
         let lines = db::update_lists::list_filtered(&mut conn, &filter, behind, CHUNK).await?;
@@ -73,18 +72,10 @@ pub(super) async fn export_updates(
             id: last.id,
         });
         for line in lines {
-            let record = record(&as_seen(line, sees_levels), layout.zone);
-            file.write_record(record).map_err(WebError::internal)?;
+            file.write(record(&as_seen(line, sees_levels), layout.zone))?;
         }
     }
-    let file = file
-        .into_inner()
-        .map_err(|error| WebError::internal(error.into_error()))?;
-    let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"updates.csv\""),
-    ];
-    Ok((headers, file).into_response())
+    file.into_download("updates.csv")
 }
 
 fn record(line: &UpdateLine, zone: Tz) -> [String; 15] {
@@ -112,26 +103,4 @@ fn record(line: &UpdateLine, zone: Tz) -> [String; 15] {
         moment(Some(line.accepted_at)),
         moment(line.finished_at),
     ]
-}
-
-/// A text that no spreadsheet takes for a formula ("CSV Injection", OWASP).
-fn inert(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_never_a_formula() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"] {
-            assert_eq!(inert(formula), format!("'{formula}"));
-        }
-        assert_eq!(inert("DN-4411"), "DN-4411");
-    }
 }

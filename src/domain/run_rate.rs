@@ -1,0 +1,132 @@
+//! How fast a bean is used, and for how long it will last.
+
+use chrono::{DateTime, Utc};
+
+/// What is known of how a bean was used in the last weeks. Corrections and what was taken back count nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// How often bags were used, and how many in all.
+    pub uses: i64,
+    pub used: i64,
+    /// Since when uses are known: the first movement, or the beginning of the weeks.
+    pub since: DateTime<Utc>,
+    /// How often the bean was counted.
+    pub counts: i64,
+    /// When it was counted first, and what went since: bags used, and those that later counts found missing.
+    pub first_count: Option<DateTime<Utc>>,
+    pub gone_since: i64,
+}
+
+/// How fast a bean is used, and what that is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunRate {
+    /// Bags in tenths a week.
+    pub tenths_a_week: i64,
+    pub since: DateTime<Utc>,
+    pub uses: i64,
+    pub counts: i64,
+}
+
+/// Fewer uses say little.
+const ENOUGH_USES: i64 = 10;
+/// One count says nothing of what went between counts.
+const ENOUGH_COUNTS: i64 = 2;
+
+const WEEK: i64 = 7 * 24 * 3_600;
+const DAY: i64 = 24 * 3_600;
+
+impl Usage {
+    /// How fast the bean is used; `None` if there is not enough to tell from.
+    ///
+    /// Two counts or more tell all that went since the first of them; without them, ten uses or more do. What is
+    /// known from less than a day is taken for that of a day.
+    pub fn run_rate(&self, now: DateTime<Utc>) -> Option<RunRate> {
+        let (since, gone) = match self.first_count {
+            Some(first) if self.counts >= ENOUGH_COUNTS => (first, self.gone_since),
+            _ if self.uses >= ENOUGH_USES => (self.since, self.used),
+            _ => return None,
+        };
+        let seconds = (now - since).num_seconds().max(DAY);
+        Some(RunRate {
+            tenths_a_week: gone.max(0).saturating_mul(10 * WEEK) / seconds,
+            since,
+            uses: self.uses,
+            counts: self.counts,
+        })
+    }
+}
+
+impl RunRate {
+    /// For how many whole days so many bags last; `None` if none are used.
+    pub fn days_left(&self, bags: i64) -> Option<i64> {
+        let days = bags.saturating_mul(70).checked_div(self.tenths_a_week);
+        days.filter(|_| self.tenths_a_week > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn usage(times: i64, bags: i64) -> Usage {
+        Usage {
+            uses: times,
+            used: bags,
+            since: now() - TimeDelta::days(14),
+            counts: 0,
+            first_count: None,
+            gone_since: 0,
+        }
+    }
+
+    #[test]
+    fn ten_uses_or_two_counts_are_enough() {
+        let counted = |counts| Usage {
+            counts,
+            first_count: Some(now() - TimeDelta::days(7)),
+            gone_since: 21,
+            ..usage(3, 4)
+        };
+
+        assert_eq!(usage(9, 30).run_rate(now()), None);
+        assert_eq!(counted(1).run_rate(now()), None);
+        let by_uses = usage(10, 30).run_rate(now()).unwrap();
+        let by_counts = counted(2).run_rate(now()).unwrap();
+        assert_eq!(
+            (by_uses.tenths_a_week, by_uses.days_left(30)),
+            (150, Some(14))
+        );
+        assert_eq!(
+            (by_counts.tenths_a_week, by_counts.days_left(30)),
+            (210, Some(10))
+        );
+    }
+
+    #[test]
+    fn what_is_not_used_lasts() {
+        let found = Usage {
+            counts: 2,
+            first_count: Some(now() - TimeDelta::days(7)),
+            gone_since: -4,
+            ..usage(0, 0)
+        };
+
+        assert_eq!(found.run_rate(now()).unwrap().days_left(30), None);
+    }
+
+    #[test]
+    fn one_day_says_no_more_than_a_day() {
+        let busy = Usage {
+            since: now() - TimeDelta::minutes(1),
+            ..usage(10, 10)
+        };
+
+        assert_eq!(busy.run_rate(now()).unwrap().tenths_a_week, 700);
+    }
+}
