@@ -19,7 +19,8 @@
 //! and prints the policies for them; [`adopt`] takes over a database of the lab's app.
 //!
 //! At its shelf the café uses bags, adjusts their number, counts them and undoes what was a slip ([`shelf`]), by the
-//! same rule that every change of stock is explained by a movement.
+//! same rule that every change of stock is explained by a movement; several people count the whole of it together
+//! ([`stocktake`]).
 //!
 //! Consumers say every few seconds that they run, and each minute is written down once it is over ([`monitor`]): the
 //! dashboard tells of both.
@@ -55,6 +56,7 @@ pub mod provision;
 pub mod readiness;
 pub mod shelf;
 pub mod shutdown;
+pub mod stocktake;
 mod submission;
 pub mod telemetry;
 pub mod web;

@@ -284,8 +284,8 @@ pub async fn list_usage(
     Ok(usage.collect())
 }
 
-/// By how many bags the stock of beans changed in each span of so many seconds since a moment; spans without a
-/// change are absent.
+/// By how many bags the stock of beans changed in each span of so many seconds since a moment, without their
+/// opening stock; spans without a change are absent.
 pub async fn list_changes_by_span(
     conn: &mut MySqlConnection,
     beans: &[BeanId],
@@ -305,7 +305,7 @@ pub async fn list_changes_by_span(
             CAST(SUM(m.change_by) AS SIGNED) AS "change_by!: i64"
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
         STRAIGHT_JOIN stock_movements AS m FORCE INDEX (idx_stock_movements_bean_id_created_at)
-            ON m.bean_id = wanted.id AND m.created_at > ?
+            ON m.bean_id = wanted.id AND m.created_at > ? AND m.sequence > 1
         GROUP BY m.bean_id, 2
         ORDER BY m.bean_id, 2
         "#,

@@ -29,6 +29,7 @@ pub mod schema;
 pub mod server;
 pub mod sessions;
 pub mod slips;
+pub mod stocktakes;
 pub mod submissions;
 pub mod suppliers;
 pub mod timeline;

@@ -57,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("submission", &["db"]),
     ("catalogue", &["clock", "db", "domain", "submission"]),
     ("shelf", &["db", "domain", "submission"]),
+    ("stocktake", &["db", "domain", "shelf", "submission"]),
     ("accounts", &["clock", "db", "domain"]),
     (
         "outbox",
@@ -133,6 +134,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "domain",
             "messaging",
             "shelf",
+            "stocktake",
             "submission",
             "web",
             "web/dashboard",

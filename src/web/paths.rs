@@ -30,6 +30,10 @@ pub(crate) const BEAN_ADD: &str = "/bean-add";
 pub(crate) const BEAN_UPDATE: &str = "/bean-update";
 pub(crate) const BEAN_UPDATE_FORM: &str = "/bean-update/{id}";
 pub(crate) const BEAN_REMOVE: &str = "/bean-remove/{id}";
+pub(crate) const STOCKTAKES: &str = "/stocktakes";
+pub(crate) const STOCKTAKE: &str = "/stocktakes/{id}";
+pub(crate) const STOCKTAKE_COUNT: &str = "/stocktakes/{id}/count";
+pub(crate) const STOCKTAKE_FINISH: &str = "/stocktakes/{id}/finish";
 pub(crate) const STOCK_CSV: &str = "/stock.csv";
 pub(crate) const STOCK_JSON: &str = "/stock.json";
 pub(crate) const BEANS_JSON: &str = "/beans.json";
@@ -102,6 +106,21 @@ pub(crate) fn bean_adjust(id: impl Borrow<BeanId>) -> String {
 /// The form that counts a bean's bags.
 pub(crate) fn bean_count(id: impl Borrow<BeanId>) -> String {
     format!("{}/count", bean(id))
+}
+
+/// The page of a stocktake.
+pub(crate) fn stocktake(id: impl Borrow<i64>) -> String {
+    format!("{STOCKTAKES}/{}", id.borrow())
+}
+
+/// Where a count of a stocktake goes.
+pub(crate) fn stocktake_count(id: impl Borrow<i64>) -> String {
+    format!("{}/count", stocktake(id))
+}
+
+/// Where a stocktake is booked or dropped.
+pub(crate) fn stocktake_finish(id: impl Borrow<i64>) -> String {
+    format!("{}/finish", stocktake(id))
 }
 
 /// The form that says when a bean is low.

@@ -51,6 +51,9 @@ impl Busy {
             app.publish_line(line).await;
         }
         let site = Site::after_all(&app).await;
+        site.post("/stocktakes", &[]).await;
+        let counted = [("bean", "5"), ("bags", "190")];
+        site.post("/stocktakes/1/count", &counted).await;
         let account = site.account("bea@example.com", Role::Staff).await;
         let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, account).await;
         let mut conn = site.pool.acquire().await.unwrap();
@@ -90,6 +93,7 @@ impl Busy {
             _ if pattern.starts_with("/updates/{id}") => {
                 pattern.replace("{id}", &self.update.to_string())
             }
+            "/stocktakes/{id}" => "/stocktakes/1".to_owned(),
             "/accounts/{id}" => format!("/accounts/{}", self.account),
             _ => pattern.replace("{id}", "5").replace("{sequence}", "1"),
         }

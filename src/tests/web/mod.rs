@@ -16,6 +16,7 @@ mod shelf;
 mod slips;
 mod snapshots;
 mod stock_list;
+mod stocktakes;
 mod suppliers;
 mod twice;
 mod updates;

@@ -24,6 +24,7 @@ pub enum Missing {
     Update,
     Letter,
     Movement,
+    Stocktake,
     Account,
     /// A link to choose a password.
     Link,
@@ -37,6 +38,7 @@ impl fmt::Display for Missing {
             Self::Supplier => "supplier",
             Self::Update => "update",
             Self::Movement => "movement",
+            Self::Stocktake => "stocktake",
             Self::Letter => "dead letter",
             Self::Account => "account",
             Self::Link => "link",
@@ -169,6 +171,10 @@ impl WebError {
             Self::NotFound(Missing::Supplier) => (
                 "Supplier not found",
                 "It was removed from the list, or the address has a typing mistake.",
+            ),
+            Self::NotFound(Missing::Stocktake) => (
+                "Stocktake not found",
+                "There is no stocktake with this number.",
             ),
             Self::NotFound(Missing::Movement) => (
                 "Movement not found",

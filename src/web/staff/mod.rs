@@ -14,6 +14,7 @@ mod home;
 mod role_choice;
 mod shelf;
 mod stock_files;
+mod stocktakes;
 mod supplier_form;
 mod suppliers;
 
@@ -60,6 +61,13 @@ pub(crate) fn router() -> Router<AppState> {
         )
         .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
         .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
+        .route(
+            paths::STOCKTAKES,
+            get(stocktakes::list_stocktakes).post(stocktakes::start),
+        )
+        .route(paths::STOCKTAKE, get(stocktakes::show_stocktake))
+        .route(paths::STOCKTAKE_COUNT, post(stocktakes::take_count))
+        .route(paths::STOCKTAKE_FINISH, post(stocktakes::finish))
         .route(paths::STOCK_CSV, get(stock_files::export_csv))
         .route(paths::STOCK_JSON, get(stock_files::export_json))
         .route(paths::CONSUMERS, get(consumers::list_consumers))

@@ -35,6 +35,9 @@ pub(crate) enum Notice {
     AlertUnmuted,
     AlertOver,
     AlertLineSet,
+    StocktakeBooked,
+    StocktakeDropped,
+    StocktakeIsOver,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,7 +47,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 30] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -72,6 +75,9 @@ impl Notice {
         Self::AlertUnmuted,
         Self::AlertOver,
         Self::AlertLineSet,
+        Self::StocktakeBooked,
+        Self::StocktakeDropped,
+        Self::StocktakeIsOver,
     ];
 
     fn word(self) -> &'static str {
@@ -103,6 +109,9 @@ impl Notice {
             Self::AlertUnmuted => "alert-unmuted",
             Self::AlertOver => "alert-over",
             Self::AlertLineSet => "alert-line-set",
+            Self::StocktakeBooked => "stocktake-booked",
+            Self::StocktakeDropped => "stocktake-dropped",
+            Self::StocktakeIsOver => "stocktake-is-over",
         }
     }
 
@@ -145,6 +154,11 @@ impl Notice {
             Self::AlertMuted => "The alert is muted. It stays in this list.",
             Self::AlertUnmuted => "The alert is not muted any more.",
             Self::AlertOver => "That alert is over already.",
+            Self::StocktakeBooked => "The counts are booked. The stock is what was on the shelf.",
+            Self::StocktakeDropped => "The stocktake was dropped. The stock stays as it was.",
+            Self::StocktakeIsOver => {
+                "Somebody has finished this stocktake. What you sent was not taken."
+            }
             Self::AlertLineSet => "The bean now counts as low where you said.",
             Self::MovementUndone => "It was undone. Both movements stay in the list below.",
         }

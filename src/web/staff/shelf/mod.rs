@@ -7,6 +7,8 @@ mod taking;
 mod undo;
 mod use_bags;
 
+pub(super) use self::taking::sentence;
+
 use axum::Router;
 use axum::routing::{get, post};
 

@@ -80,23 +80,33 @@ pub(super) async fn take(
     match done {
         Ok(answer) => Ok(answer),
         Err(error) => {
-            let mistakes = Mistakes::one(typed.field, sentence(error, typed.zone)?);
+            let mistakes = Mistakes::one(typed.field, refusal(error, typed.zone)?);
             Ok(Answer::Show(StatusCode::CONFLICT, Err(mistakes)))
         }
     }
 }
 
 /// Puts into words why something is not booked.
-pub(super) fn sentence(error: ShelfError, zone: Tz) -> Result<String, WebError> {
-    Ok(match error {
-        ShelfError::NoBean => return Err(WebError::NotFound(Missing::Bean)),
-        ShelfError::NoMovement => return Err(WebError::NotFound(Missing::Movement)),
-        ShelfError::Db(error) => return Err(error.into()),
-        ShelfError::Immovable { stock, immovable } => immovable_sentence(stock, immovable),
+pub(super) fn refusal(error: ShelfError, zone: Tz) -> Result<String, WebError> {
+    match error {
+        ShelfError::NoBean => Err(WebError::NotFound(Missing::Bean)),
+        ShelfError::NoMovement => Err(WebError::NotFound(Missing::Movement)),
+        ShelfError::Db(error) => Err(error.into()),
+        error => Ok(sentence(&error, zone)),
+    }
+}
+
+/// The same where there is no page to lead to.
+pub(in crate::web::staff) fn sentence(error: &ShelfError, zone: Tz) -> String {
+    match error {
+        ShelfError::NoBean => "The bean was taken off the list".to_owned(),
+        ShelfError::NoMovement => "There is no such movement".to_owned(),
+        ShelfError::Db(_) => "The database did not answer".to_owned(),
+        ShelfError::Immovable { stock, immovable } => immovable_sentence(*stock, *immovable),
         ShelfError::CountedLater => "The bags cannot have been counted in the future".to_owned(),
         ShelfError::CountedSince(at) => format!(
             "This bean was counted again at {}. That count stands; count once more if you doubt it",
-            moment(at, zone)
+            moment(*at, zone)
         ),
         ShelfError::MiscountedBy(moved_since) => format!(
             "Since that moment {} were taken away, which is more than there were. Check the number and the \
@@ -116,7 +126,7 @@ pub(super) fn sentence(error: ShelfError, zone: Tz) -> Result<String, WebError> 
             Final::Immovable(_) => "The stock cannot be changed so",
         }
         .to_owned(),
-    })
+    }
 }
 
 fn immovable_sentence(stock: i64, immovable: Immovable) -> String {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::taking::{sentence, submission};
+use super::taking::{refusal, submission};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::domain::{AccountId, Bags, BeanId, MovementKind, isolate};
@@ -117,7 +117,7 @@ pub(super) async fn take_form(
             Ok(sequence) => {
                 return Ok(Redirect::to(&paths::used(bean, sequence)).into_response());
             }
-            Err(error) => sentence(error, layout.zone)?,
+            Err(error) => refusal(error, layout.zone)?,
         },
     };
     let found = find_bean(&state, bean).await?;

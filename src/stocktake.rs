@@ -1,0 +1,129 @@
+//! Counting the whole shelf: bean by bean, interrupted and resumed, by several people at once.
+//!
+//! What is counted is written down at once and booked when the stocktake is finished, each bean's stock as of
+//! the moment it was counted: deliveries and uses in between are neither lost nor counted twice.
+
+use crate::db::stocktakes::CountLine;
+use crate::db::{self, DbError, Pool, WorkError};
+use crate::domain::{AccountId, BagsInStock, BeanId, ShortText};
+use crate::shelf::{self, Deed, ShelfError};
+use crate::submission::Submission;
+
+/// Why something about a stocktake is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum StocktakeError {
+    /// It was booked or dropped, by somebody else perhaps.
+    #[error("the stocktake is finished")]
+    Finished,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl WorkError for StocktakeError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Finished => None,
+            Self::Db(error) => Some(error),
+        }
+    }
+}
+
+/// Starts a stocktake, or joins the one that is going on: there is one shelf.
+pub async fn start(pool: &Pool, by: AccountId) -> Result<i64, StocktakeError> {
+    db::in_transaction(pool, async |tx| {
+        let now = db::server::tell_time(tx).await?;
+        Ok(db::stocktakes::start_stocktake(tx, by, now).await?)
+    })
+    .await
+}
+
+/// Writes down how many bags of a bean are on the shelf now. Whoever counts a bean again replaces the count.
+pub async fn count(
+    pool: &Pool,
+    stocktake: i64,
+    bean: BeanId,
+    bags: BagsInStock,
+    by: AccountId,
+) -> Result<(), StocktakeError> {
+    db::in_transaction(pool, async |tx| {
+        if !db::stocktakes::lock_going(tx, stocktake).await? {
+            return Err(StocktakeError::Finished);
+        }
+        let now = db::server::tell_time(tx).await?;
+        db::stocktakes::note_count(tx, stocktake, bean, bags.get(), by, now).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Drops a stocktake: nothing of it is booked.
+pub async fn abandon(pool: &Pool, stocktake: i64, by: AccountId) -> Result<(), StocktakeError> {
+    end(pool, stocktake, by, true).await.map(|_| ())
+}
+
+/// Books all that was counted and ends the stocktake. Whoever does it again, because the program was killed in
+/// the middle, goes on where it stopped: each count is booked once.
+///
+/// `explain` puts into words why a count cannot be booked; it stays on the stocktake's page.
+pub async fn finish(
+    pool: &Pool,
+    stocktake: i64,
+    by: AccountId,
+    explain: impl Fn(&ShelfError) -> String,
+) -> Result<(), StocktakeError> {
+    // Somebody may still count while others book.
+    while !end(pool, stocktake, by, false).await? {
+        let counts = {
+            let mut conn = pool.acquire().await?;
+            db::stocktakes::list_counts(&mut conn, stocktake).await?
+        };
+        for line in counts.iter().filter(|line| line.is_pending()) {
+            let booked = match book(pool, stocktake, line).await {
+                Err(ShelfError::Db(error)) => return Err(error.into()),
+                booked => booked.map_err(|error| explain(&error)),
+            };
+            let booked = booked.as_ref().map(|sequence| *sequence);
+            let booked = booked.map_err(String::as_str);
+            let mut conn = pool.acquire().await?;
+            db::stocktakes::settle_count(&mut conn, stocktake, line, booked).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn book(pool: &Pool, stocktake: i64, line: &CountLine) -> Result<i64, ShelfError> {
+    let (number, bean) = (stocktake.to_string(), line.bean.to_string());
+    let (bags, counted_at) = (line.bags.to_string(), line.counted_at.to_rfc3339());
+    // Two who finish it at once book each count once.
+    let form = Submission::new("stocktake", &[&number, &bean, &bags, &counted_at]);
+    let Ok(bags) = BagsInStock::parse_typed(&bags) else {
+        return Err(ShelfError::NoBean);
+    };
+    let deed = Deed::Count {
+        bags,
+        counted_at: line.counted_at,
+        why: ShortText::parse(&format!("Stocktake {number}")).ok(),
+    };
+    shelf::book(pool, line.bean, &deed, line.counter, &form).await
+}
+
+/// Ends a stocktake; gives `false` if it is to be booked and has counts that are not.
+async fn end(
+    pool: &Pool,
+    stocktake: i64,
+    by: AccountId,
+    dropped: bool,
+) -> Result<bool, StocktakeError> {
+    db::in_transaction(pool, async |tx| {
+        if !db::stocktakes::lock_going(tx, stocktake).await? {
+            return Err(StocktakeError::Finished);
+        }
+        if !dropped && db::stocktakes::has_pending(tx, stocktake).await? {
+            return Ok(false);
+        }
+        let now = db::server::tell_time(tx).await?;
+        db::stocktakes::end_stocktake(tx, stocktake, by, dropped, now).await?;
+        Ok(true)
+    })
+    .await
+}
