@@ -11,5 +11,5 @@ mod version;
 
 pub use self::beans::{Correction, add_bean, change_bean, remove_bean, set_alert_at};
 pub use self::error::CatalogueError;
-pub use self::suppliers::{add_supplier, change_supplier, remove_supplier};
+pub use self::suppliers::{add_supplier, change_supplier, remove_supplier, switch_supplier};
 pub use self::version::Version;

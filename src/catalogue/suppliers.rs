@@ -2,6 +2,7 @@
 
 use super::{CatalogueError, Version};
 use crate::clock::Clock;
+use crate::db::activity::Activity;
 use crate::db::{self, Pool};
 use crate::domain::{SupplierDetails, SupplierId};
 use crate::submission::Submission;
@@ -65,6 +66,28 @@ pub async fn remove_supplier(
             return Err(CatalogueError::HasBeans(supplier.bean_count));
         }
         Ok(db::suppliers::set_supplier_removed(tx, id, clock.now()).await?)
+    })
+    .await
+}
+
+/// Switches a supplier on or off, and notes who did.
+pub async fn switch_supplier(
+    pool: &Pool,
+    clock: &dyn Clock,
+    id: SupplierId,
+    active: bool,
+    activity: &Activity<'_>,
+) -> Result<(), CatalogueError> {
+    db::in_transaction(pool, async |tx| {
+        if !db::suppliers::lock_supplier(tx, id).await? {
+            return Err(CatalogueError::NotFound);
+        }
+        let found = db::suppliers::find_supplier(tx, id).await?;
+        if found.is_some_and(|supplier| supplier.active == active) {
+            return Ok(());
+        }
+        db::suppliers::set_supplier_active(tx, id, active, clock.now()).await?;
+        Ok(db::activity::insert_activity(tx, activity).await?)
     })
     .await
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use crate::domain::{SupplierDetails, SupplierId};
+use super::rows::code;
+use crate::domain::{SupplierDetails, SupplierId, UpdateState};
 
 /// A supplier as staff see it.
 #[derive(Debug, Clone)]
@@ -175,4 +176,87 @@ pub async fn set_supplier_removed(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Switches a supplier on or off.
+pub async fn set_supplier_active(
+    conn: &mut MySqlConnection,
+    id: SupplierId,
+    active: bool,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE suppliers SET active = ?, updated_at = ? WHERE id = ?",
+        active,
+        now,
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What became of a supplier's updates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reliability {
+    pub sent: i64,
+    pub applied: i64,
+    /// Those that could not be applied as they were sent.
+    pub failed: i64,
+    /// The middle time from sent to applied, in microseconds, of the newest 1,000; absent if none was applied.
+    pub median: Option<i64>,
+}
+
+/// Tells what became of the updates of a supplier that were accepted after a moment.
+pub async fn find_reliability(
+    conn: &mut MySqlConnection,
+    id: SupplierId,
+    since: DateTime<Utc>,
+) -> DbResult<Reliability> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT state, COUNT(*) AS "number!: i64"
+        FROM inventory_updates
+        WHERE supplier_id = ? AND accepted_at > ?
+        GROUP BY state
+        "#,
+        id.0,
+        since
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut reliability = Reliability::default();
+    for row in rows {
+        let state = code(
+            "inventory_updates",
+            "state",
+            &row.state,
+            UpdateState::from_code,
+        )?;
+        reliability.sent += row.number;
+        match state {
+            UpdateState::Applied => reliability.applied += row.number,
+            UpdateState::DeadLettered | UpdateState::Fixed | UpdateState::Discarded => {
+                reliability.failed += row.number;
+            }
+            _ => {}
+        }
+    }
+    let times = sqlx::query_scalar!(
+        r#"
+        SELECT TIMESTAMPDIFF(
+            MICROSECOND, LEAST(COALESCE(sent_at, accepted_at), accepted_at), finished_at
+        ) AS "time!: i64"
+        FROM inventory_updates
+        WHERE supplier_id = ? AND state = 'applied' AND accepted_at > ? AND finished_at IS NOT NULL
+        ORDER BY accepted_at DESC
+        LIMIT 1000
+        "#,
+        id.0,
+        since
+    );
+    let mut times = times.fetch_all(conn).await?;
+    times.sort_unstable();
+    reliability.median = times.get(times.len() / 2).copied();
+    Ok(reliability)
 }

@@ -19,10 +19,12 @@ pub enum Action {
     DisabledAccount,
     EnabledAccount,
     CancelledUpdate,
+    SwitchedSupplierOn,
+    SwitchedSupplierOff,
 }
 
 impl Action {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -35,6 +37,8 @@ impl Action {
         Self::DisabledAccount,
         Self::EnabledAccount,
         Self::CancelledUpdate,
+        Self::SwitchedSupplierOn,
+        Self::SwitchedSupplierOff,
     ];
 
     pub fn code(self) -> &'static str {
@@ -51,6 +55,8 @@ impl Action {
             Self::DisabledAccount => "disabled_account",
             Self::EnabledAccount => "enabled_account",
             Self::CancelledUpdate => "cancelled_update",
+            Self::SwitchedSupplierOn => "supplier_on",
+            Self::SwitchedSupplierOff => "supplier_off",
         }
     }
 
@@ -73,6 +79,8 @@ impl Action {
             Self::DisabledAccount => "disabled the account of",
             Self::EnabledAccount => "enabled the account of",
             Self::CancelledUpdate => "cancelled an update",
+            Self::SwitchedSupplierOn => "switched a supplier on",
+            Self::SwitchedSupplierOff => "switched a supplier off",
         }
     }
 }

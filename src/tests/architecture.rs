@@ -132,6 +132,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "catalogue",
             "db",
             "domain",
+            "inventory",
             "messaging",
             "shelf",
             "stocktake",

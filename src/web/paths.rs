@@ -42,6 +42,9 @@ pub(crate) const SUPPLIER_ADD: &str = "/supplier-add";
 pub(crate) const SUPPLIER_UPDATE: &str = "/supplier-update";
 pub(crate) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
 pub(crate) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
+pub(crate) const SUPPLIER: &str = "/suppliers/{id}";
+pub(crate) const SUPPLIER_SWITCH: &str = "/suppliers/{id}/switch";
+pub(crate) const WHAT_IF: &str = "/what-if";
 pub(crate) const UPDATES: &str = "/updates";
 pub(crate) const UPDATES_CSV: &str = "/updates.csv";
 pub(crate) const UPDATE: &str = "/updates/{id}";
@@ -201,6 +204,31 @@ pub(crate) fn live_rows(updates: &[UpdateId], since: Option<DateTime<Utc>>) -> S
         format!("&since={}", at.to_rfc3339_opts(SecondsFormat::Micros, true))
     });
     format!("{LIVE}?rows={}{since}", rows.join(","))
+}
+
+/// The page of a supplier.
+pub(crate) fn supplier(id: impl Borrow<SupplierId>) -> String {
+    format!("{SUPPLIERS}/{}", id.borrow())
+}
+
+/// Where a supplier is switched on and off.
+pub(crate) fn supplier_switch(id: impl Borrow<SupplierId>) -> String {
+    format!("{}/switch", supplier(id))
+}
+
+/// The beans of a supplier.
+pub(crate) fn beans_of(id: impl Borrow<SupplierId>) -> String {
+    format!("{BEANS}?supplier={}", id.borrow())
+}
+
+/// The updates of a supplier.
+pub(crate) fn updates_of(id: impl Borrow<SupplierId>) -> String {
+    format!("{UPDATES}?supplier={}", id.borrow())
+}
+
+/// The form that invites somebody who signs in for a supplier.
+pub(crate) fn invite_for(id: impl Borrow<SupplierId>) -> String {
+    format!("{ACCOUNT_INVITE}?role=supplier-{}", id.borrow())
 }
 
 /// The form to send updates for a supplier.

@@ -17,9 +17,11 @@ mod slips;
 mod snapshots;
 mod stock_list;
 mod stocktakes;
+mod supplier_page;
 mod suppliers;
 mod twice;
 mod updates;
+mod what_if;
 
 /// A bean that nobody has yet.
 const NEW_BEAN: [(&str, &str); 6] = [

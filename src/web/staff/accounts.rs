@@ -21,6 +21,7 @@ use crate::web::ui::form::{Form, Mistakes, TextField, text_sentence};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
+use crate::web::ui::query::Query;
 use crate::web::ui::wording;
 
 #[derive(Template)]
@@ -98,9 +99,11 @@ impl InvitePage {
 pub(super) async fn new_invitation(
     State(state): State<AppState>,
     layout: Layout,
+    // A supplier's page leads here with its role chosen.
+    Query(form): Query<InviteForm>,
 ) -> Result<Page<InvitePage>, WebError> {
     let suppliers = list_suppliers(&state).await?;
-    let (form, mistakes) = (InviteForm::default(), Mistakes::default());
+    let mistakes = Mistakes::default();
     Ok(Page::ok(InvitePage::new(
         layout, &form, &suppliers, mistakes,
     )))

@@ -16,7 +16,9 @@ mod shelf;
 mod stock_files;
 mod stocktakes;
 mod supplier_form;
+mod supplier_page;
 mod suppliers;
+mod what_if;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -61,6 +63,9 @@ pub(crate) fn router() -> Router<AppState> {
         )
         .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
         .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
+        .route(paths::SUPPLIER, get(supplier_page::show_supplier))
+        .route(paths::SUPPLIER_SWITCH, post(supplier_page::switch))
+        .route(paths::WHAT_IF, get(what_if::show_form).post(what_if::tell))
         .route(
             paths::STOCKTAKES,
             get(stocktakes::list_stocktakes).post(stocktakes::start),

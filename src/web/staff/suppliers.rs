@@ -167,13 +167,13 @@ async fn ask_about_removal(
     Ok(Page(status, page).into_response())
 }
 
-async fn find(state: &AppState, id: SupplierId) -> Result<Supplier, WebError> {
+pub(super) async fn find(state: &AppState, id: SupplierId) -> Result<Supplier, WebError> {
     let mut conn = state.connection().await?;
     db::suppliers::find_supplier(&mut conn, id)
         .await?
         .ok_or(WebError::NotFound(Missing::Supplier))
 }
 
-fn refused(error: CatalogueError) -> WebError {
+pub(super) fn refused(error: CatalogueError) -> WebError {
     WebError::refused(error, Missing::Supplier)
 }

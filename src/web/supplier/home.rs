@@ -28,6 +28,8 @@ pub(crate) struct HomePage {
     beans: Vec<OfferedBean>,
     /// Whether the café tells how many bags it has.
     sees_levels: bool,
+    /// Whether the café does not take its updates.
+    is_off: bool,
     needs_you: Vec<UpdateRow>,
     on_its_way: Vec<UpdateRow>,
     lately: Vec<UpdateRow>,
@@ -79,7 +81,9 @@ pub(crate) async fn show_home(
         .into_iter()
         .map(row)
         .partition(|update: &UpdateRow| update.line.state == UpdateState::DeadLettered);
+    let found = db::suppliers::find_supplier(&mut conn, supplier).await?;
     Ok(Page::ok(HomePage {
+        is_off: found.is_some_and(|supplier| !supplier.active),
         layout,
         beans,
         sees_levels,

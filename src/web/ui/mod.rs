@@ -13,6 +13,7 @@ pub(crate) mod pager;
 pub(crate) mod query;
 pub(crate) mod series;
 pub(crate) mod spark;
+pub(crate) mod time_span;
 pub(crate) mod typed;
 pub(crate) mod updates;
 pub(crate) mod wording;

@@ -38,6 +38,8 @@ pub(crate) enum Notice {
     StocktakeBooked,
     StocktakeDropped,
     StocktakeIsOver,
+    SupplierOn,
+    SupplierOff,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -47,7 +49,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 30] = [
+    const ALL: [Self; 32] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -78,6 +80,8 @@ impl Notice {
         Self::StocktakeBooked,
         Self::StocktakeDropped,
         Self::StocktakeIsOver,
+        Self::SupplierOn,
+        Self::SupplierOff,
     ];
 
     fn word(self) -> &'static str {
@@ -112,6 +116,8 @@ impl Notice {
             Self::StocktakeBooked => "stocktake-booked",
             Self::StocktakeDropped => "stocktake-dropped",
             Self::StocktakeIsOver => "stocktake-is-over",
+            Self::SupplierOn => "supplier-on",
+            Self::SupplierOff => "supplier-off",
         }
     }
 
@@ -156,6 +162,10 @@ impl Notice {
             Self::AlertOver => "That alert is over already.",
             Self::StocktakeBooked => "The counts are booked. The stock is what was on the shelf.",
             Self::StocktakeDropped => "The stocktake was dropped. The stock stays as it was.",
+            Self::SupplierOn => "The supplier is switched on. What it sends is taken again.",
+            Self::SupplierOff => {
+                "The supplier is switched off. What it sends is refused from now on."
+            }
             Self::StocktakeIsOver => {
                 "Somebody has finished this stocktake. What you sent was not taken."
             }
