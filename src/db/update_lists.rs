@@ -55,6 +55,8 @@ pub struct UpdateLine {
     pub slip: Option<SlipNumber>,
     /// The update it fixes or corrects.
     pub follows: Option<Follows>,
+    /// When the café decided about it, if a count had overtaken it.
+    pub decided_at: Option<DateTime<Utc>>,
 }
 
 struct UpdateRow {
@@ -82,6 +84,7 @@ struct UpdateRow {
     slip_number: Option<String>,
     follows_id: Option<Uuid>,
     follows_as: Option<String>,
+    decided_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<UpdateRow> for UpdateLine {
@@ -117,6 +120,7 @@ impl TryFrom<UpdateRow> for UpdateLine {
             finished_at: row.finished_at,
             slip: row.slip_number.as_deref().map(slips::number).transpose()?,
             follows: follows(row.follows_id, row.follows_as.as_deref())?,
+            decided_at: row.decided_at,
         })
     }
 }
@@ -169,7 +173,8 @@ macro_rules! select_updates {
                 u.finished_at AS "finished_at: DateTime<Utc>",
                 l.number AS "slip_number?",
                 u.follows_id AS "follows_id: Uuid",
-                u.follows_as
+                u.follows_as,
+                u.decided_at AS "decided_at: DateTime<Utc>"
             FROM inventory_updates AS u
             LEFT JOIN suppliers AS s ON s.id = u.supplier_id
             LEFT JOIN slips AS l ON l.id = u.slip_id
@@ -343,7 +348,7 @@ pub async fn list_overtaken(
     offset: i64,
 ) -> DbResult<Vec<UpdateLine>> {
     let rows = select_updates!(
-        "WHERE u.state = 'superseded' AND u.occurred_at IS NULL
+        "WHERE u.state = 'superseded' AND u.occurred_at IS NULL AND u.decided_at IS NULL
         ORDER BY u.accepted_at DESC, u.id DESC LIMIT ? OFFSET ?",
         limit,
         offset
@@ -359,7 +364,7 @@ pub async fn count_overtaken(conn: &mut MySqlConnection) -> DbResult<i64> {
         r#"
         SELECT COUNT(*) AS "count!: i64"
         FROM inventory_updates
-        WHERE state = 'superseded' AND occurred_at IS NULL
+        WHERE state = 'superseded' AND occurred_at IS NULL AND decided_at IS NULL
         "#
     );
     Ok(count.fetch_one(conn).await?)

@@ -379,3 +379,19 @@ pub async fn set_published(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbRe
     .await?;
     Ok(())
 }
+
+/// Notes that somebody has decided about an update that a count had overtaken.
+pub async fn set_decided(
+    conn: &mut MySqlConnection,
+    id: UpdateId,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE inventory_updates SET decided_at = ? WHERE id = ?",
+        now,
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

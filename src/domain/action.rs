@@ -21,10 +21,12 @@ pub enum Action {
     CancelledUpdate,
     SwitchedSupplierOn,
     SwitchedSupplierOff,
+    /// Left an update at the count that had overtaken it.
+    LeftUpdate,
 }
 
 impl Action {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -39,6 +41,7 @@ impl Action {
         Self::CancelledUpdate,
         Self::SwitchedSupplierOn,
         Self::SwitchedSupplierOff,
+        Self::LeftUpdate,
     ];
 
     pub fn code(self) -> &'static str {
@@ -57,6 +60,7 @@ impl Action {
             Self::CancelledUpdate => "cancelled_update",
             Self::SwitchedSupplierOn => "supplier_on",
             Self::SwitchedSupplierOff => "supplier_off",
+            Self::LeftUpdate => "left_update",
         }
     }
 
@@ -81,6 +85,7 @@ impl Action {
             Self::CancelledUpdate => "cancelled an update",
             Self::SwitchedSupplierOn => "switched a supplier on",
             Self::SwitchedSupplierOff => "switched a supplier off",
+            Self::LeftUpdate => "left an update at the count",
         }
     }
 }

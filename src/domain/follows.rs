@@ -16,6 +16,8 @@ pub enum FollowsAs {
     Fix,
     /// It carries the difference between what was applied and what should have been.
     Correction,
+    /// It is applied although a count had overtaken the one before.
+    Anyway,
 }
 
 impl FollowsAs {
@@ -23,11 +25,12 @@ impl FollowsAs {
         match self {
             Self::Fix => "fix",
             Self::Correction => "correction",
+            Self::Anyway => "anyway",
         }
     }
 
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Fix, Self::Correction]
+        [Self::Fix, Self::Correction, Self::Anyway]
             .into_iter()
             .find(|how| how.code() == code)
     }

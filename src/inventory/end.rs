@@ -52,6 +52,30 @@ pub async fn cancel_update(
     .await
 }
 
+/// Leaves an update at the count that has overtaken it, and notes who did.
+///
+/// # Errors
+/// [`EndError::MovedOn`] if no count has, or somebody has decided already.
+pub async fn leave_update(
+    pool: &Pool,
+    clock: &dyn Clock,
+    update: UpdateId,
+    activity: &Activity<'_>,
+) -> Result<(), EndError> {
+    db::in_transaction(pool, async |tx| {
+        db::known_updates::lock_updates(tx, &[update]).await?;
+        let found = db::update_lists::find_update(tx, update).await?;
+        let line = found.ok_or(EndError::Unknown)?;
+        if line.state != UpdateState::Superseded || line.decided_at.is_some() {
+            return Err(EndError::MovedOn(line.state));
+        }
+        db::updates::set_decided(tx, update, clock.now()).await?;
+        db::activity::insert_activity(tx, activity).await?;
+        Ok(())
+    })
+    .await
+}
+
 /// Whether an update in this state can still be cancelled.
 pub fn is_cancellable(state: UpdateState) -> bool {
     !state.is_final()

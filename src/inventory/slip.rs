@@ -77,6 +77,8 @@ pub enum Following {
     Fix(UpdateId),
     /// It corrects an applied update, which its sender took to stand for so many bags so far.
     Correction { update: UpdateId, stood_for: i64 },
+    /// It is applied although a count has overtaken an update, about which nobody has decided yet.
+    Anyway(UpdateId),
 }
 
 /// Why a slip was not taken.
@@ -178,7 +180,8 @@ async fn follow(
     following: Following,
     now: DateTime<Utc>,
 ) -> Result<Follows, SlipError> {
-    let (Following::Fix(update) | Following::Correction { update, .. }) = following;
+    let (Following::Fix(update) | Following::Correction { update, .. } | Following::Anyway(update)) =
+        following;
     db::known_updates::lock_updates(tx, &[update]).await?;
     let followed = db::update_lists::find_update(tx, update).await?;
     let followed = followed.ok_or(SlipError::MovedOn)?;
@@ -196,6 +199,16 @@ async fn follow(
             Ok(Follows {
                 update,
                 how: FollowsAs::Fix,
+            })
+        }
+        Following::Anyway(update) => {
+            if followed.state != UpdateState::Superseded || followed.decided_at.is_some() {
+                return Err(SlipError::MovedOn);
+            }
+            db::updates::set_decided(tx, update, now).await?;
+            Ok(Follows {
+                update,
+                how: FollowsAs::Anyway,
             })
         }
         Following::Correction { update, stood_for } => {

@@ -52,6 +52,8 @@ pub(crate) const UPDATE_NEW: &str = "/updates/new";
 pub(crate) const UPDATE_EFFECT: &str = "/updates/effect";
 pub(crate) const UPDATE_FIX: &str = "/updates/{id}/fix";
 pub(crate) const UPDATE_CORRECT: &str = "/updates/{id}/correct";
+pub(crate) const UPDATE_ANYWAY: &str = "/updates/{id}/apply-anyway";
+pub(crate) const UPDATE_LEAVE: &str = "/updates/{id}/leave";
 pub(crate) const UPDATE_CANCEL: &str = "/updates/{id}/cancel";
 pub(crate) const LIVE: &str = "/live";
 /// What keeps the screen on the wall up to date.
@@ -244,6 +246,16 @@ pub(crate) fn update_fix(id: impl Borrow<UpdateId>) -> String {
 /// The form to correct the number of bags of an update that was applied.
 pub(crate) fn update_correct(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}/correct", id.borrow())
+}
+
+/// Where an update that a count has overtaken is applied all the same.
+pub(crate) fn update_anyway(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/apply-anyway", id.borrow())
+}
+
+/// Where it is left at the count.
+pub(crate) fn update_leave(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/leave", id.borrow())
 }
 
 /// Where somebody cancels an update.

@@ -10,6 +10,7 @@ mod history;
 mod hostile;
 mod ingress;
 mod live;
+mod overtaken;
 mod pages;
 mod requests;
 mod shelf;

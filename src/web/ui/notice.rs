@@ -40,6 +40,8 @@ pub(crate) enum Notice {
     StocktakeIsOver,
     SupplierOn,
     SupplierOff,
+    UpdateLeft,
+    AlreadyDecided,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,7 +51,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 32] = [
+    const ALL: [Self; 34] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -82,6 +84,8 @@ impl Notice {
         Self::StocktakeIsOver,
         Self::SupplierOn,
         Self::SupplierOff,
+        Self::UpdateLeft,
+        Self::AlreadyDecided,
     ];
 
     fn word(self) -> &'static str {
@@ -118,6 +122,8 @@ impl Notice {
             Self::StocktakeIsOver => "stocktake-is-over",
             Self::SupplierOn => "supplier-on",
             Self::SupplierOff => "supplier-off",
+            Self::UpdateLeft => "update-left",
+            Self::AlreadyDecided => "already-decided",
         }
     }
 
@@ -162,6 +168,10 @@ impl Notice {
             Self::AlertOver => "That alert is over already.",
             Self::StocktakeBooked => "The counts are booked. The stock is what was on the shelf.",
             Self::StocktakeDropped => "The stocktake was dropped. The stock stays as it was.",
+            Self::UpdateLeft => "The count stands. The update changes nothing.",
+            Self::AlreadyDecided => {
+                "Somebody has decided about this update already, or there is nothing to decide."
+            }
             Self::SupplierOn => "The supplier is switched on. What it sends is taken again.",
             Self::SupplierOff => {
                 "The supplier is switched off. What it sends is refused from now on."

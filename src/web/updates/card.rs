@@ -5,7 +5,7 @@ use askama::Template;
 use super::eyes::Eyes;
 use crate::db::timeline::EventLine;
 use crate::db::update_lists::UpdateLine;
-use crate::domain::{FollowsAs, UpdateId, UpdateState};
+use crate::domain::{FollowsAs, UpdateId, UpdateKind, UpdateState};
 use crate::inventory::{bags_so_far, is_cancellable};
 use crate::web::access::{Viewer, Who};
 use crate::web::paths;
@@ -127,6 +127,7 @@ impl Card {
             words: match follows.how {
                 FollowsAs::Fix => "Replaces",
                 FollowsAs::Correction => "Corrects",
+                FollowsAs::Anyway => "Applies, whatever was counted,",
             },
             name: "an earlier update".to_owned(),
             tag: None,
@@ -135,6 +136,7 @@ impl Card {
             id: follower.id,
             words: match follower.follows.map(|follows| follows.how) {
                 Some(FollowsAs::Correction) => "Corrected by",
+                Some(FollowsAs::Anyway) => "Applied all the same by",
                 _ => "Replaced by",
             },
             name: wording::what(follower.kind, follower.quantity),
@@ -177,6 +179,14 @@ impl Card {
 
     pub(crate) fn is_cancellable(&self) -> bool {
         self.eyes.may_act && is_cancellable(self.update.line.state)
+    }
+
+    /// Whether the café has still to decide if the count that has overtaken it stands.
+    pub(crate) fn is_to_be_decided(&self) -> bool {
+        let line = &self.update.line;
+        let moves = matches!(line.kind, Some(UpdateKind::Delivery | UpdateKind::Return));
+        let is_overtaken = line.state == UpdateState::Superseded && line.decided_at.is_none();
+        self.eyes.may_act && self.eyes.is_cafe && is_overtaken && moves && line.bean.is_some()
     }
 
     /// Somebody on the list must have sent it. A correction that failed is cancelled, and the update

@@ -10,6 +10,7 @@ mod export;
 mod eyes;
 mod history;
 mod list;
+mod overtaken;
 mod send;
 mod send_pages;
 mod show;
@@ -40,4 +41,6 @@ pub(crate) fn router() -> Router<AppState> {
             get(correct::ask).post(correct::take_form),
         )
         .route(paths::UPDATE_CANCEL, post(cancel::cancel))
+        .route(paths::UPDATE_ANYWAY, post(overtaken::apply_anyway))
+        .route(paths::UPDATE_LEAVE, post(overtaken::leave))
 }
