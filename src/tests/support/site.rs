@@ -335,6 +335,17 @@ pub(crate) fn with(fields: &Fields, changes: &[(&str, &str)]) -> Fields {
     filled
 }
 
+/// The fields that a browser would send: of two radios the one that is chosen.
+pub(crate) fn chosen_on(page: &Answer) -> Fields {
+    let pairs = |selector: &str| {
+        let names = page.attributes(selector, "name");
+        names.into_iter().zip(page.attributes(selector, "value"))
+    };
+    pairs("main input[type=hidden]")
+        .chain(pairs("main input[checked]"))
+        .collect()
+}
+
 /// A form as it is posted.
 pub(crate) fn borrowed(fields: &Fields) -> Vec<(&str, &str)> {
     fields

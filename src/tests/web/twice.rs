@@ -5,7 +5,7 @@ use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 
 use super::{NEW_BEAN, NEW_SUPPLIER, changed};
-use crate::support::site::{borrowed, with};
+use crate::support::site::{borrowed, chosen_on, with};
 use crate::support::{EXCELSA, EXCELSA_FORM, EXCELSA_PAGE, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,12 +79,19 @@ async fn the_second_of_two_tabs_sees_both_and_keeps_what_the_first_changed() {
     let conflict = site.post("/bean-update", &borrowed(&theirs)).await;
 
     assert_eq!(conflict.status(), 409);
-    let mistakes = conflict.mistakes();
-    let fields: Vec<&str> = mistakes.iter().map(|(field, _)| field.as_str()).collect();
-    assert_eq!(fields, ["#product_name", "#price"]);
-    assert!(mistakes[1].1.contains("19.00"), "{mistakes:?}");
-    assert_eq!(conflict.value_of("price"), "21.00", "what was typed stays");
-    let again = site.post("/bean-update", &borrowed(&conflict.form())).await;
+    assert_eq!(
+        conflict.all("legend"),
+        ["Price"],
+        "only where both changed the same"
+    );
+    assert_eq!(conflict.all("label b"), ["19.00", "21.00"]);
+    assert_eq!(
+        conflict.attributes("[checked]", "value"),
+        ["21.00"],
+        "what was typed stays"
+    );
+    let chosen = chosen_on(&conflict);
+    let again = site.post("/bean-update", &borrowed(&chosen)).await;
     assert_eq!(again.status(), 303, "having seen both");
     let saved = site.get(EXCELSA_FORM).await;
     assert_eq!(saved.value_of("price"), "21.00");
@@ -93,21 +100,42 @@ async fn the_second_of_two_tabs_sees_both_and_keeps_what_the_first_changed() {
 }
 
 #[tokio::test]
-async fn the_second_of_two_tabs_on_a_supplier_sees_both_and_keeps_both() {
+async fn whoever_chooses_theirs_keeps_the_rest_of_their_own() {
+    let site = Site::open().await;
+    let form = site.get("/supplier-update/3").await.form();
+    let first = with(&form, &[("city", "Tampa")]);
+    site.post("/supplier-update", &borrowed(&first)).await;
+
+    let second = with(&form, &[("city", "Oslo"), ("phone", "555-555-0199")]);
+    let conflict = site.post("/supplier-update", &borrowed(&second)).await;
+    let mut chosen = chosen_on(&conflict);
+    chosen.retain(|(name, _)| name != "city");
+    chosen.push(("city".to_owned(), "Tampa".to_owned()));
+    let saved = site.post("/supplier-update", &borrowed(&chosen)).await;
+
+    assert_eq!((conflict.status(), saved.status()), (409, 303));
+    let page = site.get("/supplier-update/3").await;
+    assert_eq!(
+        (
+            page.value_of("city").as_str(),
+            page.value_of("phone").as_str()
+        ),
+        ("Tampa", "555-555-0199")
+    );
+}
+
+#[tokio::test]
+async fn the_second_of_two_tabs_on_a_supplier_keeps_what_the_first_changed() {
     let site = Site::open().await;
     let form = site.get("/supplier-update/3").await.form();
     let mine = with(&form, &[("city", "Tampa")]);
     site.post("/supplier-update", &borrowed(&mine)).await;
 
     let theirs = with(&form, &[("phone", "555-555-0199")]);
-    let conflict = site.post("/supplier-update", &borrowed(&theirs)).await;
+    let merged = site.post("/supplier-update", &borrowed(&theirs)).await;
 
-    assert_eq!(conflict.status(), 409);
-    assert!(conflict.mistakes()[0].1.contains("Tampa"));
-    let again = site
-        .post("/supplier-update", &borrowed(&conflict.form()))
-        .await;
-    assert_eq!(again.status(), 303);
+    assert_eq!(merged.status(), 303);
+    assert!(merged.header("location").ends_with("done=both-kept"));
     let saved = site.get("/supplier-update/3").await;
     assert_eq!(saved.value_of("city"), "Tampa");
     assert_eq!(saved.value_of("phone"), "555-555-0199");

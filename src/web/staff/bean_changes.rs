@@ -15,8 +15,9 @@ use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
-use crate::web::ui::form::{Form, MAX_MERGES, Mistakes};
+use crate::web::ui::form::{Form, Mistakes};
 use crate::web::ui::layout::Layout;
+use crate::web::ui::merge::{ConflictPage, MAX_MERGES, Merged};
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::Page;
 use crate::web::ui::wording::bags;
@@ -78,6 +79,7 @@ pub(super) async fn change_bean(
     Form(mut form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
     let id = BeanId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Bean))?;
+    let mut notice = Notice::BeanChanged;
     for _ in 0..MAX_MERGES {
         let shown = find_bean(&state, id).await?;
         // Whoever does not say what they saw is taken to mean the stock as it is now; what cannot be
@@ -87,23 +89,26 @@ pub(super) async fn change_bean(
         let from = form.seen_quantity().unwrap_or(otherwise);
         form.quantity_was = from.to_string();
         match save(&state, &viewer, id, &form, &shown, from).await? {
-            Ok(()) => return Ok(changed()),
+            Ok(()) => return Ok(Redirect::to(&notice.on(paths::BEANS)).into_response()),
             Err(Refused::Mistakes(mistakes)) => {
                 return refuse(&state, layout, Some(id), &form, mistakes).await;
             }
             Err(Refused::ChangedMeanwhile) => {}
         }
-        let differences = merge(&mut form, &find_bean(&state, id).await?);
-        if !differences.is_empty() {
-            return show_form(
-                &state,
+        let saved = find_bean(&state, id).await?;
+        let merged = merge(&mut form, &saved);
+        if !merged.conflicts.is_empty() {
+            let page = ConflictPage {
                 layout,
-                Some(id),
-                &form,
-                differences,
-                StatusCode::CONFLICT,
-            )
-            .await;
+                name: saved.product_name,
+                action: paths::BEAN_UPDATE.to_owned(),
+                fields: form.fields(),
+                conflicts: merged.conflicts,
+            };
+            return Ok(Page(StatusCode::CONFLICT, page).into_response());
+        }
+        if merged.took_over {
+            notice = Notice::BothKept;
         }
     }
     Err(WebError::refused(
@@ -112,25 +117,20 @@ pub(super) async fn change_bean(
     ))
 }
 
-/// Brings the form up to what somebody else saved meanwhile, and tells where that matters. Nothing
-/// does after a double click, or if only what the form leaves alone has changed.
-fn merge(form: &mut BeanForm, saved: &Bean) -> Mistakes {
-    let mut differences = form.merge(&BeanForm::from(saved), &saved.supplier_name);
-    let moved = form.seen_quantity() != Some(saved.quantity);
-    if moved && !form.wants_stock(saved.quantity) {
-        let sentence = format!(
-            "Stock changed to {} while you were editing. Check the number, and save again",
-            bags(saved.quantity)
-        );
-        differences.add("quantity", sentence);
+/// Brings the form up to what somebody else saved meanwhile, and tells where both changed the same. Nothing
+/// did after a double click, or if only what the form leaves alone has changed.
+fn merge(form: &mut BeanForm, saved: &Bean) -> Merged {
+    let mut merged = form.merge(&BeanForm::from(saved), &saved.supplier_name);
+    let seen = form.seen_quantity();
+    if seen.is_some_and(|seen| form.wants_stock(seen)) {
+        // Bags may come and go while somebody edits the texts.
+        form.quantity = saved.quantity.to_string();
+    } else if seen != Some(saved.quantity) && !form.wants_stock(saved.quantity) {
+        merged.conflicts.push(form.stock_conflict(saved.quantity));
     }
     form.quantity_was = saved.quantity.to_string();
     Version::of_bean(saved).as_str().clone_into(&mut form.seen);
-    differences
-}
-
-fn changed() -> Response {
-    Redirect::to(&Notice::BeanChanged.on(paths::BEANS)).into_response()
+    merged
 }
 
 /// Why a change was not saved, for the form to show.

@@ -12,10 +12,9 @@ use crate::domain::{
 };
 use crate::submission::Submission;
 use crate::web::paths;
-use crate::web::ui::form::{
-    MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,
-};
+use crate::web::ui::form::{Mistakes, TextField, as_typed, is_untouched, new_key, text_sentence};
 use crate::web::ui::layout::Layout;
+use crate::web::ui::merge::{Conflict, Merged, MergedField, merge};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -27,7 +26,7 @@ pub(crate) struct BeanForm {
     product_name: String,
     price: String,
     description: String,
-    quantity: String,
+    pub(crate) quantity: String,
     /// What the stock was when the form was shown; the lab's clients do not send it.
     pub(crate) quantity_was: String,
     quantity_reason: String,
@@ -190,8 +189,8 @@ impl BeanForm {
 }
 
 impl BeanForm {
-    /// Takes over what somebody else changed meanwhile, and tells where.
-    pub(crate) fn merge(&mut self, saved: &Self, supplier_name: &str) -> Mistakes {
+    /// Takes over what somebody else changed meanwhile, and tells where both changed the same.
+    pub(crate) fn merge(&mut self, saved: &Self, supplier_name: &str) -> Merged {
         let seen = Version::seen(&self.seen);
         let field = |name, label, typed, saved| MergedField {
             name,
@@ -231,6 +230,33 @@ impl BeanForm {
             ),
         ];
         merge(seen.as_ref(), fields)
+    }
+
+    /// Its fields, as it sends them.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("id", self.id.clone()),
+            ("supplier_id", self.supplier_id.clone()),
+            ("type", self.bean_type.clone()),
+            ("product_name", self.product_name.clone()),
+            ("price", self.price.clone()),
+            ("description", self.description.clone()),
+            ("quantity", self.quantity.clone()),
+            ("quantity_was", self.quantity_was.clone()),
+            ("quantity_reason", self.quantity_reason.clone()),
+            ("seen", self.seen.clone()),
+        ]
+    }
+
+    /// The number of bags that both have changed, if they have.
+    pub(crate) fn stock_conflict(&self, quantity: i64) -> Conflict {
+        Conflict {
+            name: "quantity",
+            label: "Bags in stock",
+            theirs: quantity.to_string(),
+            theirs_shown: quantity.to_string(),
+            yours: self.quantity.clone(),
+        }
     }
 
     /// Whether the number of bags that was typed is the one that is stored.

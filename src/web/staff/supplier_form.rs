@@ -8,16 +8,15 @@ use crate::db::suppliers::Supplier;
 use crate::domain::{EmailAddress, PhoneNumber, ShortText, SupplierDetails, SupplierId};
 use crate::submission::Submission;
 use crate::web::paths;
-use crate::web::ui::form::{
-    MergedField, Mistakes, TextField, as_typed, is_untouched, merge, new_key, text_sentence,
-};
+use crate::web::ui::form::{Mistakes, TextField, as_typed, is_untouched, new_key, text_sentence};
 use crate::web::ui::layout::Layout;
+use crate::web::ui::merge::{Merged, MergedField, merge};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct SupplierForm {
     pub(crate) id: String,
-    name: String,
+    pub(crate) name: String,
     address: String,
     city: String,
     state: String,
@@ -67,8 +66,8 @@ impl SupplierForm {
         Submission::new(&self.form_key, &content)
     }
 
-    /// Takes over what somebody else changed meanwhile, and tells where.
-    pub(crate) fn merge(&mut self, saved: &Self) -> Mistakes {
+    /// Takes over what somebody else changed meanwhile, and tells where both changed the same.
+    pub(crate) fn merge(&mut self, saved: &Self) -> Merged {
         let seen = Version::seen(&self.seen);
         let field = |name, label, typed, saved| MergedField {
             name,
@@ -87,6 +86,20 @@ impl SupplierForm {
             field("phone", "Phone number", &mut self.phone, &saved.phone),
         ];
         merge(seen.as_ref(), fields)
+    }
+
+    /// Its fields, as it sends them.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("id", self.id.clone()),
+            ("name", self.name.clone()),
+            ("address", self.address.clone()),
+            ("city", self.city.clone()),
+            ("state", self.state.clone()),
+            ("email", self.email.clone()),
+            ("phone", self.phone.clone()),
+            ("seen", self.seen.clone()),
+        ]
     }
 
     /// Reads the fields. Those that hold what was `shown` are taken as they are.

@@ -14,8 +14,9 @@ use crate::domain::SupplierId;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
-use crate::web::ui::form::{Form, MAX_MERGES, Mistakes};
+use crate::web::ui::form::{Form, Mistakes};
 use crate::web::ui::layout::Layout;
+use crate::web::ui::merge::{ConflictPage, MAX_MERGES};
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::wording;
@@ -77,6 +78,7 @@ pub(super) async fn change_supplier(
     Form(mut form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
     let id = SupplierId::from_segment(&form.id).ok_or(WebError::NotFound(Missing::Supplier))?;
+    let mut notice = Notice::SupplierChanged;
     for _ in 0..MAX_MERGES {
         let shown = find(&state, id).await?.into();
         let typed = match form.parse(Some(&shown)) {
@@ -85,26 +87,31 @@ pub(super) async fn change_supplier(
         };
         let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
         match catalogue::change_supplier(pool, clock, id, &typed, seen.as_ref()).await {
-            Ok(()) => return Ok(changed()),
+            Ok(()) => return Ok(Redirect::to(&notice.on(paths::SUPPLIERS)).into_response()),
             Err(CatalogueError::ChangedMeanwhile) => {}
             Err(error) => return Err(refused(error)),
         }
         let saved: SupplierForm = find(&state, id).await?.into();
-        let differences = form.merge(&saved);
+        let merged = form.merge(&saved);
         form.seen = saved.seen;
-        if !differences.is_empty() {
-            let page = SupplierFormPage::new(layout, Some(id), &form, differences);
+        if !merged.conflicts.is_empty() {
+            let page = ConflictPage {
+                layout,
+                name: saved.name,
+                action: paths::SUPPLIER_UPDATE.to_owned(),
+                fields: form.fields(),
+                conflicts: merged.conflicts,
+            };
             return Ok(Page(StatusCode::CONFLICT, page).into_response());
+        }
+        if merged.took_over {
+            notice = Notice::BothKept;
         }
     }
     Err(WebError::refused(
         CatalogueError::ChangedMeanwhile,
         Missing::Supplier,
     ))
-}
-
-fn changed() -> Response {
-    Redirect::to(&Notice::SupplierChanged.on(paths::SUPPLIERS)).into_response()
 }
 
 fn refuse(

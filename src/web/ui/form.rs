@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
 
-use crate::catalogue::Version;
 use crate::domain::InvalidText;
 use crate::web::http::error::WebError;
 
@@ -67,62 +66,9 @@ pub(crate) fn is_untouched(typed: &str, shown: &str) -> bool {
     typed == shown || typed.replace("\r\n", "\n") == shown.replace("\r\n", "\n")
 }
 
-/// How often a change is merged with what others save meanwhile before somebody is asked to look.
-pub(crate) const MAX_MERGES: u32 = 3;
-
-/// A field of a form that was being filled in when somebody else saved the same thing.
-pub(crate) struct MergedField<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
-    /// What is typed in it.
-    pub(crate) typed: &'a mut String,
-    /// What was saved meanwhile, as the form writes it.
-    pub(crate) saved: &'a str,
-    /// The same as people read it.
-    pub(crate) shown: &'a str,
-    /// How the text is compared: two ways to write the same are equal.
-    pub(crate) canonical: fn(&str) -> String,
-}
-
-/// Puts together what was typed and what somebody else saved meanwhile, field by field in the order of
-/// the [`Version`] the form was filled in from: what only they changed is taken over, what only we
-/// changed stays. Both that and where both changed it is told.
-pub(crate) fn merge(seen: Option<&Version>, fields: Vec<MergedField<'_>>) -> Mistakes {
-    let mut mistakes = Mistakes::default();
-    for (place, field) in fields.into_iter().enumerate() {
-        let (typed, saved) = (
-            (field.canonical)(field.typed),
-            (field.canonical)(field.saved),
-        );
-        let said = |text: &str| seen.is_some_and(|seen| seen.said(place, text));
-        if typed == saved || said(&saved) {
-            continue;
-        }
-        let (label, shown) = (field.label, shortened(field.shown));
-        let advice = if said(&typed) {
-            field.saved.clone_into(field.typed);
-            "The form now shows that value; save again to keep both changes"
-        } else {
-            "Keep yours or copy theirs, then save again"
-        };
-        let sentence = format!("{label} was changed to “{shown}” while you were editing. {advice}");
-        mistakes.add(field.name, sentence);
-    }
-    mistakes
-}
-
 /// A text without what browsers do to its line breaks.
 pub(crate) fn as_typed(text: &str) -> String {
     text.replace("\r\n", "\n")
-}
-
-fn shortened(text: &str) -> String {
-    const MAX: usize = 100;
-    let mut shown: String = text.chars().take(MAX).collect();
-    if text.chars().nth(MAX).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// A mistake in a form: the field's name, and the sentence shown at the field and in the summary.

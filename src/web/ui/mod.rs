@@ -7,6 +7,7 @@ pub(crate) mod error_page;
 pub(crate) mod form;
 pub(crate) mod lasting;
 pub(crate) mod layout;
+pub(crate) mod merge;
 pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod pager;

@@ -42,6 +42,7 @@ pub(crate) enum Notice {
     SupplierOff,
     UpdateLeft,
     AlreadyDecided,
+    BothKept,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,7 +52,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 34] = [
+    const ALL: [Self; 35] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -86,6 +87,7 @@ impl Notice {
         Self::SupplierOff,
         Self::UpdateLeft,
         Self::AlreadyDecided,
+        Self::BothKept,
     ];
 
     fn word(self) -> &'static str {
@@ -124,6 +126,7 @@ impl Notice {
             Self::SupplierOff => "supplier-off",
             Self::UpdateLeft => "update-left",
             Self::AlreadyDecided => "already-decided",
+            Self::BothKept => "both-kept",
         }
     }
 
@@ -171,6 +174,9 @@ impl Notice {
             Self::UpdateLeft => "The count stands. The update changes nothing.",
             Self::AlreadyDecided => {
                 "Somebody has decided about this update already, or there is nothing to decide."
+            }
+            Self::BothKept => {
+                "Your changes are saved. What somebody else had changed in the meantime was kept as well."
             }
             Self::SupplierOn => "The supplier is switched on. What it sends is taken again.",
             Self::SupplierOff => {
