@@ -19,6 +19,7 @@
 mod drain;
 mod floors;
 mod form;
+mod large;
 mod latency;
 mod setup;
 mod sign_in;
@@ -34,7 +35,15 @@ const AIM_RATIO: f64 = 0.8;
 
 #[tokio::main]
 async fn main() {
-    // `cargo bench` hands its own flags on; there is nothing to choose here.
+    // `cargo bench` hands its own flags on. Only the pages of a large café can be asked for alone.
+    if std::env::var("BENCH_ONLY").is_ok_and(|only| only == "large") {
+        return large_cafe().await;
+    }
+    every_figure().await;
+    large_cafe().await;
+}
+
+async fn every_figure() {
     println!("\nBeanstock, measured on {}\n", setup::machine());
     let mut peak_memory = 0.0_f64;
     for groups in [Groups::Fourteen, Groups::TwoHundred, Groups::Standard] {
@@ -89,6 +98,33 @@ async fn main() {
     sign_ins(server.port, &session, &emails).await;
     peak_memory = peak_memory.max(server.peak_megabytes());
     println!("\npeak memory of serve over all of it: {peak_memory:.1} MB (aim 60)\n");
+    server.stop().await;
+    setup.stop().await;
+}
+
+/// The pages of a café that has much of everything.
+async fn large_cafe() {
+    let setup = Setup::start(Groups::TwoHundred).await;
+    println!(
+        "\n10,000 beans, 1,000,000 movements, 1,000,000 updates: each page {} times, alone",
+        large::TIMES
+    );
+    let filled = large::fill(&setup.pool).await;
+    line("making them took", filled.as_secs_f64(), "s");
+    let server = setup.serve().await;
+    let emails = website::make_accounts(&setup.pool, 1).await;
+    let session = website::sign_in(&setup.pool, &emails[0]).await;
+    for path in large::PAGES {
+        let times = large::time(server.port, path, &session).await;
+        println!(
+            "  {path:42} {:>9.1}  ms (p50), {:.1} ms (p95), {} bytes{}",
+            times.p50,
+            times.p95,
+            times.bytes,
+            times.verdict()
+        );
+    }
+    line("peak memory of serve", server.peak_megabytes(), "MB");
     server.stop().await;
     setup.stop().await;
 }

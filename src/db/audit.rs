@@ -254,3 +254,95 @@ pub async fn unkeyed_updates(conn: &mut MySqlConnection) -> DbResult<Vec<Uuid>> 
     .await?;
     Ok(rows)
 }
+
+/// Movements that take another one back and do not fit it: (bean, sequence).
+///
+/// What was taken back is an earlier movement of the same bean, changed the stock by as much the other way, and was
+/// no undoing itself.
+pub async fn unfit_undos(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT m.bean_id, m.sequence
+        FROM stock_movements AS m
+        LEFT JOIN stock_movements AS undone ON undone.bean_id = m.bean_id AND undone.sequence = m.undoes
+        WHERE (m.kind = 'undo' OR m.undoes IS NOT NULL)
+            AND (
+                m.kind <> 'undo'
+                OR undone.sequence IS NULL
+                OR undone.sequence >= m.sequence
+                OR undone.kind IN ('undo', 'removal')
+                OR m.change_by <> -undone.change_by
+            )
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.bean_id, row.sequence))
+        .collect())
+}
+
+/// Counts of stocktakes that are not booked as they were made: (stocktake, bean).
+pub async fn unfit_counts(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT c.stocktake_id, c.bean_id
+        FROM stocktake_counts AS c
+        JOIN stocktakes AS t ON t.id = c.stocktake_id
+        LEFT JOIN stock_movements AS m ON m.bean_id = c.bean_id AND m.sequence = c.movement
+        WHERE (c.movement IS NOT NULL AND (m.sequence IS NULL OR m.kind <> 'count' OR m.occurred_at <> c.counted_at))
+            OR (t.finished_at IS NOT NULL AND NOT t.dropped AND c.movement IS NULL AND c.problem IS NULL)
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.stocktake_id, row.bean_id))
+        .collect())
+}
+
+/// Updates that follow another one which has not come to the end that this needs, is another supplier's, or is
+/// followed by several in a way that only one may: (update, how).
+pub async fn unfit_followers(conn: &mut MySqlConnection) -> DbResult<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT f.id AS "id: Uuid", COALESCE(f.follows_as, 'nothing') AS "how!: String"
+        FROM inventory_updates AS f
+        LEFT JOIN inventory_updates AS u ON u.id = f.follows_id
+        WHERE (f.follows_id IS NULL) <> (f.follows_as IS NULL)
+            OR (
+                f.follows_id IS NOT NULL
+                AND (
+                    u.id IS NULL
+                    OR u.supplier_id <> f.supplier_id
+                    OR u.state <> CASE f.follows_as
+                        WHEN 'fix' THEN 'fixed'
+                        WHEN 'correction' THEN 'applied'
+                        WHEN 'anyway' THEN 'superseded'
+                        ELSE ''
+                    END
+                    OR (
+                        f.follows_as <> 'correction'
+                        AND EXISTS (
+                            SELECT 1
+                            FROM inventory_updates AS other
+                            WHERE other.follows_id = f.follows_id AND other.id <> f.id
+                                AND other.follows_as <> 'correction'
+                        )
+                    )
+                )
+            )
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.how)).collect())
+}

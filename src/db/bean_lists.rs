@@ -33,6 +33,8 @@ pub enum Order {
     MostBags,
     /// Those that moved last come first.
     Moved,
+    /// By name, those that there are none of last.
+    Usable,
 }
 
 /// Which beans are looked for.
@@ -170,6 +172,16 @@ pub async fn list_filtered_beans(
             select_beans!(filter, "ORDER BY b.quantity DESC, b.id", limit, offset)
                 .fetch_all(conn)
                 .await?
+        }
+        Order::Usable => {
+            select_beans!(
+                filter,
+                "ORDER BY b.quantity = 0, b.product_name, b.id",
+                limit,
+                offset
+            )
+            .fetch_all(conn)
+            .await?
         }
         Order::Moved => {
             select_beans!(filter, "ORDER BY b.moved_at DESC, b.id", limit, offset)

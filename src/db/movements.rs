@@ -117,13 +117,10 @@ pub async fn insert_movements(
     Ok(())
 }
 
-/// Counts a bean's movements.
+/// Counts a bean's movements: their sequence has no gaps.
 pub async fn count_movements(conn: &mut MySqlConnection, bean: BeanId) -> DbResult<i64> {
-    let count = sqlx::query_scalar!(
-        r#"SELECT COUNT(*) AS "count!: i64" FROM stock_movements WHERE bean_id = ?"#,
-        bean.0
-    );
-    Ok(count.fetch_one(conn).await?)
+    let count = sqlx::query_scalar!("SELECT last_movement FROM beans WHERE id = ?", bean.0);
+    Ok(count.fetch_optional(conn).await?.unwrap_or(0))
 }
 
 struct MovementLineRow {

@@ -296,3 +296,17 @@ pub async fn list_uncounted(
     });
     Ok(bean.collect())
 }
+
+/// Counts the beans that have still to be counted.
+pub async fn count_uncounted(conn: &mut MySqlConnection, stocktake: i64) -> DbResult<i64> {
+    let number = sqlx::query_scalar!(
+        r#"
+        SELECT COUNT(*) AS "number!: i64"
+        FROM beans AS b
+        LEFT JOIN stocktake_counts AS c ON c.stocktake_id = ? AND c.bean_id = b.id
+        WHERE b.removed_at IS NULL AND c.bean_id IS NULL
+        "#,
+        stocktake
+    );
+    Ok(number.fetch_one(conn).await?)
+}

@@ -47,6 +47,16 @@ async fn audit_stock(conn: &mut Connection) -> DbResult<Vec<Finding>> {
                 format!("bean {bean} expects {expected}, newest is {newest}")
             },
         ),
+        finding(
+            "what was undone is undone once, by as much the other way",
+            audit::unfit_undos(conn).await?,
+            bean_at,
+        ),
+        finding(
+            "every count of a finished stocktake is booked as it was made, or says why not",
+            audit::unfit_counts(conn).await?,
+            |(stocktake, bean)| format!("stocktake {stocktake}, bean {bean}"),
+        ),
     ])
 }
 
@@ -92,6 +102,11 @@ async fn audit_updates(conn: &mut Connection) -> DbResult<Vec<Finding>> {
             "every update is known by an id of its supplier's",
             audit::unkeyed_updates(conn).await?,
             |id| format!("update {id}"),
+        ),
+        finding(
+            "what follows an update fits its end: every chain ends",
+            audit::unfit_followers(conn).await?,
+            |(id, how)| format!("update {id} follows as {how}"),
         ),
     ])
 }

@@ -132,6 +132,49 @@ async fn a_dead_lettered_update_without_its_letter_is_found() {
 }
 
 #[tokio::test]
+async fn an_undo_that_gives_back_more_than_was_taken_is_found() {
+    let found = broken_by(&format!(
+        "UPDATE stock_movements SET kind = 'undo', undoes = 1 WHERE bean_id = {EXCELSA} AND sequence = 2"
+    ))
+    .await;
+
+    assert!(
+        found.contains(&"what was undone is undone once, by as much the other way"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_count_that_a_finished_stocktake_forgot_is_found() {
+    let found = broken_by(&format!(
+        "INSERT INTO stocktakes (id, started_by, started_at, finished_by, finished_at, going) \
+         VALUES (9, 1, NOW(6), 1, NOW(6), NULL); \
+         INSERT INTO stocktake_counts (stocktake_id, bean_id, bags, counted_at, counted_by) \
+         VALUES (9, {EXCELSA}, 4, NOW(6), 1)"
+    ))
+    .await;
+
+    assert_eq!(
+        found,
+        ["every count of a finished stocktake is booked as it was made, or says why not"]
+    );
+}
+
+#[tokio::test]
+async fn a_fix_of_an_update_that_was_applied_all_the_same_is_found() {
+    let found = broken_by(
+        "UPDATE inventory_updates AS f JOIN inventory_updates AS u ON u.supplier_id = 3 \
+         SET f.follows_id = u.id, f.follows_as = 'fix' WHERE f.supplier_id = 6",
+    )
+    .await;
+
+    assert_eq!(
+        found,
+        ["what follows an update fits its end: every chain ends"]
+    );
+}
+
+#[tokio::test]
 async fn the_command_exits_with_1_and_names_the_row() {
     let app = books().await;
     let settings = settings_for(&app);

@@ -1,5 +1,6 @@
 //! The website in a real browser. `make test-browser` runs these; they are ignored where there may be none.
 
 mod accounts;
+mod cafe;
 mod every_page;
 mod updates;

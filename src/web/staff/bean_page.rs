@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::db;
 use crate::db::Connection;
-use crate::db::beans::Bean;
+use crate::db::beans::{Bean, OfferedBean};
 use crate::db::movements::{KindSum, MovementLine, StockThen};
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{BeanId, BeanType, MovementKind};
@@ -18,7 +18,7 @@ use crate::web::ui::chart::StepChart;
 use crate::web::ui::form::{Mistakes, TextField};
 use crate::web::ui::lasting::{Lasting, WATCHED};
 use crate::web::ui::layout::Layout;
-use crate::web::ui::page::{Page, filters};
+use crate::web::ui::page::{COUNTED, Page, filters};
 use crate::web::ui::pager::Pager;
 use crate::web::ui::query::Query;
 use crate::web::ui::typed::parse_past;
@@ -36,7 +36,7 @@ pub(crate) struct BeanPage {
     layout: Layout,
     bean: Bean,
     /// Other beans of the supplier whose types mean the same.
-    twins: Vec<Bean>,
+    twins: Vec<OfferedBean>,
     chart: Option<StepChart>,
     movements: Vec<MovementLine>,
     pager: Pager,
@@ -85,7 +85,7 @@ pub(crate) async fn show_bean(
     let bean = db::beans::find_bean(&mut conn, id)
         .await?
         .ok_or(WebError::NotFound(Missing::Bean))?;
-    let twins = db::beans::list_beans(&mut conn).await?;
+    let offered = db::beans::list_offered_beans(&mut conn, bean.supplier).await?;
     let total = db::movements::count_movements(&mut conn, id).await?;
     let pager = Pager::new(paths::bean(id), &choice.page, MOVEMENTS, total);
     let (limit, offset) = (pager.limit(), pager.offset());
@@ -94,7 +94,7 @@ pub(crate) async fn show_bean(
     let (then, stock_then) = find_stock_then(&mut conn, id, &choice.at, &layout).await?;
     let usage = db::bean_lists::list_usage(&mut conn, &[id], layout.now - WATCHED).await?;
     Ok(Page::ok(BeanPage {
-        twins: twins
+        twins: offered
             .into_iter()
             .filter(|other| are_twins(&bean, other))
             .collect(),
@@ -111,15 +111,15 @@ pub(crate) async fn show_bean(
         movements,
         pager,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
-        all_updates: db::update_lists::count_updates_of_bean(&mut conn, id).await?,
+        all_updates: db::update_lists::count_updates_of_bean(&mut conn, id, COUNTED + 1).await?,
         bean,
     }))
 }
 
-/// Whether a message could mean either of two beans.
-fn are_twins(one: &Bean, other: &Bean) -> bool {
-    let key = |bean: &Bean| BeanType::stored(bean.bean_type.clone()).key();
-    one.id != other.id && one.supplier == other.supplier && key(one) == key(other)
+/// Whether a message could mean either of two beans of a supplier.
+fn are_twins(one: &Bean, other: &OfferedBean) -> bool {
+    let key = |bean_type: &str| BeanType::stored(bean_type.to_owned()).key();
+    one.id != other.id && key(&one.bean_type) == key(&other.bean_type)
 }
 
 /// What an address chooses on the page.

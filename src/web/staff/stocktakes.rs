@@ -48,7 +48,9 @@ struct StocktakePage {
     layout: Layout,
     stocktake: Stocktake,
     counts: Vec<CountLine>,
+    /// The first of those that have still to be counted, and how many there are.
     uncounted: Vec<Uncounted>,
+    left: i64,
     /// The bean whose turn it is.
     next: Option<Turn>,
     mistakes: Mistakes,
@@ -71,8 +73,12 @@ impl StocktakePage {
         self.stocktake.finished_at.is_none()
     }
 
-    fn all(&self) -> usize {
-        self.counts.len() + self.uncounted.len()
+    fn counted(&self) -> i64 {
+        i64::try_from(self.counts.len()).unwrap_or(i64::MAX)
+    }
+
+    fn all(&self) -> i64 {
+        self.counted() + self.left
     }
 
     /// How many counts differ from the books.
@@ -218,6 +224,7 @@ async fn read(
         None => db::stocktakes::list_uncounted(&mut conn, id, LISTED).await?,
         Some(_) => Vec::new(),
     };
+    let left = db::stocktakes::count_uncounted(&mut conn, id).await?;
     let again = counts.iter().find(|line| Some(line.bean) == asked);
     let wanted = uncounted.iter().find(|line| Some(line.bean) == asked);
     let none = Mistakes::default();
@@ -245,6 +252,7 @@ async fn read(
         stocktake,
         counts,
         uncounted,
+        left,
         mistakes: none,
         asks: false,
     })

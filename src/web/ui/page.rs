@@ -48,6 +48,18 @@ pub(crate) fn grouped(number: i64) -> String {
     text
 }
 
+/// As many are counted; more are “10,000+”.
+pub(crate) const COUNTED: i64 = 10_000;
+
+/// Writes a number that was counted up to one more than [`COUNTED`].
+fn counted(number: i64) -> String {
+    if number > COUNTED {
+        format!("{}+", grouped(COUNTED))
+    } else {
+        grouped(number)
+    }
+}
+
 /// Makes a link of an email address; what could end the address and add a header is encoded.
 fn mailto(address: &str) -> String {
     let mut link = "mailto:".to_owned();
@@ -88,6 +100,12 @@ pub(crate) mod filters {
     #[askama::filter_fn]
     pub(crate) fn grouped(number: impl Borrow<i64>, _: &dyn Values) -> askama::Result<String> {
         Ok(super::grouped(*number.borrow()))
+    }
+
+    /// `8450` → `8,450`, `10001` → `10,000+`.
+    #[askama::filter_fn]
+    pub(crate) fn counted(number: impl Borrow<i64>, _: &dyn Values) -> askama::Result<String> {
+        Ok(super::counted(*number.borrow()))
     }
 
     /// `9` → `+9`, `-4` → `−4`.

@@ -54,7 +54,7 @@ pub(super) async fn export_updates(
     let filter = history.filter(viewer.bound_to(), layout.zone);
     let sees_levels = sees_levels(&state, &viewer);
     let mut conn = state.connection().await?;
-    let counts = db::update_lists::count_by_state(&mut conn, &filter).await?;
+    let counts = db::update_lists::count_by_state(&mut conn, &filter, MOST + 1).await?;
     let wanted = counts
         .iter()
         .filter(|count| filter.state.is_none_or(|state| state == count.state));

@@ -15,7 +15,7 @@ use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::form::{Mistakes, TextField};
 use crate::web::ui::layout::Layout;
-use crate::web::ui::page::{Page, filters};
+use crate::web::ui::page::{COUNTED, Page, filters};
 use crate::web::ui::query::Query;
 use crate::web::ui::updates::{UpdateRow, as_seen};
 
@@ -97,7 +97,7 @@ pub(crate) async fn list_updates(
 ) -> Result<Page<UpdatesPage>, WebError> {
     let mut conn = state.connection().await?;
     let filter = history.filter(viewer.bound_to(), layout.zone);
-    let counts = db::update_lists::count_by_state(&mut conn, &filter).await?;
+    let counts = db::update_lists::count_by_state(&mut conn, &filter, COUNTED + 1).await?;
     let mut updates = list_page(&mut conn, &filter, &history).await?;
     let goes_on = updates.len() > PER_PAGE;
     updates.truncate(PER_PAGE);

@@ -8,16 +8,17 @@ use serde::Deserialize;
 
 use super::taking::{refusal, submission};
 use crate::db;
+use crate::db::bean_lists::{BeanFilter, Order};
 use crate::db::beans::Bean;
 use crate::domain::{AccountId, Bags, BeanId, MovementKind, isolate};
 use crate::shelf::{self, Deed, ShelfError};
 use crate::submission::Submission;
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
-use crate::web::paths::{self, Id};
+use crate::web::paths::{self, Id, InPath as _};
 use crate::web::staff::beans::find_bean;
 use crate::web::state::AppState;
-use crate::web::ui::form::{Form, new_key};
+use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::query::Query;
@@ -40,7 +41,12 @@ pub(super) struct UseForm {
 pub(super) struct Taken {
     bean: String,
     movement: String,
+    /// What is looked for.
+    q: String,
 }
+
+/// As many beans as one page shows; whoever has more looks for the one they hold.
+const LISTED: i64 = 60;
 
 /// Bags that were just used.
 struct Used {
@@ -54,10 +60,20 @@ struct Used {
 #[template(path = "staff/shelf/use.html")]
 pub(super) struct UsePage {
     layout: Layout,
+    words: TextField,
     beans: Vec<Bean>,
+    /// How many there are.
+    all: i64,
     used: Option<Used>,
     form_key: String,
     refusal: Option<String>,
+}
+
+impl UsePage {
+    /// Whether there are more than the page shows.
+    fn goes_on(&self) -> bool {
+        self.all > LISTED
+    }
 }
 
 pub(super) async fn list_beans(
@@ -75,14 +91,24 @@ async fn show(
     refusal: Option<String>,
 ) -> Result<Page<UsePage>, WebError> {
     let mut conn = state.connection().await?;
-    let mut beans = db::beans::list_beans(&mut conn).await?;
-    let taken_from = beans.iter().find(|bean| bean.id.to_string() == taken.bean);
+    let filter = BeanFilter {
+        words: taken.q.trim().chars().take(100).collect(),
+        ..BeanFilter::default()
+    };
+    // What is there to use comes first.
+    let order = Order::Usable;
+    let beans = db::bean_lists::list_filtered_beans(&mut conn, &filter, order, LISTED, 0).await?;
+    let count = db::bean_lists::count_filtered_beans(&mut conn, &filter).await?;
+    let taken_from = match BeanId::from_segment(&taken.bean) {
+        Some(id) => db::beans::find_bean(&mut conn, id).await?,
+        None => None,
+    };
     let used = match (taken_from, taken.movement.parse()) {
         (Some(bean), Ok(sequence)) => {
             let found = db::movements::find_movement(&mut conn, bean.id, sequence).await?;
             let used = found.filter(|movement| movement.kind == MovementKind::Use);
             used.map(|movement| Used {
-                bean: bean.clone(),
+                bean,
                 sequence,
                 bags: -movement.change_by,
                 is_undone: movement.undone_by.is_some(),
@@ -90,9 +116,14 @@ async fn show(
         }
         _ => None,
     };
-    // What is there to use comes first.
-    beans.sort_by_key(|bean| (bean.quantity == 0, bean.product_name.to_lowercase()));
+    let none = Mistakes::default();
     Ok(Page::ok(UsePage {
+        words: TextField {
+            kind: "search",
+            width: "medium",
+            ..TextField::new("q", "Find a bean", &taken.q, &none)
+        },
+        all: count.number,
         layout,
         beans,
         used,

@@ -1,0 +1,130 @@
+//! A café with 10,000 beans, 1,000,000 movements and 1,000,000 updates: how long its pages take, and how
+//! large they are.
+
+use std::time::{Duration, Instant};
+
+use beanstock::db::Pool;
+use sqlx::AssertSqlSafe;
+
+use crate::website::{ask, page_request};
+
+/// How often each page is asked for.
+pub(crate) const TIMES: usize = 40;
+
+/// The aims: milliseconds at p95, and bytes.
+const MOST_MILLISECONDS: f64 = 100.0;
+const MOST_BYTES: usize = 120_000;
+
+/// Fills the database behind the program's back: every bean has about a hundred movements, and one has 60,000.
+pub(crate) async fn fill(pool: &Pool) -> Duration {
+    let began = Instant::now();
+    for statement in STATEMENTS {
+        let mut conn = pool.acquire().await.unwrap();
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+        statement.execute(&mut *conn).await.unwrap();
+    }
+    began.elapsed()
+}
+
+const STATEMENTS: [&str; 8] = [
+    "CREATE TABLE bench_numbers (n INT NOT NULL PRIMARY KEY) \
+     SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d + 100000 * g.d AS n FROM \
+     (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 \
+      UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) AS a \
+     CROSS JOIN (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION \
+      SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) AS b \
+     CROSS JOIN (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION \
+      SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) AS c \
+     CROSS JOIN (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION \
+      SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) AS e \
+     CROSS JOIN (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION \
+      SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) AS f \
+     CROSS JOIN (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION \
+      SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) AS g",
+    "INSERT INTO suppliers (name, address, city, state, email, phone, created_at, updated_at) \
+     SELECT CONCAT('Supplier ', n), '1 Mill Road', 'Bristol', 'Avon', 'a@example.com', '555-555-0100', NOW(6), NOW(6) \
+     FROM bench_numbers WHERE n < 100",
+    "INSERT INTO beans (id, supplier_id, type, type_key, product_name, price, description, quantity, last_movement, \
+     moved_at, alert_at, created_at, updated_at) \
+     SELECT 1000 + n, 9 + n % 100, CONCAT('Type ', n), CONCAT('type ', n), CONCAT('Bean ', n), 9 + n % 20, \
+     REPEAT('Cherry and cocoa. ', 4), IF(n % 97 = 0, 0, 50 + n % 300), 94, NOW(6), IF(n % 3 = 0, 60, NULL), NOW(6), NOW(6) \
+     FROM bench_numbers WHERE n < 9986",
+    "INSERT INTO stock_movements (bean_id, sequence, kind, change_by, quantity_after, occurred_at, created_at) \
+     SELECT 1000 + n DIV 94, 1 + n % 94, IF(n % 94 = 0, 'opening', IF(n % 3 = 0, 'delivery', 'use')), \
+     IF(n % 94 = 0, 100, IF(n % 3 = 0, 2, -1)), 100, NOW(6) - INTERVAL (94 - n % 94) HOUR, \
+     NOW(6) - INTERVAL (94 - n % 94) HOUR FROM bench_numbers WHERE n < 938684",
+    "INSERT INTO stock_movements (bean_id, sequence, kind, change_by, quantity_after, occurred_at, created_at) \
+     SELECT 5, 2 + n, IF(n % 2 = 0, 'use', 'delivery'), IF(n % 2 = 0, -1, 1), IF(n % 2 = 0, 199, 200), \
+     NOW(6) - INTERVAL (61400 - n) MINUTE, NOW(6) - INTERVAL (61400 - n) MINUTE FROM bench_numbers WHERE n < 61316",
+    "UPDATE beans SET last_movement = 61317 WHERE id = 5",
+    "INSERT INTO inventory_updates (id, sender_id, payload_hash, origin, supplier_id, bean_type, bean_id, kind, quantity, \
+     reference, sent_at, state, accepted_at, finished_at, quantity_before, quantity_after) \
+     SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), UNHEX(LPAD(HEX(n + 1), 32, '1')), UNHEX(REPEAT('00', 32)), 'external', \
+     9 + n % 100, CONCAT('Type ', n % 9986), 1000 + n % 9986, 'delivery', 1 + n % 40, CONCAT('DN-', n), \
+     NOW(6) - INTERVAL (1000000 - n) SECOND, \
+     IF(n % 500 = 0, 'dead_lettered', IF(n % 400 = 1, 'superseded', 'applied')), \
+     NOW(6) - INTERVAL (1000000 - n) SECOND, NOW(6) - INTERVAL (1000000 - n) SECOND + INTERVAL 80000 MICROSECOND, 50, 60 \
+     FROM bench_numbers",
+    "ANALYZE TABLE inventory_updates, stock_movements, beans, suppliers",
+];
+
+/// The pages, with what takes longest on each.
+pub(crate) const PAGES: [&str; 21] = [
+    "/",
+    "/?screen=wall",
+    "/beans",
+    "/beans?page=150",
+    "/beans?show=low&sort=fewest",
+    "/beans?show=out",
+    "/beans?q=bean+99&sort=name",
+    "/beans/5",
+    "/beans/5?page=900",
+    "/beans/5?at=2026-11-20T10:00",
+    "/beans/1500",
+    "/alerts",
+    "/suppliers",
+    "/suppliers/20",
+    "/updates",
+    "/updates?state=applied",
+    "/updates?state=superseded",
+    "/updates?supplier=20",
+    "/dead-letters",
+    "/consumers",
+    "/stocktakes",
+];
+
+/// How long a page takes at p50 and p95, in milliseconds, and its size in bytes.
+pub(crate) struct PageTimes {
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) bytes: usize,
+}
+
+impl PageTimes {
+    pub(crate) fn verdict(&self) -> &'static str {
+        if self.p95 <= MOST_MILLISECONDS && self.bytes <= MOST_BYTES {
+            ""
+        } else {
+            "  (MISSED: aim 100 ms, 120,000 bytes)"
+        }
+    }
+}
+
+/// Asks for a page again and again, one after the other.
+pub(crate) async fn time(port: u16, path: &str, session: &str) -> PageTimes {
+    let request = page_request(path, session);
+    let (mut milliseconds, mut bytes) = (Vec::new(), 0);
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        let answer = ask(port, &request).await;
+        milliseconds.push(began.elapsed().as_secs_f64() * 1_000.0);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer:.200}");
+        bytes = answer.len();
+    }
+    milliseconds.sort_by(f64::total_cmp);
+    PageTimes {
+        p50: milliseconds[TIMES / 2],
+        p95: milliseconds[TIMES * 95 / 100],
+        bytes,
+    }
+}
