@@ -69,7 +69,7 @@ const STATEMENTS: [&str; 8] = [
 ];
 
 /// The pages, with what takes longest on each.
-pub(crate) const PAGES: [&str; 21] = [
+pub(crate) const PAGES: [&str; 24] = [
     "/",
     "/?screen=wall",
     "/beans",
@@ -88,6 +88,9 @@ pub(crate) const PAGES: [&str; 21] = [
     "/updates?state=applied",
     "/updates?state=superseded",
     "/updates?supplier=20",
+    "/updates?q=DN-99999",
+    "/updates?q=nothing+of+the+kind",
+    "/updates?supplier=20&q=DN-5000",
     "/dead-letters",
     "/consumers",
     "/stocktakes",

@@ -33,6 +33,7 @@ pub mod stocktakes;
 pub mod submissions;
 pub mod suppliers;
 pub mod timeline;
+pub mod update_counts;
 pub mod update_lists;
 pub mod updates;
 

@@ -1,4 +1,4 @@
-//! SQL for reading inventory updates: lists, one of them, and how many stand where.
+//! SQL for reading inventory updates: lists of them, and one.
 
 use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
@@ -126,6 +126,14 @@ impl TryFrom<UpdateRow> for UpdateLine {
 }
 
 impl UpdateLine {
+    /// Where it stands in a list that is sorted by time.
+    pub fn place(&self) -> Place {
+        Place {
+            at: self.accepted_at,
+            id: self.id,
+        }
+    }
+
     /// Whether it carries the difference to what another one should have said.
     pub fn is_correction(&self) -> bool {
         self.follows
@@ -257,8 +265,16 @@ pub struct Place {
     pub id: UpdateId,
 }
 
+impl Place {
+    /// The place behind everything of this moment.
+    pub fn before(at: DateTime<Utc>) -> Self {
+        let id = UpdateId(Uuid::nil());
+        Self { at, id }
+    }
+}
+
 impl Filter {
-    fn pattern(&self) -> String {
+    pub(super) fn pattern(&self) -> String {
         let words = self
             .words
             .replace('\\', r"\\")
@@ -267,7 +283,7 @@ impl Filter {
         format!("%{words}%")
     }
 
-    fn slip(&self) -> Option<String> {
+    pub(super) fn slip(&self) -> Option<String> {
         let number = SlipNumber::parse(&self.words)?;
         Some(number.characters().to_owned())
     }
@@ -340,6 +356,60 @@ pub async fn list_filtered(
     rows.into_iter().map(UpdateLine::try_from).collect()
 }
 
+/// When the `most`-th update behind a place was accepted; none if there are fewer.
+///
+/// Counted are those that the filter lets through whatever they say: whoever looks for words back to that moment
+/// looks through no more than these.
+pub async fn find_reach(
+    conn: &mut MySqlConnection,
+    filter: &Filter,
+    behind: Option<Place>,
+    most: i64,
+) -> DbResult<Option<DateTime<Utc>>> {
+    macro_rules! reach {
+        ($where:literal, [$($argument:expr),*]) => {
+            sqlx::query_scalar!(
+                r#"
+                SELECT u.accepted_at AS "accepted_at: DateTime<Utc>"
+                FROM inventory_updates AS u
+                WHERE "#
+                    + $where
+                    + "
+                    AND (? IS NULL OR u.accepted_at >= ?)
+                    AND (? IS NULL OR u.accepted_at < ?)
+                    AND (? IS NULL OR u.accepted_at <= ?)
+                ORDER BY u.accepted_at DESC LIMIT 1 OFFSET ?",
+                $($argument,)*
+                filter.from,
+                filter.from,
+                filter.before,
+                filter.before,
+                behind.map(|place| place.at),
+                behind.map(|place| place.at),
+                most - 1
+            )
+        };
+    }
+    let (supplier, state) = (
+        filter.supplier.map(|id| id.0),
+        filter.state.map(UpdateState::code),
+    );
+    Ok(match (supplier, state) {
+        (Some(supplier), Some(state)) => {
+            reach!("u.supplier_id = ? AND u.state = ?", [supplier, state])
+                .fetch_optional(conn)
+                .await?
+        }
+        (Some(supplier), None) => {
+            reach!("u.supplier_id = ?", [supplier])
+                .fetch_optional(conn)
+                .await?
+        }
+        (None, Some(state)) => reach!("u.state = ?", [state]).fetch_optional(conn).await?,
+        (None, None) => reach!("TRUE", []).fetch_optional(conn).await?,
+    })
+}
+
 /// Lists the updates that a count overtook although their senders did not say when they happened,
 /// newest first: only their time of sending says that the count includes them.
 pub async fn list_overtaken(
@@ -356,35 +426,6 @@ pub async fn list_overtaken(
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(UpdateLine::try_from).collect()
-}
-
-/// Counts what [`list_overtaken`] lists.
-pub async fn count_overtaken(conn: &mut MySqlConnection) -> DbResult<i64> {
-    let count = sqlx::query_scalar!(
-        r#"
-        SELECT COUNT(*) AS "count!: i64"
-        FROM inventory_updates
-        WHERE state = 'superseded' AND occurred_at IS NULL AND decided_at IS NULL
-        "#
-    );
-    Ok(count.fetch_one(conn).await?)
-}
-
-/// Counts the updates of one bean, up to `most`.
-pub async fn count_updates_of_bean(
-    conn: &mut MySqlConnection,
-    bean: BeanId,
-    most: i64,
-) -> DbResult<i64> {
-    let count = sqlx::query_scalar!(
-        r#"
-        SELECT COUNT(*) AS "count!: i64"
-        FROM (SELECT 1 FROM inventory_updates WHERE bean_id = ? LIMIT ?) AS some
-        "#,
-        bean.0,
-        most
-    );
-    Ok(count.fetch_one(conn).await?)
 }
 
 /// Finds the update that its sender knows by this id, among all or those of one supplier; none if several
@@ -475,175 +516,4 @@ pub async fn list_updates_of_slip(
         .fetch_all(conn)
         .await?;
     rows.into_iter().map(UpdateLine::try_from).collect()
-}
-
-/// How many updates stand in one state.
-#[derive(Debug, Clone, Copy)]
-pub struct StateCount {
-    pub state: UpdateState,
-    /// How many updates stand there.
-    pub number: i64,
-}
-
-/// Counts the updates that a filter lets through by state, whatever state it names, up to `most` in each: what
-/// is counted further takes longer and says no more. A state where none stands is absent.
-pub async fn count_by_state(
-    conn: &mut MySqlConnection,
-    filter: &Filter,
-    most: i64,
-) -> DbResult<Vec<StateCount>> {
-    let mut counts = Vec::new();
-    for state in UpdateState::ALL {
-        let number = count_in_state(conn, filter, state, most).await?;
-        if number > 0 {
-            counts.push(StateCount { state, number });
-        }
-    }
-    Ok(counts)
-}
-
-async fn count_in_state(
-    conn: &mut MySqlConnection,
-    filter: &Filter,
-    state: UpdateState,
-    most: i64,
-) -> DbResult<i64> {
-    if filter.words.is_empty() {
-        count_in_index(conn, filter, state, most).await
-    } else {
-        count_matching(conn, filter, state, most).await
-    }
-}
-
-/// Counts without looking at the rows themselves: the indexes of states and of suppliers' states tell it.
-async fn count_in_index(
-    conn: &mut MySqlConnection,
-    filter: &Filter,
-    state: UpdateState,
-    most: i64,
-) -> DbResult<i64> {
-    macro_rules! count {
-        ($where:literal, [$($argument:expr),*]) => {
-            sqlx::query_scalar!(
-                r#"
-                SELECT COUNT(*) AS "number!: i64"
-                FROM (
-                    SELECT 1
-                    FROM inventory_updates AS u
-                    WHERE "#
-                    + $where
-                    + "
-                        AND (? IS NULL OR u.accepted_at >= ?)
-                        AND (? IS NULL OR u.accepted_at < ?)
-                    LIMIT ?
-                ) AS some",
-                $($argument,)*
-                filter.from,
-                filter.from,
-                filter.before,
-                filter.before,
-                most
-            )
-        };
-    }
-    Ok(match filter.supplier {
-        Some(supplier) => {
-            count!(
-                "u.supplier_id = ? AND u.state = ?",
-                [supplier.0, state.code()]
-            )
-            .fetch_one(conn)
-            .await?
-        }
-        None => {
-            count!("u.state = ?", [state.code()])
-                .fetch_one(conn)
-                .await?
-        }
-    })
-}
-
-async fn count_matching(
-    conn: &mut MySqlConnection,
-    filter: &Filter,
-    state: UpdateState,
-    most: i64,
-) -> DbResult<i64> {
-    let supplier = filter.supplier.map(|id| id.0);
-    let number = sqlx::query_scalar!(
-        r#"
-        SELECT COUNT(*) AS "number!: i64"
-        FROM (
-            SELECT 1
-            FROM inventory_updates AS u
-            LEFT JOIN slips AS l ON l.id = u.slip_id
-            WHERE u.state = ?
-                AND (? IS NULL OR u.supplier_id = ?)
-                AND (u.reference LIKE ? OR u.note LIKE ? OR u.bean_type LIKE ? OR l.number = ?)
-                AND (? IS NULL OR u.accepted_at >= ?)
-                AND (? IS NULL OR u.accepted_at < ?)
-            LIMIT ?
-        ) AS some
-        "#,
-        state.code(),
-        supplier,
-        supplier,
-        filter.pattern(),
-        filter.pattern(),
-        filter.pattern(),
-        filter.slip(),
-        filter.from,
-        filter.from,
-        filter.before,
-        filter.before,
-        most
-    );
-    Ok(number.fetch_one(conn).await?)
-}
-
-/// How many updates stand where, and since when the oldest unfinished one waits.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct UpdateCounts {
-    pub accepted: i64,
-    /// Those whose effect is in the stock.
-    pub applied: i64,
-    /// Those overtaken by a newer count.
-    pub superseded: i64,
-    /// Those not finished yet.
-    pub waiting: i64,
-    /// When the oldest of the waiting ones was accepted.
-    pub oldest_waiting: Option<DateTime<Utc>>,
-}
-
-/// Counts updates by what their states mean for whoever watches.
-pub async fn count_updates(conn: &mut MySqlConnection) -> DbResult<UpdateCounts> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT state, COUNT(*) AS "number!: i64", MIN(accepted_at) AS "oldest: DateTime<Utc>"
-        FROM inventory_updates
-        GROUP BY state
-        "#
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut counts = UpdateCounts::default();
-    for row in rows {
-        let state = code(
-            "inventory_updates",
-            "state",
-            &row.state,
-            UpdateState::from_code,
-        )?;
-        counts.accepted += row.number;
-        match state {
-            UpdateState::Applied => counts.applied += row.number,
-            UpdateState::Superseded => counts.superseded += row.number,
-            UpdateState::Accepted | UpdateState::Published | UpdateState::Refused => {
-                counts.waiting += row.number;
-                counts.oldest_waiting = counts.oldest_waiting.into_iter().chain(row.oldest).min();
-            }
-            _ => {}
-        }
-    }
-    Ok(counts)
 }

@@ -1,5 +1,5 @@
 //! SQL that writes inventory updates down. Which of them are known already is in `known_updates`, lists
-//! of them are in `update_lists`, their timelines in `timeline`.
+//! of them are in `update_lists`, counts in `update_counts`, their timelines in `timeline`.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

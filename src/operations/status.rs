@@ -87,7 +87,7 @@ impl Status {
 /// Reads the database's part of the status.
 pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
     let mut conn = pool.acquire().await?;
-    let counts = db::update_lists::count_updates(&mut conn).await?;
+    let counts = db::update_counts::count_updates(&mut conn).await?;
     let oldest = counts.oldest_waiting;
     let unpublished = db::outbox::find_oldest_unpublished(&mut conn).await?;
     let age =

@@ -189,7 +189,7 @@ async fn publish(app: &TestApp, messages: &[(String, String)]) {
 
 async fn is_done(app: &TestApp) -> bool {
     let mut conn = app.pool.acquire().await.unwrap();
-    let counts = db::update_lists::count_updates(&mut conn).await.unwrap();
+    let counts = db::update_counts::count_updates(&mut conn).await.unwrap();
     drop(conn);
     counts.waiting == 0 && app.queued().await == 0
 }
@@ -262,7 +262,7 @@ async fn two_thousand_mixed_updates_survive_three_kills_of_a_server() {
 
 async fn applied(app: &TestApp) -> i64 {
     let mut conn = app.pool.acquire().await.unwrap();
-    let counts = db::update_lists::count_updates(&mut conn).await.unwrap();
+    let counts = db::update_counts::count_updates(&mut conn).await.unwrap();
     counts.applied
 }
 

@@ -181,7 +181,7 @@ async fn late_copies_of_refused_updates_change_no_end() {
 
     until("everything has settled", || async {
         let mut conn = app.pool.acquire().await.unwrap();
-        let counts = db::update_lists::count_updates(&mut conn).await.unwrap();
+        let counts = db::update_counts::count_updates(&mut conn).await.unwrap();
         counts.accepted == 100 && counts.waiting == 0 && app.queued().await == 0
     })
     .await;

@@ -60,6 +60,30 @@ async fn updates_are_found_by_reference_note_and_the_number_of_their_slip() {
     assert!(nothing.text_of(".empty").starts_with("No update matches"));
 }
 
+/// A search looks through so many updates at a time, and leads on to the older ones.
+#[tokio::test]
+async fn a_search_tells_how_far_back_it_looked_and_goes_on_from_there() {
+    let app = TestApp::start(Kind::Fifo).await;
+    app.accept(&noted("DN-4411", "long ago")).await;
+    app.execute(
+        "INSERT INTO inventory_updates (id, payload_hash, origin, supplier_id, reference, state, accepted_at) \
+         SELECT UNHEX(LPAD(HEX(n.n + 1), 32, '0')), REPEAT('y', 32), 'external', 3, 'other', 'discarded', \
+         NOW(6) + INTERVAL n.n + 1 SECOND FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', 19999), ']'), \
+         '$[*]' COLUMNS (n FOR ORDINALITY)) AS n",
+    )
+    .await;
+    let site = Site::of(&app).seen_by(CORDILLERA);
+
+    let newest = site.get("/updates?q=DN-4411").await;
+    let further = newest.attributes("p.further a", "href");
+    let rest = site.get(&further[0]).await;
+
+    assert_eq!(newest.text_of(".empty"), "Nothing found yet.");
+    assert_eq!(newest.all(".filters span").len(), 0, "nothing was counted");
+    assert_eq!(rest.all("td.first").len(), 1);
+    assert_eq!(rest.attributes("p.further a", "href").len(), 0);
+}
+
 #[tokio::test]
 async fn a_filter_stays_in_the_address_and_narrows_the_states_too() {
     let app = TestApp::start(Kind::Fifo).await;

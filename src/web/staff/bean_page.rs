@@ -111,7 +111,7 @@ pub(crate) async fn show_bean(
         movements,
         pager,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
-        all_updates: db::update_lists::count_updates_of_bean(&mut conn, id, COUNTED + 1).await?,
+        all_updates: db::update_counts::count_updates_of_bean(&mut conn, id, COUNTED + 1).await?,
         bean,
     }))
 }

@@ -111,7 +111,7 @@ pub(super) async fn list_dead_letters(
         });
     }
     let superseded = Reason::Superseded;
-    let number = db::update_lists::count_overtaken(&mut conn).await?;
+    let number = db::update_counts::count_overtaken(&mut conn).await?;
     let path = paths::dead_letters_of(superseded.code());
     let pager = Pager::new(path.clone(), page, size, number);
     let updates = if chosen(superseded) {

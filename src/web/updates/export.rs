@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::card::sees_levels;
 use super::history::History;
 use crate::db;
-use crate::db::update_lists::{Place, UpdateLine};
+use crate::db::update_lists::UpdateLine;
 use crate::domain::{Reason, UpdateKind};
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
@@ -54,7 +54,7 @@ pub(super) async fn export_updates(
     let filter = history.filter(viewer.bound_to(), layout.zone);
     let sees_levels = sees_levels(&state, &viewer);
     let mut conn = state.connection().await?;
-    let counts = db::update_lists::count_by_state(&mut conn, &filter, MOST + 1).await?;
+    let counts = db::update_counts::count_by_state(&mut conn, &filter, MOST + 1).await?;
     let wanted = counts
         .iter()
         .filter(|count| filter.state.is_none_or(|state| state == count.state));
@@ -67,10 +67,7 @@ pub(super) async fn export_updates(
     loop {
         let lines = db::update_lists::list_filtered(&mut conn, &filter, behind, CHUNK).await?;
         let Some(last) = lines.last() else { break };
-        behind = Some(Place {
-            at: last.accepted_at,
-            id: last.id,
-        });
+        behind = Some(last.place());
         for line in lines {
             file.write(record(&as_seen(line, sees_levels), layout.zone))?;
         }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::db::update_lists::{Filter, Place, UpdateLine};
+use crate::db::update_lists::{Filter, Place};
 use crate::domain::{SupplierId, UpdateId, UpdateState};
 use crate::web::paths::{self, InPath as _};
 
@@ -82,9 +82,9 @@ impl History {
         self.address(paths::UPDATES, state, "")
     }
 
-    /// The address of the page behind this update.
-    pub(super) fn behind(&self, last: &UpdateLine) -> String {
-        let place = format!("{}_{}", last.accepted_at.timestamp_micros(), last.id);
+    /// The address of the page behind this place.
+    pub(super) fn behind(&self, place: Place) -> String {
+        let place = format!("{}_{}", place.at.timestamp_micros(), place.id);
         self.address(paths::UPDATES, self.state(), &place)
     }
 

@@ -2,12 +2,14 @@
 
 use askama::Template;
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 
 use super::card::sees_levels;
 use super::history::History;
 use crate::db;
 use crate::db::suppliers::Supplier;
-use crate::db::update_lists::{Filter, StateCount};
+use crate::db::update_counts::StateCount;
+use crate::db::update_lists::{Filter, Place};
 use crate::domain::{UpdateId, UpdateState};
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
@@ -22,27 +24,45 @@ use crate::web::ui::updates::{UpdateRow, as_seen};
 /// As many as one page can show without becoming slow to read.
 const PER_PAGE: usize = 100;
 
+/// So many updates are looked through for words at a time, newest first: an index cannot tell which contain
+/// them. The page says how far back that was and offers to look further.
+const LOOKED_THROUGH: i64 = 20_000;
+
 /// A link that leaves only the updates of one state.
 struct StateFilter {
     state: UpdateState,
-    number: i64,
+    /// None if that would take looking through too many.
+    number: Option<i64>,
     chosen: bool,
 }
 
 impl StateFilter {
     /// One for every state where updates stand, and for the chosen one even if it is empty.
     fn list(counts: &[StateCount], chosen: Option<UpdateState>) -> Vec<Self> {
+        let number = |state| {
+            let count = counts.iter().find(|count| count.state == state);
+            count.map_or(0, |count| count.number)
+        };
         UpdateState::ALL
             .into_iter()
             .map(|state| Self {
                 state,
-                number: counts
-                    .iter()
-                    .find(|count| count.state == state)
-                    .map_or(0, |count| count.number),
+                number: Some(number(state)),
                 chosen: chosen == Some(state),
             })
-            .filter(|filter| filter.number > 0 || filter.chosen)
+            .filter(|filter| filter.number > Some(0) || filter.chosen)
+            .collect()
+    }
+
+    /// One for every state, whatever stands there.
+    fn list_uncounted(chosen: Option<UpdateState>) -> Vec<Self> {
+        UpdateState::ALL
+            .into_iter()
+            .map(|state| Self {
+                state,
+                number: None,
+                chosen: chosen == Some(state),
+            })
             .collect()
     }
 }
@@ -59,6 +79,8 @@ pub(crate) struct UpdatesPage {
     updates: Vec<UpdateRow>,
     /// Whether older ones follow.
     goes_on: bool,
+    /// How far back the words were looked for, if there is more to look through.
+    reach: Option<DateTime<Utc>>,
 }
 
 impl UpdatesPage {
@@ -73,14 +95,21 @@ impl UpdatesPage {
         self.history.place().is_none()
     }
 
-    fn all(&self) -> i64 {
+    /// None if they were not counted.
+    fn all(&self) -> Option<i64> {
         self.filters.iter().map(|filter| filter.number).sum()
     }
 
     /// The address of the older updates.
     fn older(&self) -> Option<String> {
         let last = self.updates.last().filter(|_| self.goes_on)?;
-        Some(self.history.behind(&last.line))
+        Some(self.history.behind(last.line.place()))
+    }
+
+    /// From when on nothing was looked through yet, and the address that does.
+    fn further(&self) -> Option<(DateTime<Utc>, String)> {
+        let reach = self.reach.filter(|_| !self.goes_on)?;
+        Some((reach, self.history.behind(Place::before(reach))))
     }
 
     fn has_supplier(&self, supplier: &Supplier) -> bool {
@@ -96,8 +125,16 @@ pub(crate) async fn list_updates(
     Query(history): Query<History>,
 ) -> Result<Page<UpdatesPage>, WebError> {
     let mut conn = state.connection().await?;
-    let filter = history.filter(viewer.bound_to(), layout.zone);
-    let counts = db::update_lists::count_by_state(&mut conn, &filter, COUNTED + 1).await?;
+    let mut filter = history.filter(viewer.bound_to(), layout.zone);
+    let reach = find_reach(&mut conn, &filter, &history).await?;
+    filter.from = reach.or(filter.from);
+    let is_quick = filter.words.is_empty() || (reach.is_none() && history.place().is_none());
+    let filters = if is_quick {
+        let counts = db::update_counts::count_by_state(&mut conn, &filter, COUNTED + 1).await?;
+        StateFilter::list(&counts, history.state())
+    } else {
+        StateFilter::list_uncounted(history.state())
+    };
     let mut updates = list_page(&mut conn, &filter, &history).await?;
     let goes_on = updates.len() > PER_PAGE;
     updates.truncate(PER_PAGE);
@@ -110,12 +147,26 @@ pub(crate) async fn list_updates(
     Ok(Page::ok(UpdatesPage {
         layout,
         search: search_fields(&history),
-        filters: StateFilter::list(&counts, history.state()),
+        filters,
         history,
         suppliers,
         updates: updates.map(UpdateRow::from).collect(),
         goes_on,
+        reach,
     }))
+}
+
+/// How far back a page looks for words; none if to the end.
+async fn find_reach(
+    conn: &mut db::Connection,
+    filter: &Filter,
+    history: &History,
+) -> Result<Option<DateTime<Utc>>, WebError> {
+    if filter.words.is_empty() {
+        return Ok(None);
+    }
+    let found = db::update_lists::find_reach(conn, filter, history.place(), LOOKED_THROUGH);
+    Ok(found.await?)
 }
 
 /// Reads one more than a page shows, to know whether there are older ones.
