@@ -3,8 +3,8 @@
 //! What is counted is written down at once and booked when the stocktake is finished, each bean's stock as of
 //! the moment it was counted: deliveries and uses in between are neither lost nor counted twice.
 
-use crate::db::stocktakes::CountLine;
-use crate::db::{self, DbError, Pool, WorkError};
+use crate::db::stocktakes::{CountLine, Going};
+use crate::db::{self, Connection, DbError, Pool, WorkError};
 use crate::domain::{AccountId, BagsInStock, BeanId, ShortText};
 use crate::shelf::{self, Deed, ShelfError};
 use crate::submission::Submission;
@@ -15,6 +15,9 @@ pub enum StocktakeError {
     /// It was booked or dropped, by somebody else perhaps.
     #[error("the stocktake is finished")]
     Finished,
+    /// Its counts are being booked, or were until the program was killed: it cannot be dropped any more.
+    #[error("the stocktake is being booked")]
+    BeingBooked,
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -22,7 +25,7 @@ pub enum StocktakeError {
 impl WorkError for StocktakeError {
     fn db_error(&self) -> Option<&DbError> {
         match self {
-            Self::Finished => None,
+            Self::Finished | Self::BeingBooked => None,
             Self::Db(error) => Some(error),
         }
     }
@@ -46,9 +49,7 @@ pub async fn count(
     by: AccountId,
 ) -> Result<(), StocktakeError> {
     db::in_transaction(pool, async |tx| {
-        if !db::stocktakes::lock_going(tx, stocktake).await? {
-            return Err(StocktakeError::Finished);
-        }
+        lock(tx, stocktake).await?;
         let now = db::server::tell_time(tx).await?;
         db::stocktakes::note_count(tx, stocktake, bean, bags.get(), by, now).await?;
         Ok(())
@@ -57,8 +58,19 @@ pub async fn count(
 }
 
 /// Drops a stocktake: nothing of it is booked.
+///
+/// # Errors
+/// [`StocktakeError::BeingBooked`] once anybody has begun to book it.
 pub async fn abandon(pool: &Pool, stocktake: i64, by: AccountId) -> Result<(), StocktakeError> {
-    end(pool, stocktake, by, true).await.map(|_| ())
+    db::in_transaction(pool, async |tx| {
+        if lock(tx, stocktake).await? == Going::Booking {
+            return Err(StocktakeError::BeingBooked);
+        }
+        let now = db::server::tell_time(tx).await?;
+        db::stocktakes::end_stocktake(tx, stocktake, by, true, now).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Books all that was counted and ends the stocktake. Whoever does it again, because the program was killed in
@@ -71,8 +83,9 @@ pub async fn finish(
     by: AccountId,
     explain: impl Fn(&ShelfError) -> String,
 ) -> Result<(), StocktakeError> {
+    begin_booking(pool, stocktake).await?;
     // Somebody may still count while others book.
-    while !end(pool, stocktake, by, false).await? {
+    while !end(pool, stocktake, by).await? {
         let counts = {
             let mut conn = pool.acquire().await?;
             db::stocktakes::list_counts(&mut conn, stocktake).await?
@@ -107,23 +120,30 @@ async fn book(pool: &Pool, stocktake: i64, line: &CountLine) -> Result<i64, Shel
     shelf::book(pool, line.bean, &deed, line.counter, &form).await
 }
 
-/// Ends a stocktake; gives `false` if it is to be booked and has counts that are not.
-async fn end(
-    pool: &Pool,
-    stocktake: i64,
-    by: AccountId,
-    dropped: bool,
-) -> Result<bool, StocktakeError> {
+async fn begin_booking(pool: &Pool, stocktake: i64) -> Result<(), StocktakeError> {
     db::in_transaction(pool, async |tx| {
-        if !db::stocktakes::lock_going(tx, stocktake).await? {
-            return Err(StocktakeError::Finished);
-        }
-        if !dropped && db::stocktakes::has_pending(tx, stocktake).await? {
+        lock(tx, stocktake).await?;
+        let now = db::server::tell_time(tx).await?;
+        Ok(db::stocktakes::begin_booking(tx, stocktake, now).await?)
+    })
+    .await
+}
+
+/// Ends a stocktake that was booked; gives `false` if it has counts that are not.
+async fn end(pool: &Pool, stocktake: i64, by: AccountId) -> Result<bool, StocktakeError> {
+    db::in_transaction(pool, async |tx| {
+        lock(tx, stocktake).await?;
+        if db::stocktakes::has_pending(tx, stocktake).await? {
             return Ok(false);
         }
         let now = db::server::tell_time(tx).await?;
-        db::stocktakes::end_stocktake(tx, stocktake, by, dropped, now).await?;
+        db::stocktakes::end_stocktake(tx, stocktake, by, false, now).await?;
         Ok(true)
     })
     .await
+}
+
+async fn lock(tx: &mut Connection, stocktake: i64) -> Result<Going, StocktakeError> {
+    let going = db::stocktakes::lock_going(tx, stocktake).await?;
+    going.ok_or(StocktakeError::Finished)
 }

@@ -285,7 +285,7 @@ pub async fn unfit_undos(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)>
         .collect())
 }
 
-/// Counts of stocktakes that are not booked as they were made: (stocktake, bean).
+/// Counts of stocktakes that are not booked as they were made, or booked although dropped: (stocktake, bean).
 pub async fn unfit_counts(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)>> {
     let rows = sqlx::query!(
         r#"
@@ -295,6 +295,7 @@ pub async fn unfit_counts(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64)
         LEFT JOIN stock_movements AS m ON m.bean_id = c.bean_id AND m.sequence = c.movement
         WHERE (c.movement IS NOT NULL AND (m.sequence IS NULL OR m.kind <> 'count' OR m.occurred_at <> c.counted_at))
             OR (t.finished_at IS NOT NULL AND NOT t.dropped AND c.movement IS NULL AND c.problem IS NULL)
+            OR (t.dropped AND c.movement IS NOT NULL)
         LIMIT ?
         "#,
         LIMIT

@@ -13,6 +13,8 @@ pub struct Stocktake {
     /// Who started it, by name.
     pub started_by: String,
     pub started_at: DateTime<Utc>,
+    /// Since when its counts are being booked.
+    pub booking_at: Option<DateTime<Utc>>,
     /// Who booked or dropped it.
     pub finished_by: Option<String>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -31,6 +33,7 @@ macro_rules! query_stocktakes {
                 t.id AS "id!",
                 a.name AS "started_by!",
                 t.started_at AS "started_at!: DateTime<Utc>",
+                t.booking_at AS "booking_at: DateTime<Utc>",
                 f.name AS finished_by,
                 t.finished_at AS "finished_at: DateTime<Utc>",
                 t.dropped AS "dropped!: bool",
@@ -77,13 +80,50 @@ pub async fn start_stocktake(
     Ok(id.fetch_one(conn).await?)
 }
 
-/// Locks a stocktake that is going on; `false` if it is not.
-pub async fn lock_going(conn: &mut MySqlConnection, id: i64) -> DbResult<bool> {
-    let going = sqlx::query_scalar!(
-        r#"SELECT 1 AS "going!: i64" FROM stocktakes WHERE id = ? AND going = 1 FOR UPDATE"#,
+/// A stocktake that is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Going {
+    /// Beans are being counted.
+    Counting,
+    /// Its counts are being booked.
+    Booking,
+}
+
+/// Locks a stocktake that is going on; none if it is not.
+pub async fn lock_going(conn: &mut MySqlConnection, id: i64) -> DbResult<Option<Going>> {
+    let is_booking = sqlx::query_scalar!(
+        r#"
+        SELECT booking_at IS NOT NULL AS "is_booking!: bool"
+        FROM stocktakes
+        WHERE id = ? AND going = 1
+        FOR UPDATE
+        "#,
         id
     );
-    Ok(going.fetch_optional(conn).await?.is_some())
+    let is_booking = is_booking.fetch_optional(conn).await?;
+    Ok(is_booking.map(|is_booking| {
+        if is_booking {
+            Going::Booking
+        } else {
+            Going::Counting
+        }
+    }))
+}
+
+/// Notes that the counts of a stocktake are being booked, unless that is noted already.
+pub async fn begin_booking(
+    conn: &mut MySqlConnection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE stocktakes SET booking_at = COALESCE(booking_at, ?) WHERE id = ?",
+        now,
+        id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Ends a stocktake that the caller has locked.

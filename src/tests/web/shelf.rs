@@ -256,3 +256,33 @@ async fn a_count_cannot_be_older_than_another_or_of_tomorrow() {
     assert_eq!(tomorrow.status(), 422);
     assert_eq!(app.stock_of(EXCELSA).await, 190);
 }
+
+/// The field is hidden and keeps the moment of the first step; whoever forges it gains nothing.
+#[tokio::test]
+async fn a_count_is_not_dated_to_a_moment_that_could_not_be_typed() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    for (number, forged) in [
+        "-100000-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "1960-01-01T00:00:00Z",
+        "2020-01-01T00:00:00Z",
+        "9999-01-01T00:00:00Z",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (key, bags) = (format!("k{number}"), (50 + number).to_string());
+        let fields = [
+            ("do", "send"),
+            ("form_key", &*key),
+            ("bags", &bags),
+            ("at", forged),
+        ];
+
+        let answer = site.post("/beans/5/count", &fields).await;
+
+        assert_eq!(answer.status(), 303, "{forged}: {}", answer.body);
+        assert_eq!(app.stock_of(EXCELSA).await.to_string(), bags, "{forged}");
+    }
+}

@@ -58,7 +58,7 @@ async fn two_people_count_one_shelf_while_a_delivery_arrives_and_bags_are_used()
     assert!(
         asked
             .text_of("form.sheet")
-            .contains("2 beans were counted, 1 differ from the books")
+            .contains("2 beans were counted, 1 differs from the books")
     );
     // 190 counted, 9 delivered and 2 used since.
     assert_eq!(app.stock_of(EXCELSA).await, 197);
@@ -150,6 +150,50 @@ async fn a_dropped_stocktake_changes_nothing_and_takes_no_more_counts() {
     assert!(late.header("location").ends_with("done=stocktake-is-over"));
     assert_eq!(site.movements_of(EXCELSA).await.len(), 1);
     assert_eq!(start(&site).await, "/stocktakes/2");
+}
+
+/// The program was killed while it booked: what is in the stock cannot be dropped any more.
+#[tokio::test]
+async fn a_stocktake_that_is_being_booked_is_not_dropped_but_booked_to_its_end() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    let stocktake = start(&site).await;
+    count(&site, &stocktake, EXCELSA, "190").await;
+    count(&site, &stocktake, BeanId(1), "7").await;
+    app.execute("UPDATE stocktakes SET booking_at = NOW(6)".to_owned())
+        .await;
+
+    let asked = site.get(&format!("{stocktake}?step=finish")).await;
+    let dropped = finish(&site, &stocktake, "drop").await;
+    let booked = finish(&site, &stocktake, "book").await;
+
+    assert_eq!(asked.all("button[value=drop]").len(), 0);
+    assert!(dropped.ends_with("done=stocktake-is-being-booked"));
+    assert!(booked.ends_with("done=stocktake-booked"));
+    assert_eq!(app.stock_of(EXCELSA).await, 190);
+    app.assert_audit_is_clean().await;
+}
+
+#[tokio::test]
+async fn booking_and_dropping_at_once_ends_as_one_of_both() {
+    let app = TestApp::start(Kind::Fifo).await;
+    for bags in ["190", "180", "170", "160", "150"] {
+        let site = Site::of(&app).seen_by(Role::Staff);
+        let before = app.stock_of(EXCELSA).await;
+        let stocktake = start(&site).await;
+        count(&site, &stocktake, EXCELSA, bags).await;
+
+        let (booked, dropped) = tokio::join!(
+            finish(&site, &stocktake, "book"),
+            finish(&site, &stocktake, "drop")
+        );
+
+        let is_dropped = dropped.ends_with("done=stocktake-dropped");
+        assert_ne!(is_dropped, booked.ends_with("done=stocktake-booked"));
+        let after = app.stock_of(EXCELSA).await;
+        assert_eq!(is_dropped, after == before, "{booked} {dropped}");
+    }
+    app.assert_audit_is_clean().await;
 }
 
 #[tokio::test]

@@ -81,6 +81,11 @@ impl StocktakePage {
         self.counted() + self.left
     }
 
+    /// Whether somebody began to book it: it is not dropped any more.
+    fn is_being_booked(&self) -> bool {
+        self.is_going() && self.stocktake.booking_at.is_some()
+    }
+
     /// How many counts differ from the books.
     fn differing(&self) -> usize {
         let differs = |line: &&CountLine| line.bags != line.expected;
@@ -197,6 +202,9 @@ fn answer(done: Result<(), StocktakeError>, id: i64, page: &str) -> Result<Respo
     let page = match done {
         Ok(()) => page.to_owned(),
         Err(StocktakeError::Finished) => Notice::StocktakeIsOver.on(&paths::stocktake(id)),
+        Err(StocktakeError::BeingBooked) => {
+            Notice::StocktakeIsBeingBooked.on(&paths::stocktake(id))
+        }
         Err(error) => return Err(internal(error)),
     };
     Ok(Redirect::to(&page).into_response())
@@ -204,7 +212,9 @@ fn answer(done: Result<(), StocktakeError>, id: i64, page: &str) -> Result<Respo
 
 fn internal(error: StocktakeError) -> WebError {
     match error {
-        StocktakeError::Finished => WebError::NotFound(Missing::Stocktake),
+        StocktakeError::Finished | StocktakeError::BeingBooked => {
+            WebError::NotFound(Missing::Stocktake)
+        }
         StocktakeError::Db(error) => error.into(),
     }
 }

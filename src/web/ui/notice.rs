@@ -38,6 +38,7 @@ pub(crate) enum Notice {
     StocktakeBooked,
     StocktakeDropped,
     StocktakeIsOver,
+    StocktakeIsBeingBooked,
     SupplierOn,
     SupplierOff,
     UpdateLeft,
@@ -52,7 +53,7 @@ struct Done {
 }
 
 impl Notice {
-    const ALL: [Self; 35] = [
+    const ALL: [Self; 36] = [
         Self::BeanAdded,
         Self::BeanChanged,
         Self::BeanRemoved,
@@ -83,6 +84,7 @@ impl Notice {
         Self::StocktakeBooked,
         Self::StocktakeDropped,
         Self::StocktakeIsOver,
+        Self::StocktakeIsBeingBooked,
         Self::SupplierOn,
         Self::SupplierOff,
         Self::UpdateLeft,
@@ -122,6 +124,7 @@ impl Notice {
             Self::StocktakeBooked => "stocktake-booked",
             Self::StocktakeDropped => "stocktake-dropped",
             Self::StocktakeIsOver => "stocktake-is-over",
+            Self::StocktakeIsBeingBooked => "stocktake-is-being-booked",
             Self::SupplierOn => "supplier-on",
             Self::SupplierOff => "supplier-off",
             Self::UpdateLeft => "update-left",
@@ -184,6 +187,9 @@ impl Notice {
             }
             Self::StocktakeIsOver => {
                 "Somebody has finished this stocktake. What you sent was not taken."
+            }
+            Self::StocktakeIsBeingBooked => {
+                "Nothing was dropped: somebody has begun to book the counts, and some are in the stock already."
             }
             Self::AlertLineSet => "The bean now counts as low where you said.",
             Self::MovementUndone => "It was undone. Both movements stay in the list below.",

@@ -50,6 +50,14 @@ pub(crate) fn parse_moment(
     }
 }
 
+/// Reads a moment that a form of ours has kept for its second step; none if it is not one that
+/// [`parse_moment`] would take.
+pub(crate) fn parse_kept(kept: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let at: DateTime<Utc> = kept.parse().ok()?;
+    let lately = now - OLDEST..=now + CLOCK_TOLERANCE;
+    lately.contains(&at).then_some(at)
+}
+
 /// Reads a moment as browsers send it, `2026-11-26T10:30`, in the zone of the page's times. Empty is now.
 pub(crate) fn parse_past(
     typed: &str,

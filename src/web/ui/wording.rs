@@ -119,6 +119,9 @@ pub(crate) fn standing_sentence(
         UpdateState::Accepted => "It is saved, and waiting to be sent.",
         UpdateState::Published => "It is in the queue, waiting for its turn.",
         UpdateState::Refused => "It could not be applied and is being tried again.",
+        UpdateState::Applied if kind == Some(UpdateKind::Return) => {
+            "It was taken off the café’s stock."
+        }
         UpdateState::Applied => "It is in the café’s stock.",
         UpdateState::Superseded => "It changed nothing, because of a newer count.",
         UpdateState::DeadLettered if is_cafe => {

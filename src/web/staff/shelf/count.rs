@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use serde::Deserialize;
 
 use super::taking::{Answer, Typed, submission, take};
@@ -20,7 +20,7 @@ use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
-use crate::web::ui::typed::{parse_moment, parse_optional, parse_stock};
+use crate::web::ui::typed::{parse_kept, parse_moment, parse_optional, parse_stock};
 use crate::web::ui::wording;
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,8 +48,8 @@ impl CountForm {
         let (Some(bags), Some(typed), Some(why)) = (bags, typed, why) else {
             return Err(mistakes);
         };
-        let kept = self.at.parse().ok().filter(|_| self.wish == "send");
-        let counted_at: DateTime<Utc> = typed.or(kept).unwrap_or(layout.now);
+        let kept = parse_kept(&self.at, layout.now).filter(|_| self.wish == "send");
+        let counted_at = typed.or(kept).unwrap_or(layout.now);
         self.at = counted_at.to_rfc3339_opts(SecondsFormat::Micros, true);
         Ok(Deed::Count {
             bags,
