@@ -1,7 +1,9 @@
 //! Dead letters as staff read them: all of them, whole.
 
-use crate::support::{Kind, Site, TestApp};
+use beanstock::domain::Role;
 use beanstock::messaging::UPDATES;
+
+use crate::support::{EXCELSA, Kind, Site, TestApp};
 
 /// 210 unreadable lines and one of another reason that is older.
 async fn many_letters() -> Site {
@@ -134,4 +136,24 @@ async fn attributes_of_a_letter_keep_their_types() {
             "n": {"Type": "Number", "Value": "9"},
         })
     );
+}
+
+#[tokio::test]
+async fn a_message_of_a_known_supplier_leads_to_its_fix() {
+    let app = TestApp::start(Kind::Fifo).await;
+    app.publish_line("3:Excelza:9").await;
+    app.publish_line("777:Arabica:1").await;
+    app.drain().await;
+    let page = async |role| Site::of(&app).seen_by(role).get("/dead-letters").await;
+
+    let staff = page(Role::Staff).await;
+    let viewer = page(Role::Viewer).await;
+
+    let fixes = staff.attributes(".letter .actions a.button", "href");
+    let [fix] = &fixes[..] else {
+        panic!("nobody knows whose beans the other may mean: {fixes:?}");
+    };
+    let form = Site::of(&app).seen_by(Role::Staff).get(fix).await;
+    assert_eq!(form.value_of("bean-1"), EXCELSA.to_string());
+    assert!(viewer.all(".letter .actions a.button").is_empty());
 }

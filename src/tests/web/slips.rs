@@ -267,6 +267,7 @@ async fn what_could_not_be_applied_is_fixed_and_sent_again() {
     let twice = sent(&site.post(NEW, &fix).await);
     app.drain().await;
 
+    assert!(form.text_of(".verdict").contains("Excelza"), "why is told");
     assert_eq!(
         form.value_of("bean-1"),
         EXCELSA.to_string(),

@@ -44,7 +44,9 @@ async fn a_refused_update_tells_every_attempt_and_ends_among_the_dead_letters() 
     let site = Site::after_all(&app).await;
 
     let letters = site.get("/dead-letters").await;
-    let way = letters.attributes(".letter p a", "href").remove(0);
+    let way = letters
+        .attributes(".letter .actions a:not(.button)", "href")
+        .remove(0);
     let update = site.get(&way).await;
 
     let why = "Cordillera Direct has no bean of type “Excelza”. Did you mean “Excelsa”?";

@@ -42,6 +42,11 @@ impl From<DeadLetterLine> for Letter {
 }
 
 impl Letter {
+    /// Whether the form can be filled in with it: it must be known whose beans it may mean.
+    fn is_fixable(&self) -> bool {
+        self.line.supplier_name.is_some()
+    }
+
     /// Whether the body is longer than the page shows.
     fn is_cut(&self) -> bool {
         self.line.body_length > db::dead_letters::LISTED_CHARACTERS

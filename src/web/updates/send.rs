@@ -28,6 +28,7 @@ use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::Page;
 use crate::web::ui::query::Query;
+use crate::web::ui::updates::as_seen;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -84,7 +85,10 @@ pub(super) async fn fix(
         }),
         ..SlipForm::empty()
     };
-    Ok(Page::ok(FormPage::new(layout, desk, form, Mistakes::default())).into_response())
+    let problem = as_seen(line, desk.sees_levels).explanation;
+    let mut page = FormPage::new(layout, desk, form, Mistakes::default());
+    page.problem = problem;
+    Ok(Page::ok(page).into_response())
 }
 
 /// A line that says what an update says, with the bean that it probably means.

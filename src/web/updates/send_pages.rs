@@ -89,6 +89,8 @@ pub(super) struct FormPage {
     lines: Vec<LineFields>,
     about: [TextField; 3],
     mistakes: Mistakes,
+    /// Why the update that is fixed could not be applied.
+    pub(super) problem: Option<String>,
 }
 
 impl FormPage {
@@ -122,6 +124,7 @@ impl FormPage {
             desk,
             form,
             mistakes,
+            problem: None,
         }
     }
 
