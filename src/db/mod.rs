@@ -39,7 +39,7 @@ pub mod updates;
 
 pub use self::connection::{
     LOCK_WAIT, Pool, PoolSettings, Transaction, WorkError, connect, in_transaction, ping,
-    probe_writer, reach, takes_writes,
+    probe_writer, reach, snapshot, takes_writes,
 };
 pub use sqlx::MySqlConnection as Connection;
 pub use sqlx::mysql::MySqlSslMode as SslMode;

@@ -61,6 +61,38 @@ async fn a_dropped_transaction_is_rolled_back_and_its_connection_closed() {
     assert!(left.is_empty());
 }
 
+/// A page that reads an update and then its steps must not tell of two moments; sqlx's sessions here run under READ
+/// COMMITTED, where each query has its own.
+#[tokio::test]
+async fn what_is_read_together_stands_for_one_moment_and_writes_nothing() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut pooled = app.pool.acquire().await.unwrap();
+    let same = connection_id(&mut pooled).await;
+
+    let mut conn = db::snapshot(&mut pooled).await.unwrap();
+    let before = db::beans::find_bean(&mut conn, EXCELSA).await.unwrap();
+    app.publish_line("3:Excelsa:9").await;
+    app.drain().await;
+    let after = db::beans::find_bean(&mut conn, EXCELSA).await.unwrap();
+    let written = conn.execute("UPDATE beans SET quantity = 0").await;
+    drop(conn);
+
+    assert_eq!(before.unwrap().quantity, 200);
+    assert_eq!(after.unwrap().quantity, 200);
+    assert!(written.is_err());
+    let now = db::beans::find_bean(&mut pooled, EXCELSA).await.unwrap();
+    assert_eq!(now.unwrap().quantity, 209, "it is over when it is dropped");
+    assert_eq!(connection_id(&mut pooled).await, same);
+    drop(pooled);
+    let pool = server::pool(app.database.clone(), 1);
+    let mut pooled = pool.acquire().await.unwrap();
+    let same = connection_id(&mut pooled).await;
+    drop(db::snapshot(&mut pooled).await.unwrap());
+    drop(pooled);
+    let mut next = pool.acquire().await.unwrap();
+    assert_eq!(connection_id(&mut next).await, same, "it is used again");
+}
+
 async fn connection_id(conn: &mut sqlx::MySqlConnection) -> u64 {
     sqlx::query_scalar::<_, u64>("SELECT CONNECTION_ID()")
         .fetch_one(conn)

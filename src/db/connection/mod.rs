@@ -6,4 +6,4 @@ mod pool;
 mod transaction;
 
 pub use self::pool::{LOCK_WAIT, Pool, PoolSettings, connect, ping, reach, takes_writes};
-pub use self::transaction::{Transaction, WorkError, in_transaction, probe_writer};
+pub use self::transaction::{Transaction, WorkError, in_transaction, probe_writer, snapshot};

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor as _, MySql, MySqlConnection};
+use sqlx::{Connection as _, Executor as _, MySql, MySqlConnection};
 
 use super::doubt::LIMIT;
 use super::pool::Pool;
@@ -184,6 +184,15 @@ impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut MySqlConnection {
         self.connection.as_mut().expect(OPEN)
     }
+}
+
+/// Has all that is read on a connection stand for one moment, until the result is dropped.
+///
+/// What is committed meanwhile is not seen, neither in part nor whole, and nothing can be written.
+pub async fn snapshot(conn: &mut MySqlConnection) -> DbResult<sqlx::Transaction<'_, MySql>> {
+    const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+                         START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+    Ok(conn.begin_with(BEGIN).await?)
 }
 
 /// Writes a row and takes it back: a server that is up but read-only, like the old writer after an

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use super::boards::Boards;
 use super::events;
-use super::hub::{Live, Page, Seated};
+use super::hub::{Asked, Live, Page, Seated};
 use crate::db;
 use crate::db::DbResult;
 use crate::db::live::{NewUpdate, Version};
 use crate::db::update_lists::UpdateLine;
-use crate::domain::UpdateId;
+use crate::domain::{Role, UpdateId};
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::assets::{SCRIPT_URL, STYLESHEET_URL};
@@ -111,25 +111,7 @@ impl Drop for LookAgainAfterPanic {
 async fn look(state: &AppState) -> DbResult<()> {
     let live = &state.live;
     let asked = live.asked();
-    let mut conn = state.pool.acquire().await?;
-    let limits = state.rules.sessions;
-    let going = db::live::list_going_sessions(&mut conn, &asked.sessions, limits).await?;
-    let versions = db::live::list_versions(&mut conn, &asked.updates).await?;
-    let differing = live.differing(&versions);
-    let lines = db::update_lists::list_updates_by_id(&mut conn, &differing, None).await?;
-    let told = Told::read(&mut conn, lines).await?;
-    let news = match asked.since_of_all {
-        Some(since) => db::live::list_new(&mut conn, since).await?,
-        None => Vec::new(),
-    };
-    let news_of_suppliers = match asked.since_of_suppliers {
-        Some(since) => {
-            let suppliers = &asked.suppliers;
-            db::live::list_new_of_suppliers(&mut conn, suppliers, since).await?
-        }
-        None => Vec::new(),
-    };
-    drop(conn);
+    let (going, seen) = read(state, &asked).await?;
     let now = state.clock.now();
     let figures = if asked.wants_board {
         Some(state.figures.read(&state.pool, now).await?)
@@ -137,12 +119,6 @@ async fn look(state: &AppState) -> DbResult<()> {
         None
     };
     let mut boards = Boards::new(figures, now);
-    let seen = Seen {
-        versions,
-        told,
-        news,
-        news_of_suppliers,
-    };
     let asked_for = |seated: &Seated| {
         asked
             .sessions
@@ -166,6 +142,36 @@ async fn look(state: &AppState) -> DbResult<()> {
         seated.beat(&files);
     });
     Ok(())
+}
+
+/// Reads which sessions go on, and what the pages show, as they stand at one moment.
+async fn read(state: &AppState, asked: &Asked) -> DbResult<(HashMap<i64, Role>, Seen)> {
+    let mut conn = state.pool.acquire().await?;
+    let mut conn = db::snapshot(&mut conn).await?;
+    let limits = state.rules.sessions;
+    let going = db::live::list_going_sessions(&mut conn, &asked.sessions, limits).await?;
+    let versions = db::live::list_versions(&mut conn, &asked.updates).await?;
+    let differing = state.live.differing(&versions);
+    let lines = db::update_lists::list_updates_by_id(&mut conn, &differing, None).await?;
+    let told = Told::read(&mut conn, lines).await?;
+    let news = match asked.since_of_all {
+        Some(since) => db::live::list_new(&mut conn, since).await?,
+        None => Vec::new(),
+    };
+    let news_of_suppliers = match asked.since_of_suppliers {
+        Some(since) => {
+            let suppliers = &asked.suppliers;
+            db::live::list_new_of_suppliers(&mut conn, suppliers, since).await?
+        }
+        None => Vec::new(),
+    };
+    let seen = Seen {
+        versions,
+        told,
+        news,
+        news_of_suppliers,
+    };
+    Ok((going, seen))
 }
 
 /// Pages that look the same to several watchers are rendered once.

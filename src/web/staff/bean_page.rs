@@ -82,6 +82,7 @@ pub(crate) async fn show_bean(
     Query(choice): Query<BeanChoice>,
 ) -> Result<Page<BeanPage>, WebError> {
     let mut conn = state.connection().await?;
+    let mut conn = db::snapshot(&mut conn).await?;
     let bean = db::beans::find_bean(&mut conn, id)
         .await?
         .ok_or(WebError::NotFound(Missing::Bean))?;

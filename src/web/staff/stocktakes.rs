@@ -227,6 +227,7 @@ async fn read(
     asked: Option<BeanId>,
 ) -> Result<StocktakePage, WebError> {
     let mut conn = state.connection().await?;
+    let mut conn = db::snapshot(&mut conn).await?;
     let stocktake = db::stocktakes::find_stocktake(&mut conn, id).await?;
     let stocktake = stocktake.ok_or(WebError::NotFound(Missing::Stocktake))?;
     let counts = db::stocktakes::list_counts(&mut conn, id).await?;

@@ -75,6 +75,7 @@ async fn show_update(
 ) -> Result<Page<UpdatePage>, WebError> {
     let eyes = Eyes::of(state, viewer, &layout);
     let mut conn = state.connection().await?;
+    let mut conn = db::snapshot(&mut conn).await?;
     let line = find(&mut conn, id, viewer.bound_to()).await?;
     let total = db::timeline::count_events(&mut conn, line.id).await?;
     let pager = Pager::new(paths::update(line.id), &choice.page, STEPS_PER_PAGE, total);

@@ -45,6 +45,7 @@ pub(super) async fn show(
 ) -> Result<Page<SlipPage>, WebError> {
     let eyes = Eyes::of(state, viewer, &layout);
     let mut conn = state.connection().await?;
+    let mut conn = db::snapshot(&mut conn).await?;
     let slip = find(&mut conn, number, viewer.bound_to()).await?;
     let cards = read_cards(&mut conn, slip.id, eyes).await?;
     Ok(Page::ok(SlipPage {
