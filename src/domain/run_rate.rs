@@ -1,6 +1,6 @@
 //! How fast a bean is used, and for how long it will last.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// What is known of how a bean was used in the last weeks. Corrections and what was taken back count nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +32,27 @@ const ENOUGH_USES: i64 = 10;
 /// One count says nothing of what went between counts.
 const ENOUGH_COUNTS: i64 = 2;
 
+/// What is known from less is not carried on into weeks.
+const ENOUGH_TIME: TimeDelta = TimeDelta::days(3);
+
 const WEEK: i64 = 7 * 24 * 3_600;
-const DAY: i64 = 24 * 3_600;
 
 impl Usage {
     /// How fast the bean is used; `None` if there is not enough to tell from.
     ///
-    /// Two counts or more tell all that went since the first of them; without them, ten uses or more do. What is
-    /// known from less than a day is taken for that of a day.
+    /// Two counts or more tell all that went since the first of them; without them, ten uses or more do. One busy
+    /// morning says nothing: it takes three days besides.
     pub fn run_rate(&self, now: DateTime<Utc>) -> Option<RunRate> {
         let (since, gone) = match self.first_count {
             Some(first) if self.counts >= ENOUGH_COUNTS => (first, self.gone_since),
             _ if self.uses >= ENOUGH_USES => (self.since, self.used),
             _ => return None,
         };
-        let seconds = (now - since).num_seconds().max(DAY);
+        let watched = now - since;
+        if watched < ENOUGH_TIME {
+            return None;
+        }
+        let seconds = watched.num_seconds();
         Some(RunRate {
             tenths_a_week: gone.max(0).saturating_mul(10 * WEEK) / seconds,
             since,
@@ -66,8 +72,6 @@ impl RunRate {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     fn now() -> DateTime<Utc> {
@@ -121,12 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn one_day_says_no_more_than_a_day() {
-        let busy = Usage {
-            since: now() - TimeDelta::minutes(1),
-            ..usage(10, 10)
+    fn a_busy_morning_says_nothing() {
+        let busy = |since| Usage {
+            since: now() - since,
+            ..usage(11, 55)
         };
 
-        assert_eq!(busy.run_rate(now()).unwrap().tenths_a_week, 700);
+        assert_eq!(busy(TimeDelta::hours(71)).run_rate(now()), None);
+        assert!(busy(TimeDelta::hours(72)).run_rate(now()).is_some());
     }
 }

@@ -134,12 +134,27 @@ async fn days_left_come_from_uses_and_are_unknown_below_ten() {
     undo.push(("do".to_owned(), "send".to_owned()));
     let path = "/beans/5/movements/12/undo";
     assert_eq!(site.post(path, &borrowed(&undo)).await.status(), 303);
+    let early = lasts().await;
+    site.execute(
+        "UPDATE stock_movements SET created_at = created_at - INTERVAL 70 HOUR, occurred_at = NULL \
+         WHERE bean_id = 5 AND sequence = 1",
+    )
+    .await;
+    let still_early = lasts().await;
+    site.execute(
+        "UPDATE stock_movements SET created_at = created_at - INTERVAL 98 HOUR \
+         WHERE bean_id = 5 AND sequence = 1",
+    )
+    .await;
     let enough = lasts().await;
 
     assert!(few.contains("not enough data 9 uses and 0 counts"), "{few}");
-    // Eleven uses, one taken back: 20 bags of 80 on one day.
+    assert!(early.contains("not enough data 10 uses"), "{early}");
+    assert!(still_early.contains("and three days"), "{still_early}");
+    // Eleven uses, one taken back: 20 bags in a week, and 80 left.
     assert!(
-        enough.contains("about 4 days 140.0 bags a week, from 10 uses"),
+        enough.contains("about 28 days 19.9 bags a week, from 10 uses")
+            || enough.contains("about 28 days 20 bags a week, from 10 uses"),
         "{enough}"
     );
 }

@@ -28,7 +28,7 @@ impl Lasting {
                 days: None,
                 words: "not enough data".to_owned(),
                 basis: format!(
-                    "{} and {} in the last 28 days; it takes 10 uses or 2 counts.",
+                    "{} and {} in the last 28 days; it takes 10 uses or 2 counts, and three days.",
                     many(uses, "use"),
                     many(counts, "count")
                 ),
@@ -44,13 +44,17 @@ impl Lasting {
         };
         let since = rate.since.with_timezone(&zone).format("%-d %b");
         let tenths = rate.tenths_a_week;
+        // Whoever uses hundreds of bags does not mind a tenth of one.
+        let a_week = match tenths % 10 {
+            0 => grouped(tenths / 10),
+            _ if tenths >= 1_000 => grouped((tenths + 5) / 10),
+            rest => format!("{}.{rest}", tenths / 10),
+        };
         Self {
             days: days.filter(|_| bags > 0),
             words,
             basis: format!(
-                "{}.{} bags a week, from {} and {} since {since}.",
-                grouped(tenths / 10),
-                tenths % 10,
+                "{a_week} bags a week, from {} and {} since {since}.",
                 many(rate.uses, "use"),
                 many(rate.counts, "count")
             ),
@@ -85,7 +89,7 @@ mod tests {
         assert_eq!(known.words, "about 15 days");
         assert_eq!(
             known.basis,
-            "9.0 bags a week, from 12 uses and 1 count since 8 Nov."
+            "9 bags a week, from 12 uses and 1 count since 8 Nov."
         );
         assert_eq!(unknown.words, "not enough data");
         assert_eq!(
