@@ -104,7 +104,7 @@ async fn two_people_take_stock_on_their_phones_while_a_delivery_arrives() {
         second
             .text()
             .await
-            .contains("2 beans were counted, 1 differ from the books")
+            .contains("2 beans were counted, 1 differs from the books")
     );
     second.press("Book the counts").await;
 
