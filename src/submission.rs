@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
-use crate::db::{self, DbResult, Transaction};
+use crate::db::{self, Connection, DbResult, Transaction};
 
 /// A form that adds something, known again if it is sent twice.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,12 @@ impl Submission {
         let earlier = db::submissions::find_submission(tx, &self.id).await?;
         let counts = |at: DateTime<Utc>| self.has_key || now - at < SAME_CONTENT_FOR;
         let earlier = earlier.filter(|earlier| counts(earlier.created_at));
+        Ok(earlier.map(|earlier| earlier.result))
+    }
+
+    /// What the form has added before, if it has come before.
+    pub(crate) async fn find_earlier(&self, conn: &mut Connection) -> DbResult<Option<i64>> {
+        let earlier = db::submissions::find_submission(conn, &self.id).await?;
         Ok(earlier.map(|earlier| earlier.result))
     }
 

@@ -134,6 +134,39 @@ impl BeanFilter {
     }
 }
 
+/// Lists the beans with these ids that are on the list, in the order of their ids.
+pub async fn list_beans_by_id(conn: &mut MySqlConnection, beans: &[BeanId]) -> DbResult<Vec<Bean>> {
+    if beans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = beans.iter().map(|bean| bean.0).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        SELECT
+            b.id,
+            b.supplier_id,
+            s.name AS supplier_name,
+            b.type AS bean_type,
+            b.product_name,
+            b.price,
+            b.description,
+            b.quantity,
+            b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
+            b.alert_at
+        FROM beans AS b
+        JOIN suppliers AS s ON s.id = b.supplier_id
+        WHERE b.removed_at IS NULL
+            AND b.id IN (SELECT wanted.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted)
+        ORDER BY b.id
+        "#,
+        json(&ids)
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Bean::from).collect())
+}
+
 /// Lists beans in an order, from an offset on.
 pub async fn list_filtered_beans(
     conn: &mut MySqlConnection,

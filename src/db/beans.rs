@@ -9,7 +9,7 @@ use sqlx::MySqlConnection;
 
 use super::DbResult;
 use super::rows::{datetime, json};
-use crate::domain::{BeanDetails, BeanId, BeanStock, Stock, SupplierId};
+use crate::domain::{BeanDetails, BeanId, BeanStock, BeanTerms, Price, Stock, SupplierId};
 
 /// A bean as staff see it.
 #[derive(Debug, Clone)]
@@ -33,6 +33,14 @@ pub struct Bean {
 }
 
 impl Bean {
+    /// Its price and its line.
+    pub fn terms(&self) -> BeanTerms {
+        BeanTerms {
+            price: Price::stored(self.price),
+            alert_at: self.alert_at,
+        }
+    }
+
     /// Whether there are some, and as few as its line says.
     pub fn is_low(&self) -> bool {
         self.quantity > 0 && self.alert_at.is_some_and(|line| self.quantity <= line)
@@ -433,6 +441,25 @@ pub async fn set_alert_at(
     sqlx::query!("UPDATE beans SET alert_at = ? WHERE id = ?", alert_at, id.0)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Sets a bean's price and the number of bags at which it is low.
+pub async fn set_terms(
+    conn: &mut MySqlConnection,
+    id: BeanId,
+    terms: BeanTerms,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE beans SET price = ?, alert_at = ?, updated_at = ? WHERE id = ?",
+        terms.price.amount(),
+        terms.alert_at,
+        now,
+        id.0
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod alerts;
 pub mod audit;
 pub mod bean_lists;
 pub mod beans;
+pub mod bulk_edits;
 mod connection;
 pub mod consumers;
 pub mod dashboard;

@@ -210,6 +210,14 @@ pub(crate) fn parse_integer(text: &str) -> Option<i64> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
+/// What several beans are often changed in at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeanTerms {
+    pub price: Price,
+    /// At how many bags it counts as low, if it does before it is out.
+    pub alert_at: Option<i64>,
+}
+
 /// A price in US dollars a bag: 0 to 99,999.99 with at most two decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price(Decimal);

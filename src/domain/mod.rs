@@ -29,7 +29,7 @@ pub use action::Action;
 pub use alert::{AlertKind, Crossing, crossings};
 pub(crate) use bean::parse_integer;
 pub use bean::{
-    Bags, BagsInStock, BeanDetails, BeanId, BeanType, InvalidBags, InvalidBagsInStock,
+    Bags, BagsInStock, BeanDetails, BeanId, BeanTerms, BeanType, InvalidBags, InvalidBagsInStock,
     InvalidBeanType, InvalidPrice, MAX_STOCK, Price,
 };
 pub use contact::{EmailAddress, PhoneNumber};

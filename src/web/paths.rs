@@ -30,6 +30,9 @@ pub(crate) const BEAN_ADD: &str = "/bean-add";
 pub(crate) const BEAN_UPDATE: &str = "/bean-update";
 pub(crate) const BEAN_UPDATE_FORM: &str = "/bean-update/{id}";
 pub(crate) const BEAN_REMOVE: &str = "/bean-remove/{id}";
+pub(crate) const BEANS_EDIT: &str = "/beans/edit";
+pub(crate) const BULK_EDIT: &str = "/bean-edits/{id}";
+pub(crate) const BULK_EDIT_UNDO: &str = "/bean-edits/{id}/undo";
 pub(crate) const STOCKTAKES: &str = "/stocktakes";
 pub(crate) const STOCKTAKE: &str = "/stocktakes/{id}";
 pub(crate) const STOCKTAKE_COUNT: &str = "/stocktakes/{id}/count";
@@ -111,6 +114,16 @@ pub(crate) fn bean_adjust(id: impl Borrow<BeanId>) -> String {
 /// The form that counts a bean's bags.
 pub(crate) fn bean_count(id: impl Borrow<BeanId>) -> String {
     format!("{}/count", bean(id))
+}
+
+/// What was changed of several beans at once.
+pub(crate) fn bulk_edit(id: impl Borrow<i64>) -> String {
+    format!("/bean-edits/{}", id.borrow())
+}
+
+/// Where that is taken back.
+pub(crate) fn bulk_edit_undo(id: impl Borrow<i64>) -> String {
+    format!("{}/undo", bulk_edit(id))
 }
 
 /// The page of a stocktake.

@@ -10,7 +10,7 @@ use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId, Upda
 use beanstock::web::{self, Rules, TABLE, Who};
 
 use crate::support::browser::{Browser, LAPTOP, PHONE, Screen, Served};
-use crate::support::site::PASSWORD;
+use crate::support::site::{PASSWORD, borrowed, with};
 use crate::support::{Kind, Site, TestApp};
 
 /// What answers with something that is no page.
@@ -44,6 +44,15 @@ struct Busy {
     link: String,
 }
 
+/// Changes a bean's line together with others', so that there is an edit to look at.
+async fn edit_beans(site: &Site) {
+    let page = site.get("/beans/edit?supplier=3").await;
+    let mut fields = with(&page.form(), &[("line-5", "20")]);
+    fields.push(("do".to_owned(), "save".to_owned()));
+    let edited = site.post("/beans/edit", &borrowed(&fields)).await;
+    assert_eq!(edited.status(), 303);
+}
+
 impl Busy {
     async fn open() -> Self {
         let app = TestApp::start(Kind::Fifo).await;
@@ -54,6 +63,7 @@ impl Busy {
         site.post("/stocktakes", &[]).await;
         let counted = [("bean", "5"), ("bags", "190")];
         site.post("/stocktakes/1/count", &counted).await;
+        edit_beans(&site).await;
         let account = site.account("bea@example.com", Role::Staff).await;
         let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, account).await;
         let mut conn = site.pool.acquire().await.unwrap();
@@ -93,6 +103,7 @@ impl Busy {
             _ if pattern.starts_with("/updates/{id}") => {
                 pattern.replace("{id}", &self.update.to_string())
             }
+            "/bean-edits/{id}" => "/bean-edits/1".to_owned(),
             "/stocktakes/{id}" => "/stocktakes/1".to_owned(),
             "/accounts/{id}" => format!("/accounts/{}", self.account),
             _ => pattern.replace("{id}", "5").replace("{sequence}", "1"),

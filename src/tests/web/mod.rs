@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod alerts;
 mod beans;
+mod bulk;
 mod dashboard;
 mod dead_letters;
 mod history;

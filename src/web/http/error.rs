@@ -25,6 +25,7 @@ pub enum Missing {
     Letter,
     Movement,
     Stocktake,
+    BulkEdit,
     Account,
     /// A link to choose a password.
     Link,
@@ -39,6 +40,7 @@ impl fmt::Display for Missing {
             Self::Update => "update",
             Self::Movement => "movement",
             Self::Stocktake => "stocktake",
+            Self::BulkEdit => "change of several beans",
             Self::Letter => "dead letter",
             Self::Account => "account",
             Self::Link => "link",
@@ -175,6 +177,10 @@ impl WebError {
             Self::NotFound(Missing::Stocktake) => (
                 "Stocktake not found",
                 "There is no stocktake with this number.",
+            ),
+            Self::NotFound(Missing::BulkEdit) => (
+                "Change not found",
+                "Nobody has changed several beans under this number.",
             ),
             Self::NotFound(Missing::Movement) => (
                 "Movement not found",

@@ -283,7 +283,7 @@ fn canonical_price(typed: &str) -> String {
     )
 }
 
-fn parse_price(typed: &str) -> Result<Price, String> {
+pub(super) fn parse_price(typed: &str) -> Result<Price, String> {
     if typed.trim().is_empty() {
         return Err("Enter a price, like 18 or 18.00".to_owned());
     }

@@ -8,6 +8,8 @@ mod bean_form;
 mod bean_page;
 mod bean_search;
 mod beans;
+mod bulk;
+mod bulk_form;
 mod consumers;
 mod dead_letters;
 mod home;
@@ -31,24 +33,13 @@ pub(crate) use self::home::show_home;
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .merge(shelf::router())
+        .merge(beans_router())
         .route(paths::ALERTS, get(alerts::list_alerts))
         .route(paths::ALERT_ACKNOWLEDGE, post(alerts::acknowledge))
         .route(paths::ALERT_MUTE, post(alerts::mute))
         .route(
             paths::BEAN_LINE,
             get(alerts::edit_line).post(alerts::change_line),
-        )
-        .route(paths::BEANS, get(beans::list_beans))
-        .route(paths::BEAN, get(bean_page::show_bean))
-        .route(
-            paths::BEAN_ADD,
-            get(bean_changes::new_bean).post(bean_changes::create_bean),
-        )
-        .route(paths::BEAN_UPDATE_FORM, get(bean_changes::edit_bean))
-        .route(paths::BEAN_UPDATE, post(bean_changes::change_bean))
-        .route(
-            paths::BEAN_REMOVE,
-            get(bean_changes::confirm_removal).post(bean_changes::remove_bean),
         )
         .route(paths::SUPPLIERS, get(suppliers::list_suppliers))
         .route(
@@ -88,4 +79,26 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::ACCOUNT_DISABLE, post(accounts::disable))
         .route(paths::ACCOUNT_ENABLE, post(accounts::enable))
         .route(paths::ACTIVITY, get(activity::list_activity))
+}
+
+fn beans_router() -> Router<AppState> {
+    Router::new()
+        .route(paths::BEANS, get(beans::list_beans))
+        .route(
+            paths::BEANS_EDIT,
+            get(bulk::edit_several).post(bulk::take_several),
+        )
+        .route(paths::BULK_EDIT, get(bulk::show_edit))
+        .route(paths::BULK_EDIT_UNDO, post(bulk::undo_edit))
+        .route(paths::BEAN, get(bean_page::show_bean))
+        .route(
+            paths::BEAN_ADD,
+            get(bean_changes::new_bean).post(bean_changes::create_bean),
+        )
+        .route(paths::BEAN_UPDATE_FORM, get(bean_changes::edit_bean))
+        .route(paths::BEAN_UPDATE, post(bean_changes::change_bean))
+        .route(
+            paths::BEAN_REMOVE,
+            get(bean_changes::confirm_removal).post(bean_changes::remove_bean),
+        )
 }

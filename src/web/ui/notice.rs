@@ -30,6 +30,9 @@ pub(crate) enum Notice {
     StockAdjusted,
     BagsCounted,
     MovementUndone,
+    BeansChanged,
+    BeansChangedBack,
+    NothingToUndo,
     AlertAcknowledged,
     AlertMuted,
     AlertUnmuted,
@@ -52,148 +55,206 @@ struct Done {
     done: String,
 }
 
+/// Each notice with its word in an address and its sentence on a page.
+const NOTICES: [(Notice, &str, &str); 39] = [
+    (Notice::BeanAdded, "bean-added", "The bean was added."),
+    (
+        Notice::BeanChanged,
+        "bean-changed",
+        "Your changes to the bean were saved.",
+    ),
+    (Notice::BeanRemoved, "bean-removed", "The bean was removed."),
+    (
+        Notice::SupplierAdded,
+        "supplier-added",
+        "The supplier was added.",
+    ),
+    (
+        Notice::SupplierChanged,
+        "supplier-changed",
+        "Your changes to the supplier were saved.",
+    ),
+    (
+        Notice::SupplierRemoved,
+        "supplier-removed",
+        "The supplier was removed.",
+    ),
+    (Notice::SignedOut, "signed-out", "You are signed out."),
+    (
+        Notice::PasswordChanged,
+        "password-changed",
+        "Your password was changed. Your other sessions have ended.",
+    ),
+    (
+        Notice::DisplayChanged,
+        "display-changed",
+        "Your choice was saved.",
+    ),
+    (
+        Notice::SessionEnded,
+        "session-ended",
+        "The session has ended.",
+    ),
+    (
+        Notice::RoleChanged,
+        "role-changed",
+        "The role was changed. It holds from the next click on.",
+    ),
+    (
+        Notice::SessionsEnded,
+        "sessions-ended",
+        "All sessions of this account have ended.",
+    ),
+    (
+        Notice::AccountDisabled,
+        "account-disabled",
+        "The account was disabled. Nobody is signed in with it any more.",
+    ),
+    (
+        Notice::AccountEnabled,
+        "account-enabled",
+        "The account was enabled. Its owner can sign in with the old password.",
+    ),
+    (
+        Notice::UpdateCancelled,
+        "update-cancelled",
+        "The update was cancelled. It changes nothing.",
+    ),
+    (
+        Notice::UpdateHasEnded,
+        "update-has-ended",
+        "It was too late to cancel this update. This is what became of it.",
+    ),
+    (
+        Notice::CannotBeCorrected,
+        "cannot-be-corrected",
+        "The number of this update cannot be corrected now. This is how it stands.",
+    ),
+    (
+        Notice::NothingToFix,
+        "nothing-to-fix",
+        "Nothing was sent: this update was fixed, cancelled or applied in the meantime.",
+    ),
+    (
+        Notice::TooManyForAFile,
+        "too-many-for-a-file",
+        "These are more updates than fit into one file (200,000). Choose a shorter time, then download again.",
+    ),
+    (
+        Notice::StockAdjusted,
+        "stock-adjusted",
+        "The stock was adjusted. You can undo it in the list below.",
+    ),
+    (
+        Notice::BagsCounted,
+        "bags-counted",
+        "The count was booked. You can undo it in the list below.",
+    ),
+    (
+        Notice::MovementUndone,
+        "movement-undone",
+        "It was undone. Both movements stay in the list below.",
+    ),
+    (
+        Notice::BeansChanged,
+        "beans-changed",
+        "The beans are changed. You can undo all of it here.",
+    ),
+    (
+        Notice::BeansChangedBack,
+        "beans-changed-back",
+        "It was undone, except for what has been changed since.",
+    ),
+    (
+        Notice::NothingToUndo,
+        "nothing-to-undo",
+        "Somebody has undone this already.",
+    ),
+    (
+        Notice::AlertAcknowledged,
+        "alert-acknowledged",
+        "The alert now says that you look after it.",
+    ),
+    (
+        Notice::AlertMuted,
+        "alert-muted",
+        "The alert is muted. It stays in this list.",
+    ),
+    (
+        Notice::AlertUnmuted,
+        "alert-unmuted",
+        "The alert is not muted any more.",
+    ),
+    (
+        Notice::AlertOver,
+        "alert-over",
+        "That alert is over already.",
+    ),
+    (
+        Notice::AlertLineSet,
+        "alert-line-set",
+        "The bean now counts as low where you said.",
+    ),
+    (
+        Notice::StocktakeBooked,
+        "stocktake-booked",
+        "The counts are booked. The stock is what was on the shelf.",
+    ),
+    (
+        Notice::StocktakeDropped,
+        "stocktake-dropped",
+        "The stocktake was dropped. The stock stays as it was.",
+    ),
+    (
+        Notice::StocktakeIsOver,
+        "stocktake-is-over",
+        "Somebody has finished this stocktake. What you sent was not taken.",
+    ),
+    (
+        Notice::StocktakeIsBeingBooked,
+        "stocktake-is-being-booked",
+        "Nothing was dropped: somebody has begun to book the counts, and some are in the stock already.",
+    ),
+    (
+        Notice::SupplierOn,
+        "supplier-on",
+        "The supplier is switched on. What it sends is taken again.",
+    ),
+    (
+        Notice::SupplierOff,
+        "supplier-off",
+        "The supplier is switched off. What it sends is refused from now on.",
+    ),
+    (
+        Notice::UpdateLeft,
+        "update-left",
+        "The count stands. The update changes nothing.",
+    ),
+    (
+        Notice::AlreadyDecided,
+        "already-decided",
+        "Somebody has decided about this update already, or there is nothing to decide.",
+    ),
+    (
+        Notice::BothKept,
+        "both-kept",
+        "Your changes are saved. What somebody else had changed in the meantime was kept as well.",
+    ),
+];
+
 impl Notice {
-    const ALL: [Self; 36] = [
-        Self::BeanAdded,
-        Self::BeanChanged,
-        Self::BeanRemoved,
-        Self::SupplierAdded,
-        Self::SupplierChanged,
-        Self::SupplierRemoved,
-        Self::SignedOut,
-        Self::PasswordChanged,
-        Self::DisplayChanged,
-        Self::SessionEnded,
-        Self::RoleChanged,
-        Self::SessionsEnded,
-        Self::AccountDisabled,
-        Self::AccountEnabled,
-        Self::UpdateCancelled,
-        Self::UpdateHasEnded,
-        Self::CannotBeCorrected,
-        Self::NothingToFix,
-        Self::TooManyForAFile,
-        Self::StockAdjusted,
-        Self::BagsCounted,
-        Self::MovementUndone,
-        Self::AlertAcknowledged,
-        Self::AlertMuted,
-        Self::AlertUnmuted,
-        Self::AlertOver,
-        Self::AlertLineSet,
-        Self::StocktakeBooked,
-        Self::StocktakeDropped,
-        Self::StocktakeIsOver,
-        Self::StocktakeIsBeingBooked,
-        Self::SupplierOn,
-        Self::SupplierOff,
-        Self::UpdateLeft,
-        Self::AlreadyDecided,
-        Self::BothKept,
-    ];
+    /// Its word and its sentence.
+    fn told(self) -> (&'static str, &'static str) {
+        let row = NOTICES.iter().find(|(notice, ..)| *notice == self);
+        row.map_or(("", ""), |(_, word, sentence)| (word, sentence))
+    }
 
     fn word(self) -> &'static str {
-        match self {
-            Self::BeanAdded => "bean-added",
-            Self::BeanChanged => "bean-changed",
-            Self::BeanRemoved => "bean-removed",
-            Self::SupplierAdded => "supplier-added",
-            Self::SupplierChanged => "supplier-changed",
-            Self::SupplierRemoved => "supplier-removed",
-            Self::SignedOut => "signed-out",
-            Self::PasswordChanged => "password-changed",
-            Self::DisplayChanged => "display-changed",
-            Self::SessionEnded => "session-ended",
-            Self::RoleChanged => "role-changed",
-            Self::SessionsEnded => "sessions-ended",
-            Self::AccountDisabled => "account-disabled",
-            Self::AccountEnabled => "account-enabled",
-            Self::UpdateCancelled => "update-cancelled",
-            Self::UpdateHasEnded => "update-has-ended",
-            Self::CannotBeCorrected => "cannot-be-corrected",
-            Self::NothingToFix => "nothing-to-fix",
-            Self::TooManyForAFile => "too-many-for-a-file",
-            Self::StockAdjusted => "stock-adjusted",
-            Self::BagsCounted => "bags-counted",
-            Self::MovementUndone => "movement-undone",
-            Self::AlertAcknowledged => "alert-acknowledged",
-            Self::AlertMuted => "alert-muted",
-            Self::AlertUnmuted => "alert-unmuted",
-            Self::AlertOver => "alert-over",
-            Self::AlertLineSet => "alert-line-set",
-            Self::StocktakeBooked => "stocktake-booked",
-            Self::StocktakeDropped => "stocktake-dropped",
-            Self::StocktakeIsOver => "stocktake-is-over",
-            Self::StocktakeIsBeingBooked => "stocktake-is-being-booked",
-            Self::SupplierOn => "supplier-on",
-            Self::SupplierOff => "supplier-off",
-            Self::UpdateLeft => "update-left",
-            Self::AlreadyDecided => "already-decided",
-            Self::BothKept => "both-kept",
-        }
+        self.told().0
     }
 
     pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::BeanAdded => "The bean was added.",
-            Self::BeanChanged => "Your changes to the bean were saved.",
-            Self::BeanRemoved => "The bean was removed.",
-            Self::SupplierAdded => "The supplier was added.",
-            Self::SupplierChanged => "Your changes to the supplier were saved.",
-            Self::SupplierRemoved => "The supplier was removed.",
-            Self::SignedOut => "You are signed out.",
-            Self::PasswordChanged => "Your password was changed. Your other sessions have ended.",
-            Self::DisplayChanged => "Your choice was saved.",
-            Self::SessionEnded => "The session has ended.",
-            Self::RoleChanged => "The role was changed. It holds from the next click on.",
-            Self::SessionsEnded => "All sessions of this account have ended.",
-            Self::AccountDisabled => {
-                "The account was disabled. Nobody is signed in with it any more."
-            }
-            Self::AccountEnabled => {
-                "The account was enabled. Its owner can sign in with the old password."
-            }
-            Self::UpdateCancelled => "The update was cancelled. It changes nothing.",
-            Self::UpdateHasEnded => {
-                "It was too late to cancel this update. This is what became of it."
-            }
-            Self::CannotBeCorrected => {
-                "The number of this update cannot be corrected now. This is how it stands."
-            }
-            Self::NothingToFix => {
-                "Nothing was sent: this update was fixed, cancelled or applied in the meantime."
-            }
-            Self::TooManyForAFile => {
-                "These are more updates than fit into one file (200,000). Choose a shorter time, then download again."
-            }
-            Self::StockAdjusted => "The stock was adjusted. You can undo it in the list below.",
-            Self::BagsCounted => "The count was booked. You can undo it in the list below.",
-            Self::AlertAcknowledged => "The alert now says that you look after it.",
-            Self::AlertMuted => "The alert is muted. It stays in this list.",
-            Self::AlertUnmuted => "The alert is not muted any more.",
-            Self::AlertOver => "That alert is over already.",
-            Self::StocktakeBooked => "The counts are booked. The stock is what was on the shelf.",
-            Self::StocktakeDropped => "The stocktake was dropped. The stock stays as it was.",
-            Self::UpdateLeft => "The count stands. The update changes nothing.",
-            Self::AlreadyDecided => {
-                "Somebody has decided about this update already, or there is nothing to decide."
-            }
-            Self::BothKept => {
-                "Your changes are saved. What somebody else had changed in the meantime was kept as well."
-            }
-            Self::SupplierOn => "The supplier is switched on. What it sends is taken again.",
-            Self::SupplierOff => {
-                "The supplier is switched off. What it sends is refused from now on."
-            }
-            Self::StocktakeIsOver => {
-                "Somebody has finished this stocktake. What you sent was not taken."
-            }
-            Self::StocktakeIsBeingBooked => {
-                "Nothing was dropped: somebody has begun to book the counts, and some are in the stock already."
-            }
-            Self::AlertLineSet => "The bean now counts as low where you said.",
-            Self::MovementUndone => "It was undone. Both movements stay in the list below.",
-        }
+        self.told().1
     }
 
     /// The address of `path` with this notice on it.
@@ -210,13 +271,23 @@ impl Notice {
     /// Finds the notice in an address.
     pub(crate) fn in_uri(uri: &Uri) -> Option<Self> {
         let Done { done } = Query::of(uri);
-        Self::ALL.into_iter().find(|notice| notice.word() == done)
+        let row = NOTICES.iter().find(|(_, word, _)| *word == done);
+        row.map(|(notice, ..)| *notice)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_notice_has_a_word_of_its_own_and_a_sentence() {
+        for (place, (notice, word, sentence)) in NOTICES.iter().enumerate() {
+            assert!(!word.is_empty() && !sentence.is_empty());
+            let found = Notice::in_uri(&notice.on("/").parse().unwrap());
+            assert_eq!(found, Some(*notice), "row {place}");
+        }
+    }
 
     #[test]
     fn a_notice_is_one_of_ours_or_none() {

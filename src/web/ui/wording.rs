@@ -148,6 +148,11 @@ pub(crate) fn bags(number: impl Borrow<i64>) -> String {
     format!("{} {}", grouped(number), unit(number))
 }
 
+/// At how many bags a bean is low.
+pub(crate) fn alert_line(alert_at: impl Borrow<Option<i64>>) -> String {
+    alert_at.borrow().map_or_else(|| "none".to_owned(), grouped)
+}
+
 /// What an update says.
 pub(crate) fn what(kind: Option<UpdateKind>, quantity: Option<i64>) -> String {
     let number = quantity.map_or_else(|| "some bags".to_owned(), bags);
