@@ -112,7 +112,7 @@ async fn select_accounts(
     conn: &mut MySqlConnection,
     only: Option<AccountId>,
 ) -> DbResult<Vec<Account>> {
-    let only = only.map(|id| id.0);
+    let (first, last) = only.map_or((0, i64::MAX), |id| (id.0, id.0));
     let rows = sqlx::query_as!(
         AccountRow,
         r#"
@@ -131,11 +131,11 @@ async fn select_accounts(
                 AS "last_seen_at: DateTime<Utc>"
         FROM accounts AS a
         LEFT JOIN suppliers AS s ON s.id = a.supplier_id
-        WHERE ? IS NULL OR a.id = ?
+        WHERE a.id BETWEEN ? AND ?
         ORDER BY a.disabled_at IS NOT NULL, a.name, a.id
         "#,
-        only,
-        only
+        first,
+        last
     )
     .fetch_all(conn)
     .await?;

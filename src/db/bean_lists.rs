@@ -1,6 +1,6 @@
 //! SQL for lists of beans: which of them, in which order, and how each was used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -9,7 +9,7 @@ use sqlx::MySqlConnection;
 use super::DbResult;
 use super::beans::Bean;
 use super::rows::json;
-use crate::domain::{BeanId, SupplierId, Usage};
+use crate::domain::{BeanId, Gone, MovementKind, SupplierId, Usage};
 
 /// How the stock of the beans that are looked for stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ macro_rules! select_beans {
                 b.out_of_stock_since AS "out_of_stock_since: DateTime<Utc>",
                 b.alert_at
             FROM beans AS b
-            JOIN suppliers AS s ON s.id = b.supplier_id
+            STRAIGHT_JOIN suppliers AS s ON s.id = b.supplier_id
             WHERE b.removed_at IS NULL
                 AND (? IS NULL OR b.supplier_id = ?)
                 AND (NOT ? OR b.quantity = 0)
@@ -280,51 +280,46 @@ pub async fn list_usage(
     let rows = sqlx::query!(
         r#"
         SELECT
-            gone.bean_id AS "bean_id!: i64",
-            COUNT(CASE WHEN gone.kind = 'use' THEN 1 END) AS "uses!: i64",
-            CAST(COALESCE(SUM(CASE WHEN gone.kind = 'use' THEN -gone.change_by END), 0) AS SIGNED) AS "used!: i64",
-            COUNT(CASE WHEN gone.kind = 'count' THEN 1 END) AS "counts!: i64",
-            MIN(gone.first_count) AS "first_count: DateTime<Utc>",
-            CAST(COALESCE(
-                SUM(CASE WHEN gone.happened_at > gone.first_count THEN -gone.change_by END), 0
-            ) AS SIGNED) AS "gone_since!: i64",
-            (
-                SELECT GREATEST(MIN(o.created_at), ?)
-                FROM stock_movements AS o
-                WHERE o.bean_id = gone.bean_id AND o.sequence = 1
-            ) AS "since: DateTime<Utc>"
-        FROM (
-            SELECT
-                m.bean_id,
-                m.kind,
-                m.change_by,
-                COALESCE(m.occurred_at, m.created_at) AS happened_at,
-                MIN(CASE WHEN m.kind = 'count' THEN COALESCE(m.occurred_at, m.created_at) END)
-                    OVER (PARTITION BY m.bean_id) AS first_count
-            FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
-            STRAIGHT_JOIN stock_movements AS m FORCE INDEX (idx_stock_movements_bean_id_created_at)
-                ON m.bean_id = wanted.id AND m.created_at > ?
-            LEFT JOIN stock_movements AS u ON u.bean_id = m.bean_id AND u.undoes = m.sequence
-            WHERE m.kind IN ('use', 'count') AND u.sequence IS NULL
-        ) AS gone
-        GROUP BY gone.bean_id
+            m.bean_id AS "bean_id!: i64",
+            m.sequence AS "sequence!: i64",
+            m.kind AS "kind!: String",
+            m.change_by AS "change_by!: i64",
+            m.undoes,
+            COALESCE(m.occurred_at, m.created_at) AS "at!: DateTime<Utc>",
+            o.created_at AS "opened_at: DateTime<Utc>"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        STRAIGHT_JOIN stock_movements AS o ON o.bean_id = wanted.id AND o.sequence = 1
+        STRAIGHT_JOIN stock_movements AS m FORCE INDEX (idx_stock_movements_bean_id_created_at)
+            ON m.bean_id = wanted.id AND m.created_at > ?
+        WHERE m.kind IN ('use', 'count', 'undo')
         "#,
-        since,
         json(&ids),
         since
     )
     .fetch_all(conn)
     .await?;
-    let usage = rows.into_iter().map(|row| {
-        let usage = Usage {
-            uses: row.uses,
-            used: row.used,
-            since: row.since.unwrap_or(since),
-            counts: row.counts,
-            first_count: row.first_count,
-            gone_since: row.gone_since,
-        };
-        (BeanId(row.bean_id), usage)
+    let undone: HashSet<(i64, i64)> = rows
+        .iter()
+        .filter_map(|row| Some((row.bean_id, row.undoes?)))
+        .collect();
+    let stands = |bean, sequence| !undone.contains(&(bean, sequence));
+    let mut gone: HashMap<BeanId, Vec<Gone>> = HashMap::new();
+    let mut opened: HashMap<BeanId, DateTime<Utc>> = HashMap::new();
+    for row in rows {
+        if row.kind == MovementKind::Undo.code() || !stands(row.bean_id, row.sequence) {
+            continue;
+        }
+        let bean = BeanId(row.bean_id);
+        gone.entry(bean).or_default().push(Gone {
+            bags: -row.change_by,
+            at: row.at,
+            is_count: row.kind == MovementKind::Count.code(),
+        });
+        opened.insert(bean, row.opened_at.max(since));
+    }
+    let usage = gone.into_iter().map(|(bean, gone)| {
+        let since = opened.get(&bean).copied().unwrap_or(since);
+        (bean, Usage::of(&gone, since))
     });
     Ok(usage.collect())
 }

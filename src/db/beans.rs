@@ -97,7 +97,8 @@ pub async fn find_bean(conn: &mut MySqlConnection, id: BeanId) -> DbResult<Optio
 }
 
 async fn select_beans(conn: &mut MySqlConnection, only: Option<BeanId>) -> DbResult<Vec<Bean>> {
-    let only = only.map(|id| id.0);
+    // One way for both: `? IS NULL OR …` would read them all for one.
+    let (first, last) = only.map_or((0, i64::MAX), |id| (id.0, id.0));
     let rows = sqlx::query_as!(
         BeanRow,
         r#"
@@ -114,11 +115,11 @@ async fn select_beans(conn: &mut MySqlConnection, only: Option<BeanId>) -> DbRes
             b.alert_at
         FROM beans AS b
         JOIN suppliers AS s ON s.id = b.supplier_id
-        WHERE b.removed_at IS NULL AND (? IS NULL OR b.id = ?)
+        WHERE b.removed_at IS NULL AND b.id BETWEEN ? AND ?
         ORDER BY b.id
         "#,
-        only,
-        only
+        first,
+        last
     )
     .fetch_all(conn)
     .await?;

@@ -174,6 +174,37 @@ pub async fn close_letter_by_hand(
     Ok(())
 }
 
+/// Opens the letter of an update that somebody has discarded again, and gives why it could not be applied; none if
+/// there is no such letter. The caller has locked the update.
+pub async fn reopen_letter(
+    conn: &mut MySqlConnection,
+    update: UpdateId,
+) -> DbResult<Option<Refusal>> {
+    let letter = sqlx::query!(
+        r#"
+        SELECT id AS "id: Uuid", reason, explanation
+        FROM dead_letters
+        WHERE update_id = ? AND state = 'discarded'
+        ORDER BY id DESC
+        LIMIT 1
+        "#,
+        update.0
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(letter) = letter else {
+        return Ok(None);
+    };
+    sqlx::query!(
+        "UPDATE dead_letters SET state = 'open', closed_at = NULL, closed_by = NULL WHERE id = ?",
+        letter.id
+    )
+    .execute(conn)
+    .await?;
+    let reason = code("dead_letters", "reason", &letter.reason, Reason::from_code)?;
+    Ok(Some(Refusal::new(reason, letter.explanation)))
+}
+
 /// Finds why an update was last refused, if it was.
 pub async fn find_last_refusal(
     conn: &mut MySqlConnection,

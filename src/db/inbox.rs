@@ -80,6 +80,17 @@ pub async fn count_repeats(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbRe
     Ok(())
 }
 
+/// Forgets that an update was discarded: a person has restored it.
+pub async fn forget_discarded(conn: &mut MySqlConnection, id: UpdateId) -> DbResult<()> {
+    sqlx::query!(
+        "DELETE FROM inbox WHERE update_id = ? AND outcome = 'discarded'",
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Forgets that updates were given up, which instances of version 0.1 note here: they are being
 /// applied after all.
 pub async fn forget_given_up(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbResult<()> {

@@ -49,4 +49,5 @@ pub use sqlx::mysql::MySqlSslMode as SslMode;
 pub type PooledConnection = sqlx::pool::PoolConnection<sqlx::MySql>;
 
 pub use self::error::{DbError, DbResult, Trouble};
+pub use self::rows::LATEST;
 pub use self::schema::{MigrateError, MigrationLock, migrate, refuse_labs_tables};

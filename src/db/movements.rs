@@ -197,11 +197,13 @@ pub async fn list_movements(
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<MovementLine>> {
+    // Sequences have no gaps, so that no page is further away than another.
     let rows = query_movements!(
-        "ORDER BY m.sequence DESC LIMIT ? OFFSET ?",
+        "AND m.sequence <= (SELECT last_movement FROM beans WHERE id = ?) - ? ORDER BY m.sequence DESC LIMIT ?",
         bean.0,
-        limit,
-        offset
+        bean.0,
+        offset,
+        limit
     )
     .fetch_all(conn)
     .await?;

@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use super::{DbError, DbResult};
 
+/// The driver sends moments as `TIMESTAMP`s, of which there are none before 1970 and none later than this (19
+/// January 2038).
+pub const LATEST: DateTime<Utc> = DateTime::from_timestamp(2_147_483_647, 0).unwrap();
+
 /// Encodes rows for `JSON_TABLE(?, '$[*]' …)`.
 pub(super) fn json(rows: &impl Serialize) -> String {
     serde_json::to_string(rows).expect("rows are plain values that always encode")

@@ -70,7 +70,8 @@ async fn select_suppliers(
     conn: &mut MySqlConnection,
     only: Option<SupplierId>,
 ) -> DbResult<Vec<Supplier>> {
-    let only = only.map(|id| id.0);
+    // One way for both: `? IS NULL OR …` would read them all for one.
+    let (first, last) = only.map_or((0, i64::MAX), |id| (id.0, id.0));
     let rows = sqlx::query_as!(
         SupplierRow,
         r#"
@@ -86,11 +87,11 @@ async fn select_suppliers(
             (SELECT COUNT(*) FROM beans AS b WHERE b.supplier_id = s.id AND b.removed_at IS NULL)
                 AS "bean_count!: i64"
         FROM suppliers AS s
-        WHERE s.removed_at IS NULL AND (? IS NULL OR s.id = ?)
+        WHERE s.removed_at IS NULL AND s.id BETWEEN ? AND ?
         ORDER BY s.name, s.id
         "#,
-        only,
-        only
+        first,
+        last
     )
     .fetch_all(conn)
     .await?;

@@ -18,6 +18,8 @@ pub struct Event {
     pub state: UpdateState,
     /// Why, if it was refused or superseded.
     pub refusal: Option<Refusal>,
+    /// Why, in the words of whoever did it by hand.
+    pub note: Option<String>,
     /// What was tried in which message, if it was a message.
     pub attempt: Option<Attempt>,
 }
@@ -68,7 +70,11 @@ pub async fn insert_events(
             id: hex(event.id.0),
             event: event.state.code(),
             reason: event.refusal.as_ref().map(|r| r.reason.code()),
-            explanation: event.refusal.as_ref().map(|r| r.explanation.as_str()),
+            explanation: event
+                .refusal
+                .as_ref()
+                .map(|r| r.explanation.as_str())
+                .or(event.note.as_deref()),
             hash: event.attempt.as_ref().map(|a| hex_bytes(&a.fingerprint)),
             message_id: event.attempt.as_ref().map(|a| a.message_id.as_str()),
             receive_count: event.attempt.as_ref().and_then(|a| a.receive_count),

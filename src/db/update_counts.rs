@@ -54,25 +54,25 @@ async fn count_in_index(
     most: i64,
 ) -> DbResult<i64> {
     macro_rules! count {
-        ($where:literal, [$($argument:expr),*]) => {
+        ($index:literal, $where:literal, [$($argument:expr),*]) => {
             sqlx::query_scalar!(
                 r#"
                 SELECT COUNT(*) AS "number!: i64"
                 FROM (
                     SELECT 1
-                    FROM inventory_updates AS u
-                    WHERE "#
+                    FROM inventory_updates AS u FORCE INDEX ("#
+                    + $index
+                    + ")
+                    WHERE "
                     + $where
                     + "
-                        AND (? IS NULL OR u.accepted_at >= ?)
-                        AND (? IS NULL OR u.accepted_at < ?)
+                        AND u.accepted_at >= ?
+                        AND u.accepted_at < ?
                     LIMIT ?
                 ) AS some",
                 $($argument,)*
-                filter.from,
-                filter.from,
-                filter.before,
-                filter.before,
+                filter.since(),
+                filter.until(),
                 most
             )
         };
@@ -80,6 +80,7 @@ async fn count_in_index(
     Ok(match filter.supplier {
         Some(supplier) => {
             count!(
+                "idx_inventory_updates_supplier_id_state_accepted_at",
                 "u.supplier_id = ? AND u.state = ?",
                 [supplier.0, state.code()]
             )
@@ -87,9 +88,13 @@ async fn count_in_index(
             .await?
         }
         None => {
-            count!("u.state = ?", [state.code()])
-                .fetch_one(conn)
-                .await?
+            count!(
+                "idx_inventory_updates_state_accepted_at",
+                "u.state = ?",
+                [state.code()]
+            )
+            .fetch_one(conn)
+            .await?
         }
     })
 }
@@ -111,8 +116,8 @@ async fn count_matching(
             WHERE u.state = ?
                 AND (? IS NULL OR u.supplier_id = ?)
                 AND (u.reference LIKE ? OR u.note LIKE ? OR u.bean_type LIKE ? OR l.number = ?)
-                AND (? IS NULL OR u.accepted_at >= ?)
-                AND (? IS NULL OR u.accepted_at < ?)
+                AND u.accepted_at >= ?
+                AND u.accepted_at < ?
             LIMIT ?
         ) AS some
         "#,
@@ -123,10 +128,8 @@ async fn count_matching(
         filter.pattern(),
         filter.pattern(),
         filter.slip(),
-        filter.from,
-        filter.from,
-        filter.before,
-        filter.before,
+        filter.since(),
+        filter.until(),
         most
     );
     Ok(number.fetch_one(conn).await?)

@@ -263,6 +263,29 @@ pub async fn set_standings(
     Ok(())
 }
 
+/// Makes a discarded update, which the caller has locked, a dead letter again. No message can do that.
+pub async fn set_dead_again(
+    conn: &mut MySqlConnection,
+    id: UpdateId,
+    refusal: &Refusal,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        UPDATE inventory_updates
+        SET state = 'dead_lettered', reason = ?, explanation = ?, finished_at = ?
+        WHERE id = ? AND state = 'discarded'
+        "#,
+        refusal.reason.code(),
+        refusal.explanation,
+        now,
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Replaces what refused updates say by what their corrections say. The caller has locked them.
 pub async fn set_contents(
     conn: &mut MySqlConnection,

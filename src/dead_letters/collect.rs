@@ -128,6 +128,7 @@ impl GivenUp<'_> {
             id: self.id,
             state: UpdateState::DeadLettered,
             refusal: Some(refusal.clone()),
+            note: None,
             attempt: Some(Attempt {
                 receive_count: received.and_then(|n| n.try_into().ok()),
                 ..self.message.attempt()

@@ -23,10 +23,12 @@ pub enum Action {
     SwitchedSupplierOff,
     /// Left an update at the count that had overtaken it.
     LeftUpdate,
+    DiscardedUpdate,
+    RestoredUpdate,
 }
 
 impl Action {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -42,6 +44,8 @@ impl Action {
         Self::SwitchedSupplierOn,
         Self::SwitchedSupplierOff,
         Self::LeftUpdate,
+        Self::DiscardedUpdate,
+        Self::RestoredUpdate,
     ];
 
     pub fn code(self) -> &'static str {
@@ -61,6 +65,8 @@ impl Action {
             Self::SwitchedSupplierOn => "supplier_on",
             Self::SwitchedSupplierOff => "supplier_off",
             Self::LeftUpdate => "left_update",
+            Self::DiscardedUpdate => "discarded_update",
+            Self::RestoredUpdate => "restored_update",
         }
     }
 
@@ -86,6 +92,8 @@ impl Action {
             Self::SwitchedSupplierOn => "switched a supplier on",
             Self::SwitchedSupplierOff => "switched a supplier off",
             Self::LeftUpdate => "left an update at the count",
+            Self::DiscardedUpdate => "discarded an update",
+            Self::RestoredUpdate => "restored an update",
         }
     }
 }

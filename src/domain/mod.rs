@@ -36,7 +36,7 @@ pub use contact::{EmailAddress, PhoneNumber};
 pub use decide::{Decision, decide};
 pub use follows::{Follows, FollowsAs};
 pub use reason::{Reason, Refusal};
-pub use run_rate::{RunRate, Usage};
+pub use run_rate::{Gone, RunRate, Usage};
 pub use shelf::{Adjustment, Final, Uncountable, Undoable, count, undo};
 pub use slip::SlipNumber;
 pub use stock::{BeanStock, Cause, Immovable, Movement, MovementKind, Stock};

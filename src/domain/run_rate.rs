@@ -17,6 +17,15 @@ pub struct Usage {
     pub gone_since: i64,
 }
 
+/// Bags that were used, or that a count found missing; negative if it found more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone {
+    pub bags: i64,
+    pub at: DateTime<Utc>,
+    /// Whether a count says so, not a use.
+    pub is_count: bool,
+}
+
 /// How fast a bean is used, and what that is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunRate {
@@ -38,6 +47,22 @@ const ENOUGH_TIME: TimeDelta = TimeDelta::days(3);
 const WEEK: i64 = 7 * 24 * 3_600;
 
 impl Usage {
+    /// Sums up what went since a moment.
+    pub fn of(gone: &[Gone], since: DateTime<Utc>) -> Self {
+        let counts = || gone.iter().filter(|gone| gone.is_count);
+        let uses = || gone.iter().filter(|gone| !gone.is_count);
+        let first_count = counts().map(|count| count.at).min();
+        let later = |gone: &&Gone| first_count.is_some_and(|first| gone.at > first);
+        Self {
+            uses: length(uses()),
+            used: uses().map(|used| used.bags).sum(),
+            since,
+            counts: length(counts()),
+            first_count,
+            gone_since: gone.iter().filter(later).map(|gone| gone.bags).sum(),
+        }
+    }
+
     /// How fast the bean is used; `None` if there is not enough to tell from.
     ///
     /// Two counts or more tell all that went since the first of them; without them, ten uses or more do. One busy
@@ -60,6 +85,10 @@ impl Usage {
             counts: self.counts,
         })
     }
+}
+
+fn length<T>(of: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(of.count()).unwrap_or(i64::MAX)
 }
 
 impl RunRate {
@@ -110,6 +139,29 @@ mod tests {
             (by_counts.tenths_a_week, by_counts.days_left(30)),
             (210, Some(10))
         );
+    }
+
+    #[test]
+    fn what_went_since_the_first_count_is_what_was_used_and_what_was_missing() {
+        let gone = |days: i64, bags, is_count| Gone {
+            bags,
+            at: now() - TimeDelta::days(days),
+            is_count,
+        };
+
+        let usage = Usage::of(
+            &[
+                gone(9, 2, false),
+                gone(8, 100, true),
+                gone(5, 3, false),
+                gone(1, 4, true),
+            ],
+            now(),
+        );
+
+        assert_eq!((usage.uses, usage.used, usage.counts), (2, 5, 2));
+        assert_eq!(usage.first_count, Some(now() - TimeDelta::days(8)));
+        assert_eq!(usage.gone_since, 7, "what the first count found is older");
     }
 
     #[test]

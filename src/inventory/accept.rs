@@ -92,6 +92,7 @@ impl<'a> Message<'a> {
             id: update.id,
             state: UpdateState::Accepted,
             refusal: None,
+            note: None,
             attempt: None,
         };
         db::timeline::insert_events(tx, &[accepted], now).await?;

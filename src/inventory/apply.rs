@@ -257,6 +257,7 @@ async fn refuse_unstorable(tx: &mut Transaction, message: &Incoming) -> DbResult
         id,
         state: UpdateState::Refused,
         refusal: Some(refusal.clone()),
+        note: None,
         attempt: Some(message.attempt()),
     };
     db::timeline::insert_events(tx, &[event], now).await?;

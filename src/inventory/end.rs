@@ -1,6 +1,6 @@
-//! Ends that people give to updates: cancelled by the sender, or fixed by another update.
+//! Ends that people give to updates: cancelled by the sender, discarded by the café, or fixed by another update.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::Clock;
 use crate::db::activity::Activity;
@@ -8,7 +8,7 @@ use crate::db::inbox::End;
 use crate::db::timeline::Event;
 use crate::db::updates::Standing;
 use crate::db::{self, DbError, Pool, Transaction, WorkError};
-use crate::domain::{UpdateId, UpdateState};
+use crate::domain::{ShortText, UpdateId, UpdateState};
 
 /// Why an update was not ended.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,77 @@ pub async fn cancel_update(
 ) -> Result<(), EndError> {
     let now = clock.now();
     db::in_transaction(pool, async |tx| {
-        end_by_hand(tx, update, UpdateState::Cancelled, is_cancellable, now).await?;
+        let end = ByHand {
+            state: UpdateState::Cancelled,
+            why: None,
+        };
+        end_by_hand(tx, update, end, is_cancellable, now).await?;
+        db::activity::insert_activity(tx, activity).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Closes a dead-lettered update for good, and notes who did and why. A message of it that arrives later changes
+/// nothing; a person may [restore](restore_update) it.
+///
+/// # Errors
+/// [`EndError::MovedOn`] if it is not a dead letter any more, [`EndError::Unknown`] if it does not exist.
+pub async fn discard_update(
+    pool: &Pool,
+    clock: &dyn Clock,
+    update: UpdateId,
+    why: &ShortText<500>,
+    activity: &Activity<'_>,
+) -> Result<(), EndError> {
+    let now = clock.now();
+    db::in_transaction(pool, async |tx| {
+        let end = ByHand {
+            state: UpdateState::Discarded,
+            why: Some(why.as_str()),
+        };
+        let is_dead = |state| state == UpdateState::DeadLettered;
+        end_by_hand(tx, update, end, is_dead, now).await?;
+        db::activity::insert_activity(tx, activity).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// For so long a discarded update can be restored.
+pub const RESTORABLE_FOR: TimeDelta = TimeDelta::days(30);
+
+/// Makes a discarded update a dead letter again, as it was before, and notes who did.
+///
+/// # Errors
+/// [`EndError::MovedOn`] if it is not discarded, or was more than [`RESTORABLE_FOR`] ago.
+pub async fn restore_update(
+    pool: &Pool,
+    clock: &dyn Clock,
+    update: UpdateId,
+    activity: &Activity<'_>,
+) -> Result<(), EndError> {
+    let now = clock.now();
+    db::in_transaction(pool, async |tx| {
+        db::known_updates::lock_updates(tx, &[update]).await?;
+        let found = db::update_lists::find_update(tx, update).await?;
+        let line = found.ok_or(EndError::Unknown)?;
+        let ended = line.finished_at.filter(|at| *at > now - RESTORABLE_FOR);
+        if line.state != UpdateState::Discarded || ended.is_none() {
+            return Err(EndError::MovedOn(line.state));
+        }
+        let reopened = db::dead_letters::reopen_letter(tx, update).await?;
+        let refusal = reopened.ok_or(EndError::MovedOn(line.state))?;
+        db::updates::set_dead_again(tx, update, &refusal, now).await?;
+        db::inbox::forget_discarded(tx, update).await?;
+        let event = Event {
+            id: update,
+            state: UpdateState::DeadLettered,
+            refusal: Some(refusal),
+            note: None,
+            attempt: None,
+        };
+        db::timeline::insert_events(tx, &[event], now).await?;
         db::activity::insert_activity(tx, activity).await?;
         Ok(())
     })
@@ -81,17 +151,25 @@ pub fn is_cancellable(state: UpdateState) -> bool {
     !state.is_final()
 }
 
+/// An end that a person gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByHand<'a> {
+    pub(super) state: UpdateState,
+    pub(super) why: Option<&'a str>,
+}
+
 /// Gives an update an end with its inbox row, so that whatever still carries it is a duplicate.
 pub(super) async fn end_by_hand(
     tx: &mut Transaction,
     update: UpdateId,
-    state: UpdateState,
+    by_hand: ByHand<'_>,
     may_end: impl Fn(UpdateState) -> bool,
     now: DateTime<Utc>,
 ) -> Result<(), EndError> {
     let known = db::known_updates::lock_updates(tx, &[update]).await?;
     let known = known.get(&update);
     let known = known.ok_or(EndError::Unknown)?;
+    let state = by_hand.state;
     if !may_end(known.state) {
         return Err(EndError::MovedOn(known.state));
     }
@@ -114,6 +192,7 @@ pub(super) async fn end_by_hand(
         id: update,
         state,
         refusal: None,
+        note: by_hand.why.map(str::to_owned),
         attempt: None,
     };
     db::timeline::insert_events(tx, &[event], now).await?;

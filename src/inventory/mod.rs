@@ -18,7 +18,10 @@ pub use accept::{AcceptError, accept_update};
 pub use apply::apply_batch;
 pub use busy::BusyBeans;
 pub use correction::{bags_so_far, difference, moved_at};
-pub use end::{EndError, cancel_update, is_cancellable, leave_update};
+pub use end::{
+    EndError, RESTORABLE_FOR, cancel_update, discard_update, is_cancellable, leave_update,
+    restore_update,
+};
 pub use foresight::{Foresight, foresee};
 pub use handler::Apply;
 pub(crate) use identity::{Identity, IfLocked, find_ids, lock};

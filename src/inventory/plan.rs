@@ -344,6 +344,7 @@ impl<'a> Planner<'a> {
             id: subject.id,
             state,
             refusal: None,
+            note: None,
             attempt: Some(subject.message.attempt()),
         });
     }
@@ -372,6 +373,7 @@ impl<'a> Planner<'a> {
             id: subject.id,
             state: step,
             refusal: standing.refusal.clone(),
+            note: None,
             attempt: Some(subject.message.attempt()),
         });
         if subject

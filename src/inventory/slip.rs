@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::accept::Message;
 use super::correction::bags_so_far;
-use super::end::{EndError, end_by_hand};
+use super::end::{ByHand, EndError, end_by_hand};
 use crate::clock::Clock;
 use crate::db::slips::NewSlip;
 use crate::db::updates::Source;
@@ -195,7 +195,11 @@ async fn follow(
                 return Err(SlipError::MovedOn);
             }
             let may_end = |state| state == UpdateState::DeadLettered;
-            end_by_hand(tx, update, UpdateState::Fixed, may_end, now).await?;
+            let end = ByHand {
+                state: UpdateState::Fixed,
+                why: None,
+            };
+            end_by_hand(tx, update, end, may_end, now).await?;
             Ok(Follows {
                 update,
                 how: FollowsAs::Fix,

@@ -276,6 +276,7 @@ fn published_event(id: UpdateId) -> Event {
         id,
         state: UpdateState::Published,
         refusal: None,
+        note: None,
         attempt: None,
     }
 }

@@ -56,6 +56,8 @@ pub(crate) const UPDATE_EFFECT: &str = "/updates/effect";
 pub(crate) const UPDATE_FIX: &str = "/updates/{id}/fix";
 pub(crate) const UPDATE_CORRECT: &str = "/updates/{id}/correct";
 pub(crate) const UPDATE_ANYWAY: &str = "/updates/{id}/apply-anyway";
+pub(crate) const UPDATE_DISCARD: &str = "/updates/{id}/discard";
+pub(crate) const UPDATE_RESTORE: &str = "/updates/{id}/restore";
 pub(crate) const UPDATE_LEAVE: &str = "/updates/{id}/leave";
 pub(crate) const UPDATE_CANCEL: &str = "/updates/{id}/cancel";
 pub(crate) const LIVE: &str = "/live";
@@ -264,6 +266,16 @@ pub(crate) fn update_correct(id: impl Borrow<UpdateId>) -> String {
 /// Where an update that a count has overtaken is applied all the same.
 pub(crate) fn update_anyway(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}/apply-anyway", id.borrow())
+}
+
+/// Where it is closed for good.
+pub(crate) fn update_discard(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/discard", id.borrow())
+}
+
+/// Where that is taken back.
+pub(crate) fn update_restore(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/restore", id.borrow())
 }
 
 /// Where it is left at the count.

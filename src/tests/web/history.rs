@@ -72,7 +72,7 @@ async fn a_search_tells_how_far_back_it_looked_and_goes_on_from_there() {
          '$[*]' COLUMNS (n FOR ORDINALITY)) AS n",
     )
     .await;
-    let site = Site::of(&app).seen_by(CORDILLERA);
+    let site = Site::of(&app).seen_by(Role::Staff);
 
     let newest = site.get("/updates?q=DN-4411").await;
     let further = newest.attributes("p.further a", "href");

@@ -7,6 +7,7 @@ mod beans;
 mod bulk;
 mod dashboard;
 mod dead_letters;
+mod discard;
 mod history;
 mod hostile;
 mod ingress;

@@ -175,8 +175,8 @@ fn show_line(
         bags: TextField {
             inputmode: "numeric",
             width: "short",
-            hint: "Leave this empty for no alert. That a bean is out of stock is told in any case.",
-            ..TextField::new("bags", "Alert at so many bags or fewer", bags, &mistakes)
+            hint: "Leave this empty for none. You are always told when a bean runs out.",
+            ..TextField::new("bags", "Alert at this many bags or fewer", bags, &mistakes)
         },
         layout,
         bean,

@@ -90,7 +90,7 @@ impl SeveralPage {
                 )
             },
             line: TextField {
-                hint: "A bean counts as low at so many bags or fewer.",
+                hint: "A bean is low at this many bags or fewer.",
                 ..short(
                     "line".to_owned(),
                     "Alert line for all",

@@ -48,7 +48,7 @@ impl ConsumersPage {
         } else if consumer.last_error_at > consumer.last_receive_at {
             ("retrying", "No answer")
         } else {
-            ("done", "Running")
+            ("good", "Running")
         };
         Tag { class, word }
     }

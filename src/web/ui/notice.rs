@@ -47,6 +47,10 @@ pub(crate) enum Notice {
     UpdateLeft,
     AlreadyDecided,
     BothKept,
+    UpdateDiscarded,
+    UpdateRestored,
+    UpdateMovedOn,
+    TooLateToRestore,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +60,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 39] = [
+const NOTICES: [(Notice, &str, &str); 43] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -193,7 +197,7 @@ const NOTICES: [(Notice, &str, &str); 39] = [
     (
         Notice::AlertLineSet,
         "alert-line-set",
-        "The bean now counts as low where you said.",
+        "The alert line is set.",
     ),
     (
         Notice::StocktakeBooked,
@@ -239,6 +243,26 @@ const NOTICES: [(Notice, &str, &str); 39] = [
         Notice::BothKept,
         "both-kept",
         "Your changes are saved. What somebody else had changed in the meantime was kept as well.",
+    ),
+    (
+        Notice::UpdateDiscarded,
+        "update-discarded",
+        "The update is discarded. You can restore it for 30 days.",
+    ),
+    (
+        Notice::UpdateRestored,
+        "update-restored",
+        "The update is restored. It needs attention again.",
+    ),
+    (
+        Notice::UpdateMovedOn,
+        "update-moved-on",
+        "Nothing was changed: somebody has dealt with this update in the meantime.",
+    ),
+    (
+        Notice::TooLateToRestore,
+        "too-late-to-restore",
+        "It stays discarded: that was more than 30 days ago, or somebody has just done it. Ask its supplier to send it again.",
     ),
 ];
 

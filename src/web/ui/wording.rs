@@ -69,9 +69,9 @@ pub(crate) fn tag(state: UpdateState) -> Tag {
 /// What an alert is about.
 pub(crate) fn alert(kind: impl Borrow<AlertKind>) -> Tag {
     let (class, word) = match kind.borrow() {
-        AlertKind::Low => ("retrying", "Low"),
+        AlertKind::Low => ("few", "Low"),
         AlertKind::Out => ("alarm", "Out of stock"),
-        AlertKind::OutAtSupplier => ("retrying", "Out of stock at supplier"),
+        AlertKind::OutAtSupplier => ("few", "Out of stock at supplier"),
     };
     Tag { class, word }
 }

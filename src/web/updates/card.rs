@@ -181,6 +181,19 @@ impl Card {
         self.eyes.may_act && is_cancellable(self.update.line.state)
     }
 
+    /// Whether the café can close it for good. A correction, which the café may have sent itself, is cancelled.
+    pub(crate) fn is_discardable(&self) -> bool {
+        let line = &self.update.line;
+        let is_dead = line.state == UpdateState::DeadLettered;
+        self.eyes.may_act && self.eyes.is_cafe && is_dead && !line.is_correction()
+    }
+
+    /// Whether the café has done so; it says so if that is too long ago to be taken back.
+    pub(crate) fn is_restorable(&self) -> bool {
+        let is_discarded = self.update.line.state == UpdateState::Discarded;
+        self.eyes.may_act && self.eyes.is_cafe && is_discarded
+    }
+
     /// Whether the café has still to decide if the count that has overtaken it stands.
     pub(crate) fn is_to_be_decided(&self) -> bool {
         let line = &self.update.line;

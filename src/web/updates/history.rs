@@ -5,16 +5,13 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use crate::db::LATEST;
 use crate::db::update_lists::{Filter, Place};
 use crate::domain::{SupplierId, UpdateId, UpdateState};
 use crate::web::paths::{self, InPath as _};
 
 /// The longest text that is looked for.
 const MAX_WORDS: usize = 100;
-
-/// The driver sends moments as `TIMESTAMP`s, of which there are none before 1970 and none later than this (19
-/// January 2038).
-const LATEST: DateTime<Utc> = DateTime::from_timestamp(2_147_483_647, 0).unwrap();
 
 /// The moment, or the nearest one that the database can be asked about.
 fn storable(at: DateTime<Utc>) -> DateTime<Utc> {

@@ -28,6 +28,9 @@ const PER_PAGE: usize = 100;
 /// them. The page says how far back that was and offers to look further.
 const LOOKED_THROUGH: i64 = 20_000;
 
+/// Fewer of those of one supplier or in one state, which lie far apart on disk.
+const LOOKED_THROUGH_OF_SOME: i64 = 2_000;
+
 /// A link that leaves only the updates of one state.
 struct StateFilter {
     state: UpdateState,
@@ -165,8 +168,12 @@ async fn find_reach(
     if filter.words.is_empty() {
         return Ok(None);
     }
-    let found = db::update_lists::find_reach(conn, filter, history.place(), LOOKED_THROUGH);
-    Ok(found.await?)
+    let most = if filter.supplier.is_none() && filter.state.is_none() {
+        LOOKED_THROUGH
+    } else {
+        LOOKED_THROUGH_OF_SOME
+    };
+    Ok(db::update_lists::find_reach(conn, filter, history.place(), most).await?)
 }
 
 /// Reads one more than a page shows, to know whether there are older ones.

@@ -5,6 +5,7 @@ mod cancel;
 mod card;
 mod correct;
 mod desk;
+mod discard;
 mod effect;
 mod export;
 mod eyes;
@@ -42,5 +43,10 @@ pub(crate) fn router() -> Router<AppState> {
         )
         .route(paths::UPDATE_CANCEL, post(cancel::cancel))
         .route(paths::UPDATE_ANYWAY, post(overtaken::apply_anyway))
+        .route(
+            paths::UPDATE_DISCARD,
+            get(discard::confirm).post(discard::discard),
+        )
+        .route(paths::UPDATE_RESTORE, post(discard::restore))
         .route(paths::UPDATE_LEAVE, post(overtaken::leave))
 }
