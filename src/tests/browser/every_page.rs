@@ -99,7 +99,9 @@ impl Busy {
     fn address(&self, pattern: &str) -> String {
         match pattern {
             "/welcome/{token}" => self.link.clone(),
-            "/updates/{id}/fix" => format!("/updates/{}/fix", self.broken),
+            "/updates/{id}/fix" | "/updates/{id}/discard" => {
+                pattern.replace("{id}", &self.broken.to_string())
+            }
             _ if pattern.starts_with("/updates/{id}") => {
                 pattern.replace("{id}", &self.update.to_string())
             }
