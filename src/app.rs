@@ -170,6 +170,8 @@ impl App {
             }
         }
         let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
+        let following = monitor::follow_pauses(pool.clone(), running.clone(), shutdown.clone());
+        self.shutdown.tasks.spawn(following);
         let telling = monitor::tell_of_consumers(pool, running, shutdown);
         self.shutdown.tasks.spawn(telling);
         self.readiness.is_up(QUEUE);
@@ -199,9 +201,15 @@ impl App {
 
 /// Starts a consumer, and gives what tells how it does.
 fn start<H: Handler>(queue: QueueRole, consumer: Consumer<SqsQueue, H>) -> Consuming {
-    let pulse = consumer.pulse();
+    let (pulse, switch) = (consumer.pulse(), consumer.switch());
+    // Until it is known that nobody has paused the queue, nothing is received.
+    switch.set(false);
     consumer.start();
-    Consuming { queue, pulse }
+    Consuming {
+        queue,
+        pulse,
+        switch,
+    }
 }
 
 /// Makes the consumers of the queues, each with the handler of its role.

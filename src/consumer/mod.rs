@@ -13,6 +13,7 @@ mod outcome;
 mod pulse;
 mod receive;
 mod settle;
+mod switch;
 mod work;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use self::outcome::{Outcome, Tally};
 pub use self::pulse::{Condition, Pulse};
 use self::receive::Receiving;
 use self::settle::Settling;
+pub use self::switch::Switch;
 use self::work::{Arrivals, Held, Worker};
 use crate::messaging::{Queue, ServiceError};
 use crate::readiness::Readiness;
@@ -59,6 +61,11 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
     pub fn reporting_to(mut self, readiness: Readiness) -> Self {
         self.receiving.readiness = readiness;
         self
+    }
+
+    /// What pauses it.
+    pub fn switch(&self) -> Switch {
+        self.receiving.switch.clone()
     }
 
     /// What tells how it does.

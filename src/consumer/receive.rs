@@ -12,6 +12,7 @@ use super::hand::{Batch, Room};
 use super::handler::ConsumerSettings;
 use super::lease::Leases;
 use super::pulse::Pulse;
+use super::switch::Switch;
 use crate::backoff;
 use crate::messaging::{MAX_BATCH, Queue, ServiceError};
 use crate::readiness::{QUEUE, Readiness};
@@ -31,6 +32,7 @@ pub(super) struct Receiving<Q> {
     room: Room,
     pub(super) leases: Arc<Leases>,
     pub(super) pulse: Pulse,
+    pub(super) switch: Switch,
 }
 
 impl<Q: Queue> Receiving<Q> {
@@ -51,6 +53,7 @@ impl<Q: Queue> Receiving<Q> {
             busy: Notify::new(),
             room: Room::default(),
             leases,
+            switch: Switch::default(),
         }
     }
 
@@ -110,7 +113,7 @@ impl<Q: Queue> Receiving<Q> {
         Ok(())
     }
 
-    /// Waits until there is room in hand and the gate is open.
+    /// Waits until there is room in hand, nobody has paused the queue and the gate is open.
     async fn may_receive(&self, resting: bool) -> Result<(), Stopping> {
         let room = async {
             if resting {
@@ -122,6 +125,7 @@ impl<Q: Queue> Receiving<Q> {
             () = room => {}
             () = self.shutdown.soft.cancelled() => return Err(Stopping),
         }
+        self.switch.pass(&self.shutdown.soft).await?;
         self.gate.pass(&self.shutdown.soft).await
     }
 

@@ -25,6 +25,7 @@ pub mod live;
 pub mod minutes;
 pub mod movements;
 pub mod outbox;
+pub mod queue_pauses;
 mod rows;
 pub mod schema;
 pub mod server;

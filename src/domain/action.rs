@@ -25,10 +25,12 @@ pub enum Action {
     LeftUpdate,
     DiscardedUpdate,
     RestoredUpdate,
+    PausedQueue,
+    ResumedQueue,
 }
 
 impl Action {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -46,6 +48,8 @@ impl Action {
         Self::LeftUpdate,
         Self::DiscardedUpdate,
         Self::RestoredUpdate,
+        Self::PausedQueue,
+        Self::ResumedQueue,
     ];
 
     pub fn code(self) -> &'static str {
@@ -67,6 +71,8 @@ impl Action {
             Self::LeftUpdate => "left_update",
             Self::DiscardedUpdate => "discarded_update",
             Self::RestoredUpdate => "restored_update",
+            Self::PausedQueue => "paused_queue",
+            Self::ResumedQueue => "resumed_queue",
         }
     }
 
@@ -94,6 +100,8 @@ impl Action {
             Self::LeftUpdate => "left an update at the count",
             Self::DiscardedUpdate => "discarded an update",
             Self::RestoredUpdate => "restored an update",
+            Self::PausedQueue => "paused a queue",
+            Self::ResumedQueue => "resumed a queue",
         }
     }
 }

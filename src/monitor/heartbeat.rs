@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::consumer::{Condition, Pulse};
+use crate::consumer::{Condition, Pulse, Switch};
 use crate::db::consumers::Sign;
 use crate::db::{self, DbResult, Pool};
 use crate::messaging::QueueRole;
@@ -18,6 +18,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 pub struct Consuming {
     pub queue: QueueRole,
     pub pulse: Pulse,
+    pub switch: Switch,
 }
 
 /// Tells the database of the consumers of this process until it stops, and then that they are gone.

@@ -93,7 +93,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "web",
         ],
     ),
-    ("web/ui", &["catalogue", "db", "domain", "web", "web/http"]),
+    (
+        "web/ui",
+        &["catalogue", "db", "domain", "messaging", "web", "web/http"],
+    ),
     ("web/api", &["db", "web", "web/http"]),
     (
         "web/account",

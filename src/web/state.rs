@@ -13,6 +13,7 @@ use super::http::error::WebError;
 use super::http::ingress::Ingress;
 use super::http::shared_read::SharedRead;
 use super::live::Live;
+use super::ui::consumption::SharedConsumption;
 use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::db::sessions::SessionLimits;
@@ -36,6 +37,8 @@ pub struct AppState {
     pub(crate) shared: Arc<SharedPages>,
     /// What the dashboard tells, for all who look at it.
     pub(crate) figures: Arc<SharedFigures>,
+    /// How updates are applied, for every page of the café.
+    pub(crate) consumption: Arc<SharedConsumption>,
     /// Who watches its pages.
     pub(crate) live: Arc<Live>,
 }
@@ -107,6 +110,7 @@ impl AppState {
             request_limits: RequestLimits::default(),
             shared: Arc::default(),
             figures: Arc::default(),
+            consumption: Arc::default(),
             live: Arc::default(),
         }
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use beanstock::domain::{Role, SupplierId};
 use beanstock::messaging::UPDATES;
-use beanstock::monitor::{Consuming, tell_of_consumers};
+use beanstock::monitor::{Consuming, follow_pauses, tell_of_consumers};
 
 use crate::support::process::until;
-use crate::support::{Kind, Site, TestApp};
+use crate::support::{EXCELSA, Kind, Site, TestApp};
 
 const BOARD: &str = "/live?board=yes";
 
@@ -87,11 +87,11 @@ async fn two_hundred_dashboards_cost_one_set_of_queries_a_second() {
         board.says("8,459").await;
     }
 
-    // Eleven figures a second at most, and what each look asks besides, ten a second at most.
+    // Twelve figures a second at most, and what each look asks besides, ten a second at most.
     let seconds = began.elapsed().as_secs() + 2;
     let asked = site.selects().await - before;
     assert!(
-        (1..=seconds * 51).contains(&asked),
+        (1..=seconds * 52).contains(&asked),
         "{asked} queries in {seconds} s"
     );
 }
@@ -105,6 +105,7 @@ async fn consumers_that_are_not_heard_are_a_banner_nobody_misses() {
     let consuming = Consuming {
         queue: UPDATES,
         pulse: poller.pulse(),
+        switch: poller.switch(),
     };
     poller.start();
     let telling = tell_of_consumers(app.pool.clone(), vec![consuming], app.shutdown.clone());
@@ -135,6 +136,75 @@ async fn consumers_that_are_not_heard_are_a_banner_nobody_misses() {
         gone.text_of("#banner")
             .contains("Updates are not being applied")
     );
+}
+
+#[tokio::test]
+async fn a_paused_queue_is_not_received_from_until_it_is_resumed() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let manager = Site::of(&app).seen_by(Role::Manager);
+    let why = [("queue", "updates"), ("reason", "Taking stock")];
+    let unsaid = manager
+        .post("/consumers/pause", &[("queue", "updates")])
+        .await;
+    let paused = manager.post("/consumers/pause", &why).await;
+    let poller = app.poller();
+    let (pulse, switch) = (poller.pulse(), poller.switch());
+    let consuming = Consuming {
+        queue: UPDATES,
+        pulse: pulse.clone(),
+        switch: switch.clone(),
+    };
+    // As the program does it: nothing is received before it is known whether the queue is paused.
+    switch.set(false);
+    poller.start();
+    let (pool, shutdown) = (app.pool.clone(), app.shutdown.clone());
+    let telling = tell_of_consumers(pool.clone(), vec![consuming.clone()], shutdown.clone());
+    app.shutdown.tasks.spawn(telling);
+    let following = follow_pauses(pool, vec![consuming], shutdown);
+    app.shutdown.tasks.spawn(following);
+    app.publish_line("3:Excelsa:9").await;
+    until("it is heard", || async {
+        manager.rows_of("consumers").await == 1
+    })
+    .await;
+
+    let board = Site::of(&app).seen_by(Role::Viewer).get("/").await;
+    let beans = Site::of(&app).seen_by(Role::Staff).get("/beans").await;
+    let listed = Site::of(&app)
+        .seen_by(Role::Manager)
+        .get("/consumers")
+        .await;
+    let supplier = Site::of(&app).seen_by(Role::Supplier(SupplierId(3)));
+    let supplier = supplier.get("/").await;
+    let received = pulse.feel().unwrap().received_ago;
+    let staff = Site::of(&app).seen_by(Role::Staff);
+    let refused = staff
+        .post("/consumers/resume", &[("queue", "updates")])
+        .await;
+
+    assert_eq!(unsaid.status(), 422);
+    assert!(paused.header("location").ends_with("done=queue-paused"));
+    for page in [&board, &beans, &listed] {
+        let banner = page.text_of(".banner");
+        assert!(banner.contains("Receiving is paused by"), "{banner}");
+        assert!(banner.contains("Taking stock"), "{banner}");
+    }
+    assert!(supplier.all(".banner").is_empty());
+    assert_eq!(listed.all("td .tag"), ["Paused"]);
+    assert_eq!(received, None, "not one receive has begun");
+    assert_eq!(refused.status(), 403);
+    assert_eq!(app.stock_of(EXCELSA).await, 200);
+
+    manager
+        .post("/consumers/resume", &[("queue", "updates")])
+        .await;
+    until("what has waited is applied", || async {
+        app.stock_of(EXCELSA).await == 209
+    })
+    .await;
+    manager.post("/consumers/pause", &why).await;
+    until("it is paused again", || async { !switch.is_on() }).await;
+    app.shutdown.finish(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

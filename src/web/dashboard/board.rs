@@ -6,9 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::figures::{CHARTED, Figure, Figures};
-use crate::db::consumers::ConsumerLine;
 use crate::db::dashboard::DrawnBean;
 use crate::db::minutes::Minute;
+use crate::web::ui::consumption::{Banner, Consumption};
 use crate::web::ui::series::{Bars, Column, StepLine};
 use crate::web::ui::time_span::Time;
 
@@ -19,25 +19,6 @@ pub(crate) struct Board {
     pub(crate) zone: Tz,
     pub(crate) now: DateTime<Utc>,
 }
-
-/// How the consumers of the queue do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Consumption {
-    Running {
-        instances: usize,
-    },
-    /// They run, and the queue does not answer them.
-    Failing {
-        why: String,
-    },
-    /// None has been heard; when the last one was, if one ever was.
-    Stopped(Option<DateTime<Utc>>),
-    /// Nobody could ask.
-    Unknown,
-}
-
-/// A consumer says every five seconds that it runs; one that has been silent for longer is gone.
-pub(crate) const SILENT_AFTER: i64 = 20;
 
 /// A level beside its alert line, for comparison.
 pub(crate) struct Level<'a> {
@@ -65,23 +46,16 @@ impl Board {
     }
 
     pub(crate) fn consumption(&self) -> Consumption {
-        let Some(consumers) = &self.figures.consumers.value else {
-            return Consumption::Unknown;
-        };
-        let of_updates = || consumers.iter().filter(|line| line.queue == "updates");
-        let is_heard = |line: &&ConsumerLine| line.silent_seconds < SILENT_AFTER;
-        let running: Vec<&ConsumerLine> = of_updates().filter(is_heard).collect();
-        if running.is_empty() {
-            return Consumption::Stopped(of_updates().map(|line| line.seen_at).max());
-        }
-        match running.iter().find(|line| !is_failing(line)) {
-            Some(_) => Consumption::Running {
-                instances: running.len(),
-            },
-            None => Consumption::Failing {
-                why: running[0].last_error.clone().unwrap_or_default(),
-            },
-        }
+        let pauses = self.figures.pauses.value.as_deref().unwrap_or_default();
+        let consumers = self.figures.consumers.value.as_ref();
+        consumers.map_or(Consumption::Unknown, |consumers| {
+            Consumption::of(consumers, pauses)
+        })
+    }
+
+    /// What is said of them above everything else.
+    pub(crate) fn banner(&self) -> Banner {
+        self.consumption().banner(self.zone)
     }
 
     /// Beans of which there are none.
@@ -159,7 +133,7 @@ impl Board {
     pub(crate) fn consumption_class(&self) -> &'static str {
         match self.consumption() {
             Consumption::Running { .. } => "",
-            Consumption::Failing { .. } => "warn",
+            Consumption::Failing { .. } | Consumption::Paused(_) => "warn",
             Consumption::Stopped(_) => "alarm",
             Consumption::Unknown => "unknown",
         }
@@ -243,67 +217,5 @@ impl Board {
             Some(time) => format!("Could not be read since {time}"),
             None => "Could not be read".to_owned(),
         })
-    }
-}
-
-/// Whether the queue failed a consumer after it last answered.
-fn is_failing(line: &ConsumerLine) -> bool {
-    line.last_error_at > line.last_receive_at
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn heard(silent_seconds: i64, received: i64, failed: Option<i64>) -> ConsumerLine {
-        let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
-        ConsumerLine {
-            instance: uuid::Uuid::nil(),
-            queue: "updates".to_owned(),
-            version: "1".to_owned(),
-            started_at: at(0),
-            seen_at: at(100),
-            silent_seconds,
-            last_receive_at: Some(at(received)),
-            last_error_at: failed.map(at),
-            last_error: failed.map(|_| "refused".to_owned()),
-            in_hand: 0,
-        }
-    }
-
-    fn consumption(consumers: Vec<ConsumerLine>) -> Consumption {
-        let mut figures = Figures::default();
-        figures.consumers.value = Some(consumers);
-        let board = Board {
-            figures: Arc::new(figures),
-            zone: Tz::UTC,
-            now: DateTime::UNIX_EPOCH,
-        };
-        board.consumption()
-    }
-
-    #[test]
-    fn consumers_run_until_they_have_been_silent() {
-        let seen = DateTime::from_timestamp(1_800_000_100, 0);
-        for (consumers, expected) in [
-            (vec![], Consumption::Stopped(None)),
-            (vec![heard(20, 90, None)], Consumption::Stopped(seen)),
-            (
-                vec![heard(3, 90, Some(80)), heard(400, 1, None)],
-                Consumption::Running { instances: 1 },
-            ),
-            (
-                vec![heard(3, 80, Some(90))],
-                Consumption::Failing {
-                    why: "refused".to_owned(),
-                },
-            ),
-            (
-                vec![heard(3, 80, Some(90)), heard(3, 90, None)],
-                Consumption::Running { instances: 2 },
-            ),
-        ] {
-            assert_eq!(consumption(consumers), expected);
-        }
     }
 }

@@ -12,6 +12,7 @@ use crate::db;
 use crate::db::consumers::ConsumerLine;
 use crate::db::dashboard::{Attention, DrawnBean, LetterDay, NamedBean, StockFigures, Waiting};
 use crate::db::minutes::Minute;
+use crate::db::queue_pauses::QueuePause;
 use crate::db::{Connection, DbResult, Pool};
 use crate::domain::AlertKind;
 use crate::telemetry;
@@ -77,6 +78,7 @@ pub(crate) struct Figures {
     pub(crate) waiting: Figure<Waiting>,
     pub(crate) applied: Figure<Applied>,
     pub(crate) consumers: Figure<Vec<ConsumerLine>>,
+    pub(crate) pauses: Figure<Vec<QueuePause>>,
     pub(crate) fullest: Figure<Vec<DrawnBean>>,
     pub(crate) minutes: Figure<Vec<Minute>>,
     pub(crate) letters: Figure<Vec<LetterDay>>,
@@ -165,6 +167,8 @@ impl Figures {
         self.waiting.take(waiting, now);
         let consumers = db::consumers::list_consumers(conn).await;
         self.consumers.take(consumers, now);
+        let pauses = db::queue_pauses::list_pauses(conn).await;
+        self.pauses.take(pauses, now);
     }
 }
 

@@ -4,6 +4,6 @@ mod board;
 mod figures;
 mod part;
 
-pub(crate) use self::board::{Board, Consumption, SILENT_AFTER};
+pub(crate) use self::board::Board;
 pub(crate) use self::figures::{Figures, SharedFigures};
 pub(crate) use self::part::{Part, PartPage};

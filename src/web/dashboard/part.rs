@@ -2,8 +2,9 @@
 
 use askama::Template;
 
-use super::board::{Board, Consumption};
+use super::board::Board;
 use crate::web::paths;
+use crate::web::ui::consumption::Consumption;
 use crate::web::ui::page::filters;
 
 /// A part.

@@ -1,16 +1,26 @@
-//! The consumers, as they say themselves.
+//! The consumers, as they say themselves, and pausing them.
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
 
 use crate::db;
+use crate::db::activity::Activity;
 use crate::db::consumers::ConsumerLine;
-use crate::messaging::{DEAD_LETTERS, UNDELIVERED, UPDATES};
-use crate::web::dashboard::SILENT_AFTER;
+use crate::db::queue_pauses::QueuePause;
+use crate::domain::{AccountId, Action, ShortText};
+use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
+use crate::web::http::ingress::Client;
 use crate::web::paths;
 use crate::web::state::AppState;
+use crate::web::ui::consumption::SILENT_AFTER;
+use crate::web::ui::form::{Form, Mistakes, TextField, text_sentence};
 use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::wording::Tag;
 
@@ -18,14 +28,33 @@ use crate::web::ui::wording::Tag;
 #[template(path = "staff/consumers/list.html")]
 pub(super) struct ConsumersPage {
     layout: Layout,
+    queues: Vec<QueueState>,
     consumers: Vec<ConsumerLine>,
+    mistakes: Mistakes,
+}
+
+/// A queue, and who has paused it if somebody has.
+struct QueueState {
+    code: &'static str,
+    title: &'static str,
+    pause: Option<QueuePause>,
+    reason: TextField,
+}
+
+/// The queues that are polled, as people can pause them.
+const QUEUES: [QueueRole; 3] = [UPDATES, UNDELIVERED, DEAD_LETTERS];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PauseForm {
+    queue: String,
+    reason: String,
 }
 
 impl ConsumersPage {
     #[expect(clippy::unused_self, reason = "how a template calls it")]
     fn title(&self, consumer: &ConsumerLine) -> String {
-        let roles = [UPDATES, UNDELIVERED, DEAD_LETTERS];
-        let role = roles.iter().find(|role| role.code == consumer.queue);
+        let role = QUEUES.iter().find(|role| role.code == consumer.queue);
         let title = role.map_or(consumer.queue.as_str(), |role| role.title);
         format!("Polls the {title}")
     }
@@ -42,9 +71,17 @@ impl ConsumersPage {
         consumer.silent_seconds >= SILENT_AFTER
     }
 
+    fn is_paused(&self, consumer: &ConsumerLine) -> bool {
+        let is_its = |queue: &&QueueState| queue.code == consumer.queue;
+        let queue = self.queues.iter().find(is_its);
+        queue.is_some_and(|queue| queue.pause.is_some())
+    }
+
     fn state(&self, consumer: &ConsumerLine) -> Tag {
         let (class, word) = if self.is_silent(consumer) {
             ("alarm", "Gone")
+        } else if self.is_paused(consumer) {
+            ("waiting", "Paused")
         } else if consumer.last_error_at > consumer.last_receive_at {
             ("retrying", "No answer")
         } else {
@@ -58,9 +95,102 @@ pub(super) async fn list_consumers(
     State(state): State<AppState>,
     layout: Layout,
 ) -> Result<Page<ConsumersPage>, WebError> {
+    let none = Mistakes::default();
+    Ok(Page::ok(read(&state, layout, none, "").await?))
+}
+
+/// Has no consumer of a queue receive, and says why.
+pub(super) async fn pause(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    client: Client,
+    layout: Layout,
+    Form(form): Form<PauseForm>,
+) -> Result<Response, WebError> {
+    let role = find_role(&form.queue)?;
+    let reason: ShortText<500> = match ShortText::parse(&form.reason) {
+        Ok(reason) => reason,
+        Err(error) => {
+            let sentence = text_sentence("The reason", "Say why it is paused", error);
+            let mistakes = Mistakes::one(format!("reason-{}", role.code), sentence);
+            let page = read(&state, layout, mistakes, &form.reason).await?;
+            return Ok(Page(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
+    };
+    let details = format!("{}: {}", role.title, reason.as_str());
+    let (by, address) = (viewer.0.account, client.origin());
+    let activity = activity(by, Action::PausedQueue, &details, &address);
+    db::in_transaction(&state.pool, async |tx| {
+        db::queue_pauses::pause_queue(tx, role.code, by, reason.as_str()).await?;
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
+    let page = Notice::QueuePaused.on(paths::CONSUMERS);
+    Ok(Redirect::to(&page).into_response())
+}
+
+/// Has a queue received from again.
+pub(super) async fn resume(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    client: Client,
+    Form(form): Form<PauseForm>,
+) -> Result<Redirect, WebError> {
+    let role = find_role(&form.queue)?;
+    let (by, address) = (viewer.0.account, client.origin());
+    let activity = activity(by, Action::ResumedQueue, role.title, &address);
+    db::in_transaction(&state.pool, async |tx| {
+        db::queue_pauses::resume_queue(tx, role.code).await?;
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
+    Ok(Redirect::to(&Notice::QueueResumed.on(paths::CONSUMERS)))
+}
+
+fn find_role(code: &str) -> Result<QueueRole, WebError> {
+    let role = QUEUES.into_iter().find(|role| role.code == code);
+    role.ok_or(WebError::BadForm)
+}
+
+fn activity<'a>(by: AccountId, action: Action, details: &'a str, address: &'a str) -> Activity<'a> {
+    Activity {
+        actor: Some(by),
+        action,
+        account: None,
+        details,
+        address,
+    }
+}
+
+async fn read(
+    state: &AppState,
+    layout: Layout,
+    mistakes: Mistakes,
+    reason: &str,
+) -> Result<ConsumersPage, WebError> {
     let mut conn = state.connection().await?;
-    Ok(Page::ok(ConsumersPage {
+    let pauses = db::queue_pauses::list_pauses(&mut conn).await?;
+    let queue = |role: QueueRole| {
+        let name = format!("reason-{}", role.code);
+        let typed = mistakes.of(&name).map_or("", |_| reason);
+        QueueState {
+            code: role.code,
+            title: role.title,
+            pause: pauses
+                .iter()
+                .find(|pause| pause.queue == role.code)
+                .cloned(),
+            reason: TextField {
+                width: "wide",
+                hint: "Everybody reads it.",
+                ..TextField::new(name, "Why?", typed, &mistakes)
+            },
+        }
+    };
+    Ok(ConsumersPage {
         layout,
+        queues: QUEUES.into_iter().map(queue).collect(),
         consumers: db::consumers::list_consumers(&mut conn).await?,
-    }))
+        mistakes,
+    })
 }

@@ -4,10 +4,11 @@ use askama::Template;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::db;
-use crate::web::dashboard::{Board, Consumption};
+use crate::web::dashboard::Board;
 use crate::web::http::error::WebError;
 use crate::web::paths;
 use crate::web::state::AppState;
+use crate::web::ui::consumption::Consumption;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::updates::UpdateRow;

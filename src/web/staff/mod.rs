@@ -67,6 +67,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::STOCK_CSV, get(stock_files::export_csv))
         .route(paths::STOCK_JSON, get(stock_files::export_json))
         .route(paths::CONSUMERS, get(consumers::list_consumers))
+        .route(paths::QUEUE_PAUSE, post(consumers::pause))
+        .route(paths::QUEUE_RESUME, post(consumers::resume))
         .route(paths::ACCOUNTS, get(accounts::list_accounts))
         .route(
             paths::ACCOUNT_INVITE,

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::assets::{FAVICON_URL, SCRIPT_URL, STYLESHEET_URL};
+use super::consumption::{Banner, Consumption};
 use super::notice::Notice;
 use crate::domain::Role;
 use crate::web::access::{Viewer, Who};
@@ -25,6 +26,8 @@ pub(crate) struct Layout {
     pub(crate) viewer: Option<Viewer>,
     /// What was just done.
     pub(crate) notice: Option<Notice>,
+    /// How updates are applied, if the café looks.
+    pub(crate) consumption: Consumption,
     /// When the page was made.
     pub(crate) now: DateTime<Utc>,
     /// The time zone of all times on the page.
@@ -86,6 +89,7 @@ impl Layout {
             zone: zone(viewer.as_ref(), rules),
             viewer,
             notice,
+            consumption: Consumption::default(),
             now,
             public_beans_json: rules.public_beans_json,
             icon: &FAVICON_URL,
@@ -117,6 +121,11 @@ impl Layout {
             Some(Role::Staff) => [&SHELF[..], &CAFE].concat(),
             Some(Role::Manager) => [&SHELF[..], &CAFE, &MANAGEMENT].concat(),
         }
+    }
+
+    /// What is said above everything else.
+    pub(crate) fn banner(&self) -> Banner {
+        self.consumption.banner(self.zone)
     }
 
     fn role(&self) -> Option<Role> {
@@ -171,12 +180,14 @@ impl FromRequestParts<AppState> for Layout {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let viewer = parts.extensions.get().cloned();
-        Ok(Self::at(
-            &parts.uri,
-            state.clock.now(),
-            viewer,
-            &state.rules,
-        ))
+        let layout = Self::at(&parts.uri, state.clock.now(), viewer, &state.rules);
+        if !layout.is_cafe() {
+            return Ok(layout);
+        }
+        Ok(Self {
+            consumption: state.consumption.read(&state.pool).await,
+            ..layout
+        })
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) enum Notice {
     UpdateRestored,
     UpdateMovedOn,
     TooLateToRestore,
+    QueuePaused,
+    QueueResumed,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -60,7 +62,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 43] = [
+const NOTICES: [(Notice, &str, &str); 45] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -263,6 +265,16 @@ const NOTICES: [(Notice, &str, &str); 43] = [
         Notice::TooLateToRestore,
         "too-late-to-restore",
         "It stays discarded: that was more than 30 days ago, or somebody has just done it. Ask its supplier to send it again.",
+    ),
+    (
+        Notice::QueuePaused,
+        "queue-paused",
+        "The queue is paused. What has been received is still applied; the rest waits.",
+    ),
+    (
+        Notice::QueueResumed,
+        "queue-resumed",
+        "The queue is resumed. What has waited is applied now.",
     ),
 ];
 
