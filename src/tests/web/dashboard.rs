@@ -138,63 +138,43 @@ async fn consumers_that_are_not_heard_are_a_banner_nobody_misses() {
     );
 }
 
-#[tokio::test]
-async fn a_paused_queue_is_not_received_from_until_it_is_resumed() {
-    let app = TestApp::start(Kind::Fifo).await;
-    let manager = Site::of(&app).seen_by(Role::Manager);
-    let why = [("queue", "updates"), ("reason", "Taking stock")];
-    let unsaid = manager
-        .post("/consumers/pause", &[("queue", "updates")])
-        .await;
-    let paused = manager.post("/consumers/pause", &why).await;
+const WHY: [(&str, &str); 2] = [("queue", "updates"), ("reason", "Taking stock")];
+
+/// Polls the queue of updates as the program does: not before it is known whether somebody has paused it.
+fn consume(app: &TestApp) -> Consuming {
     let poller = app.poller();
-    let (pulse, switch) = (poller.pulse(), poller.switch());
     let consuming = Consuming {
         queue: UPDATES,
-        pulse: pulse.clone(),
-        switch: switch.clone(),
+        pulse: poller.pulse(),
+        switch: poller.switch(),
     };
-    // As the program does it: nothing is received before it is known whether the queue is paused.
-    switch.set(false);
+    consuming.switch.set(false);
     poller.start();
     let (pool, shutdown) = (app.pool.clone(), app.shutdown.clone());
     let telling = tell_of_consumers(pool.clone(), vec![consuming.clone()], shutdown.clone());
     app.shutdown.tasks.spawn(telling);
-    let following = follow_pauses(pool, vec![consuming], shutdown);
+    let following = follow_pauses(pool, vec![consuming.clone()], shutdown);
     app.shutdown.tasks.spawn(following);
+    consuming
+}
+
+#[tokio::test]
+async fn a_paused_queue_is_not_received_from_until_it_is_resumed() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let manager = Site::of(&app).seen_by(Role::Manager);
+    manager.post("/consumers/pause", &WHY).await;
+    let consuming = consume(&app);
     app.publish_line("3:Excelsa:9").await;
     until("it is heard", || async {
         manager.rows_of("consumers").await == 1
     })
     .await;
 
-    let board = Site::of(&app).seen_by(Role::Viewer).get("/").await;
-    let beans = Site::of(&app).seen_by(Role::Staff).get("/beans").await;
-    let listed = Site::of(&app)
-        .seen_by(Role::Manager)
-        .get("/consumers")
-        .await;
-    let supplier = Site::of(&app).seen_by(Role::Supplier(SupplierId(3)));
-    let supplier = supplier.get("/").await;
-    let received = pulse.feel().unwrap().received_ago;
-    let staff = Site::of(&app).seen_by(Role::Staff);
-    let refused = staff
-        .post("/consumers/resume", &[("queue", "updates")])
-        .await;
+    let received = consuming.pulse.feel().unwrap().received_ago;
+    let before = app.stock_of(EXCELSA).await;
 
-    assert_eq!(unsaid.status(), 422);
-    assert!(paused.header("location").ends_with("done=queue-paused"));
-    for page in [&board, &beans, &listed] {
-        let banner = page.text_of(".banner");
-        assert!(banner.contains("Receiving is paused by"), "{banner}");
-        assert!(banner.contains("Taking stock"), "{banner}");
-    }
-    assert!(supplier.all(".banner").is_empty());
-    assert_eq!(listed.all("td .tag"), ["Paused"]);
     assert_eq!(received, None, "not one receive has begun");
-    assert_eq!(refused.status(), 403);
-    assert_eq!(app.stock_of(EXCELSA).await, 200);
-
+    assert_eq!(before, 200);
     manager
         .post("/consumers/resume", &[("queue", "updates")])
         .await;
@@ -202,8 +182,46 @@ async fn a_paused_queue_is_not_received_from_until_it_is_resumed() {
         app.stock_of(EXCELSA).await == 209
     })
     .await;
-    manager.post("/consumers/pause", &why).await;
-    until("it is paused again", || async { !switch.is_on() }).await;
+    manager.post("/consumers/pause", &WHY).await;
+    until("it is paused again", || async { !consuming.switch.is_on() }).await;
+    app.shutdown.finish(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn everybody_in_the_cafe_reads_who_has_paused_a_queue_and_why() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let manager = Site::of(&app).seen_by(Role::Manager);
+    let staff = Site::of(&app).seen_by(Role::Staff);
+    let consuming = consume(&app);
+    until("it is heard", || async {
+        manager.rows_of("consumers").await == 1
+    })
+    .await;
+
+    let unsaid = manager
+        .post("/consumers/pause", &[("queue", "updates")])
+        .await;
+    let paused = manager.post("/consumers/pause", &WHY).await;
+    let refused = staff
+        .post("/consumers/resume", &[("queue", "updates")])
+        .await;
+    let board = Site::of(&app).seen_by(Role::Viewer).get("/").await;
+    let beans = staff.get("/beans").await;
+    let listed = manager.get("/consumers").await;
+    let supplier = Site::of(&app).seen_by(Role::Supplier(SupplierId(3)));
+    let supplier = supplier.get("/").await;
+
+    assert_eq!(unsaid.status(), 422);
+    assert_eq!(refused.status(), 403);
+    assert!(paused.header("location").ends_with("done=queue-paused"));
+    for page in [&board, &beans, &listed] {
+        let banner = page.text_of(".banner");
+        assert!(banner.contains("Receiving is paused by"), "{banner}");
+        assert!(banner.contains("Taking stock"), "{banner}");
+    }
+    assert_eq!(listed.all("td .tag"), ["Paused"]);
+    assert!(supplier.all(".banner").is_empty());
+    until("it is off", || async { !consuming.switch.is_on() }).await;
     app.shutdown.finish(Duration::from_secs(5)).await;
 }
 

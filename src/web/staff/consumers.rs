@@ -125,6 +125,7 @@ pub(super) async fn pause(
         db::activity::insert_activity(tx, &activity).await
     })
     .await?;
+    state.consumption.forget();
     let page = Notice::QueuePaused.on(paths::CONSUMERS);
     Ok(Redirect::to(&page).into_response())
 }
@@ -144,6 +145,7 @@ pub(super) async fn resume(
         db::activity::insert_activity(tx, &activity).await
     })
     .await?;
+    state.consumption.forget();
     Ok(Redirect::to(&Notice::QueueResumed.on(paths::CONSUMERS)))
 }
 

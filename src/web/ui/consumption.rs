@@ -114,6 +114,11 @@ impl SharedConsumption {
         self.kept().consumption.clone()
     }
 
+    /// Has the next page ask again: somebody has just changed it.
+    pub(crate) fn forget(&self) {
+        self.kept().asked = None;
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
