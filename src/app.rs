@@ -13,7 +13,7 @@ use crate::consumer::{Consumer, ConsumerSettings, Gate, Handler};
 use crate::db::outbox::Destination;
 use crate::db::sessions::SessionLimits;
 use crate::db::{self, Pool};
-use crate::dead_letters::{Collect, Rules};
+use crate::dead_letters::{self, Collect, Rules};
 use crate::inventory::Apply;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
@@ -144,6 +144,7 @@ impl App {
     ) -> Result<()> {
         if parts.contains(&Part::Relay) {
             self.start_relay(settings, aws);
+            self.carry_out_bulk_actions();
         }
         let Some(url) = settings.queue(UPDATES) else {
             tracing::warn!("{}", UPDATES.when_unset);
@@ -176,6 +177,12 @@ impl App {
         self.shutdown.tasks.spawn(telling);
         self.readiness.is_up(QUEUE);
         Ok(())
+    }
+
+    fn carry_out_bulk_actions(&self) {
+        let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
+        let carrying_out = dead_letters::carry_out(pool, clock, self.shutdown.clone());
+        self.shutdown.tasks.spawn(carrying_out);
     }
 
     fn start_relay(&self, settings: &MessagingSettings, aws: &Aws) {

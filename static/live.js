@@ -11,6 +11,8 @@
   if (place) keepUpToDate(place);
   const form = document.querySelector("form[data-effect]");
   if (form) showEffects(form);
+  const again = document.querySelector("[data-again]");
+  if (again) askAgain(again);
 
   function keepUpToDate(place) {
     const mark = document.createElement("span");
@@ -157,6 +159,26 @@
 
     show("off", paused ? "Paused" : "Connecting");
     open();
+  }
+
+  // What is under way for a while is asked for again, until it is not any more.
+  function askAgain(part) {
+    const seconds = Number(part.dataset.again);
+    setTimeout(async () => {
+      if (document.hidden || localStorage.getItem(PAUSED) === "yes") return askAgain(part);
+      try {
+        const answer = await fetch(location.href);
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = answer.ok && page.getElementById(part.id);
+        if (fresh && !part.contains(document.activeElement)) {
+          part.replaceWith(fresh);
+          part = fresh;
+        }
+      } catch {
+        // The next time tells.
+      }
+      if (part.dataset.again) askAgain(part);
+    }, seconds * 1_000);
   }
 
   function showEffects(form) {

@@ -8,7 +8,7 @@ use sqlx::MySqlConnection;
 
 use super::DbResult;
 use super::beans::Bean;
-use super::rows::json;
+use super::rows::{json, like};
 use crate::domain::{BeanId, Gone, MovementKind, SupplierId, Usage};
 
 /// How the stock of the beans that are looked for stands.
@@ -125,12 +125,7 @@ macro_rules! select_beans {
 
 impl BeanFilter {
     fn pattern(&self) -> String {
-        let words = self
-            .words
-            .replace('\\', r"\\")
-            .replace('%', r"\%")
-            .replace('_', r"\_");
-        format!("%{words}%")
+        like(&self.words)
     }
 }
 

@@ -303,6 +303,13 @@ pub async fn find_stock(conn: &mut MySqlConnection, bean: BeanId) -> DbResult<Op
     Ok(row.and_then(LockedRow::stock))
 }
 
+/// Finds the stocks of beans without locking them.
+pub async fn find_stocks(conn: &mut MySqlConnection, beans: &[BeanId]) -> DbResult<Vec<BeanStock>> {
+    let ids: Vec<i64> = beans.iter().map(|id| id.0).collect();
+    let rows = query_beans!("", ids).fetch_all(conn).await?;
+    Ok(rows.into_iter().filter_map(LockedRow::stock).collect())
+}
+
 /// Locks those of the beans that nobody else has locked; gives the others as well.
 pub async fn lock_free_beans(
     conn: &mut MySqlConnection,

@@ -16,6 +16,8 @@ pub struct DeadLetter {
     pub message_id: String,
     /// The update it carries.
     pub update: UpdateId,
+    /// The supplier it claims to come from.
+    pub supplier: Option<i64>,
     /// Its body, as received.
     pub body: String,
     /// Its system and message attributes, as a JSON object.
@@ -48,14 +50,15 @@ pub async fn insert_dead_letter(
     sqlx::query!(
         r#"
         INSERT INTO dead_letters (
-            id, message_id, update_id, body, attributes, receive_count, reason, explanation,
+            id, message_id, update_id, supplier_id, body, attributes, receive_count, reason, explanation,
             sent_at, collected_at, last_message_id
         )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         "#,
         Uuid::now_v7(),
         letter.message_id,
         letter.update.0,
+        letter.supplier,
         letter.body,
         letter.attributes,
         letter.receive_count,
@@ -81,6 +84,7 @@ pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> D
         SET
             arrivals = arrivals + (COALESCE(last_message_id, '') <> ?),
             last_message_id = ?,
+            supplier_id = ?,
             body = ?,
             attributes = ?,
             receive_count = ?,
@@ -90,6 +94,7 @@ pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> D
         "#,
         letter.message_id,
         letter.message_id,
+        letter.supplier,
         letter.body,
         letter.attributes,
         letter.receive_count,
@@ -226,118 +231,89 @@ pub async fn find_last_refusal(
     }))
 }
 
-/// How much of a body a list carries. The rest is an address away.
-pub const LISTED_CHARACTERS: i64 = 65_536;
-
-/// A dead letter as its list shows it.
+/// The open letter of an update, as it is read to send its message again.
 #[derive(Debug, Clone)]
-pub struct DeadLetterLine {
+pub struct OpenLetter {
     pub id: Uuid,
-    /// The update it carries.
     pub update: UpdateId,
-    /// Its body, as received; at most [`LISTED_CHARACTERS`] of it.
+    /// The id that its sender gave the update, or that it was given by the broker's.
+    pub sender_id: Option<UpdateId>,
+    /// When the update was first sent, as far as that is known.
+    pub sent_at: Option<DateTime<Utc>>,
     pub body: String,
-    /// How many characters the whole body has.
-    pub body_length: i64,
-    /// The source queue's last receive that we saw; `None` if we never handled the message.
-    pub receive_count: Option<i32>,
+    /// Why it could not be applied.
+    pub refusal: Refusal,
     /// How many copies the queue has given up.
     pub arrivals: i32,
-    /// What kind of refusal it was.
-    pub reason: Reason,
-    /// Why, in plain words.
-    pub explanation: String,
-    /// When we collected it.
-    pub collected_at: DateTime<Utc>,
-    /// The supplier it claims to come from.
-    pub supplier: Option<i64>,
-    /// That supplier's name, if there is one.
-    pub supplier_name: Option<String>,
-    /// The bean it names.
-    pub bean_type: Option<String>,
 }
 
-/// Lists open dead letters, of one reason or of all, newest first.
-pub async fn list_open(
+/// Reads open letters, in the order given; those that are closed are left out.
+pub async fn list_open_letters(
     conn: &mut MySqlConnection,
-    reason: Option<Reason>,
-    limit: i64,
-    offset: i64,
-) -> DbResult<Vec<DeadLetterLine>> {
+    ids: &[Uuid],
+) -> DbResult<Vec<OpenLetter>> {
+    let hexed: Vec<String> = ids.iter().copied().map(hex).collect();
     let rows = sqlx::query!(
         r#"
         SELECT
-            d.id AS "id: Uuid",
-            d.update_id AS "update_id: Uuid",
-            LEFT(d.body, ?) AS "body!",
-            CHAR_LENGTH(d.body) AS "body_length!: i64",
-            d.receive_count,
-            d.arrivals,
-            d.reason,
-            d.explanation,
-            d.collected_at AS "collected_at: DateTime<Utc>",
-            u.supplier_id,
-            s.name AS "supplier_name?",
-            u.bean_type
-        FROM dead_letters AS d
-        JOIN inventory_updates AS u ON u.id = d.update_id
-        LEFT JOIN suppliers AS s ON s.id = u.supplier_id
-        WHERE d.state = 'open' AND d.reason = COALESCE(?, d.reason)
-        ORDER BY d.collected_at DESC, d.id DESC
-        LIMIT ? OFFSET ?
+            d.id AS "id!: Uuid",
+            d.update_id AS "update_id!: Uuid",
+            u.sender_id AS "sender_id: Uuid",
+            u.sent_at AS "sent_at: DateTime<Utc>",
+            d.body AS "body!",
+            d.reason AS "reason!",
+            d.explanation AS "explanation!",
+            d.arrivals AS "arrivals!"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (place FOR ORDINALITY, id CHAR(32) PATH '$')) AS wanted
+        STRAIGHT_JOIN dead_letters AS d FORCE INDEX (PRIMARY) ON d.id = UNHEX(wanted.id) AND d.state = 'open'
+        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = d.update_id
+        ORDER BY wanted.place
         "#,
-        LISTED_CHARACTERS,
-        reason.map(Reason::code),
-        limit,
-        offset
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(DeadLetterLine {
-                id: row.id,
-                update: UpdateId(row.update_id),
-                body: row.body,
-                body_length: row.body_length,
-                receive_count: row.receive_count,
-                arrivals: row.arrivals,
-                reason: code("dead_letters", "reason", &row.reason, Reason::from_code)?,
-                explanation: row.explanation,
-                collected_at: row.collected_at,
-                supplier: row.supplier_id,
-                supplier_name: row.supplier_name,
-                bean_type: row.bean_type,
-            })
-        })
-        .collect()
-}
-
-/// Finds the whole body of a letter.
-pub async fn find_body(conn: &mut MySqlConnection, id: Uuid) -> DbResult<Option<String>> {
-    let body = sqlx::query_scalar!("SELECT body FROM dead_letters WHERE id = ?", id);
-    Ok(body.fetch_optional(conn).await?)
-}
-
-/// Counts open dead letters by reason; the reason of the newest comes first.
-pub async fn count_open_by_reason(conn: &mut MySqlConnection) -> DbResult<Vec<(Reason, i64)>> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT reason, COUNT(*) AS "number!: i64"
-        FROM dead_letters
-        WHERE state = 'open'
-        GROUP BY reason
-        ORDER BY MAX(collected_at) DESC, reason
-        "#
+        json(&hexed)
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter()
         .map(|row| {
             let reason = code("dead_letters", "reason", &row.reason, Reason::from_code)?;
-            Ok((reason, row.number))
+            Ok(OpenLetter {
+                id: row.id,
+                update: UpdateId(row.update_id),
+                sender_id: row.sender_id.map(UpdateId),
+                sent_at: row.sent_at,
+                body: row.body,
+                refusal: Refusal::new(reason, row.explanation),
+                arrivals: row.arrivals,
+            })
         })
         .collect()
+}
+
+/// Finds the id of the open letter of an update.
+pub async fn find_open_of(conn: &mut MySqlConnection, update: UpdateId) -> DbResult<Option<Uuid>> {
+    let id = sqlx::query_scalar!(
+        r#"SELECT id AS "id: Uuid" FROM dead_letters WHERE open_update_id = ?"#,
+        update.0
+    );
+    Ok(id.fetch_optional(conn).await?)
+}
+
+/// Finds which update a letter carries.
+pub async fn find_update_of(
+    conn: &mut MySqlConnection,
+    letter: Uuid,
+) -> DbResult<Option<UpdateId>> {
+    let update = sqlx::query_scalar!(
+        r#"SELECT update_id AS "update_id: Uuid" FROM dead_letters WHERE id = ?"#,
+        letter
+    );
+    Ok(update.fetch_optional(conn).await?.map(UpdateId))
+}
+
+/// Finds the whole body of a letter.
+pub async fn find_body(conn: &mut MySqlConnection, id: Uuid) -> DbResult<Option<String>> {
+    let body = sqlx::query_scalar!("SELECT body FROM dead_letters WHERE id = ?", id);
+    Ok(body.fetch_optional(conn).await?)
 }
 
 /// Counts open dead letters.

@@ -65,6 +65,15 @@ pub async fn insert_message(
     Ok(())
 }
 
+/// Whether a message of an update waits to be sent, or for its update to be finished.
+pub async fn has_message(conn: &mut MySqlConnection, update: UpdateId) -> DbResult<bool> {
+    let any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM outbox_messages WHERE update_id = ?) AS "any!: bool""#,
+        update.0
+    );
+    Ok(any.fetch_one(conn).await?)
+}
+
 /// Whether anything is due. Locks nothing.
 pub async fn is_any_due(
     conn: &mut MySqlConnection,

@@ -55,6 +55,15 @@ pub(super) fn code<T>(
     from_code(code).ok_or(DbError::Corrupt { table, column })
 }
 
+/// The pattern of `LIKE` for texts that contain these words.
+pub(super) fn like(words: &str) -> String {
+    let words = words
+        .replace('\\', r"\\")
+        .replace('%', r"\%")
+        .replace('_', r"\_");
+    format!("%{words}%")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

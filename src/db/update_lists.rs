@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
-use super::rows::{LATEST, code, hex, json};
+use super::rows::{LATEST, code, hex, json, like};
 use super::{DbError, DbResult, slips};
 use crate::domain::{
     BeanId, Follows, FollowsAs, Origin, Reason, SlipNumber, SupplierId, UpdateId, UpdateKind,
@@ -298,12 +298,7 @@ impl Filter {
     }
 
     pub(super) fn pattern(&self) -> String {
-        let words = self
-            .words
-            .replace('\\', r"\\")
-            .replace('%', r"\%")
-            .replace('_', r"\_");
-        format!("%{words}%")
+        like(&self.words)
     }
 
     pub(super) fn slip(&self) -> Option<String> {

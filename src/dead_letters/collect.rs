@@ -138,6 +138,7 @@ impl GivenUp<'_> {
         let row = DeadLetter {
             message_id: self.letter.message_id.clone(),
             update: self.id,
+            supplier: self.message.claim().supplier,
             body: self.letter.body.clone(),
             attributes: attributes(self.letter),
             receive_count: received,

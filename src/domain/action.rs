@@ -27,10 +27,14 @@ pub enum Action {
     RestoredUpdate,
     PausedQueue,
     ResumedQueue,
+    ResentUpdate,
+    StartedBulkAction,
+    StoppedBulkAction,
+    NotedOnLetters,
 }
 
 impl Action {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 23] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -50,6 +54,10 @@ impl Action {
         Self::RestoredUpdate,
         Self::PausedQueue,
         Self::ResumedQueue,
+        Self::ResentUpdate,
+        Self::StartedBulkAction,
+        Self::StoppedBulkAction,
+        Self::NotedOnLetters,
     ];
 
     pub fn code(self) -> &'static str {
@@ -73,6 +81,10 @@ impl Action {
             Self::RestoredUpdate => "restored_update",
             Self::PausedQueue => "paused_queue",
             Self::ResumedQueue => "resumed_queue",
+            Self::ResentUpdate => "resent_update",
+            Self::StartedBulkAction => "started_bulk_action",
+            Self::StoppedBulkAction => "stopped_bulk_action",
+            Self::NotedOnLetters => "noted_on_letters",
         }
     }
 
@@ -102,6 +114,10 @@ impl Action {
             Self::RestoredUpdate => "restored an update",
             Self::PausedQueue => "paused a queue",
             Self::ResumedQueue => "resumed a queue",
+            Self::ResentUpdate => "sent an update again",
+            Self::StartedBulkAction => "started a bulk action",
+            Self::StoppedBulkAction => "stopped a bulk action",
+            Self::NotedOnLetters => "left a note on dead letters",
         }
     }
 }

@@ -8,6 +8,7 @@ mod account;
 mod action;
 mod alert;
 mod bean;
+mod bulk_action;
 mod contact;
 mod decide;
 mod follows;
@@ -32,6 +33,7 @@ pub use bean::{
     Bags, BagsInStock, BeanDetails, BeanId, BeanTerms, BeanType, InvalidBags, InvalidBagsInStock,
     InvalidBeanType, InvalidPrice, MAX_STOCK, Price,
 };
+pub use bulk_action::BulkKind;
 pub use contact::{EmailAddress, PhoneNumber};
 pub use decide::{Decision, decide};
 pub use follows::{Follows, FollowsAs};

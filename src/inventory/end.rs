@@ -70,16 +70,29 @@ pub async fn discard_update(
 ) -> Result<(), EndError> {
     let now = clock.now();
     db::in_transaction(pool, async |tx| {
-        let end = ByHand {
-            state: UpdateState::Discarded,
-            why: Some(why.as_str()),
-        };
-        let is_dead = |state| state == UpdateState::DeadLettered;
-        end_by_hand(tx, update, end, is_dead, now).await?;
+        close_dead(tx, update, why.as_str(), now).await?;
         db::activity::insert_activity(tx, activity).await?;
         Ok(())
     })
     .await
+}
+
+/// Closes a dead-lettered update for good.
+///
+/// # Errors
+/// [`EndError::MovedOn`] if it is not a dead letter any more, [`EndError::Unknown`] if it does not exist.
+pub async fn close_dead(
+    tx: &mut Transaction,
+    update: UpdateId,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<(), EndError> {
+    let end = ByHand {
+        state: UpdateState::Discarded,
+        why: Some(why),
+    };
+    let is_dead = |state| state == UpdateState::DeadLettered;
+    end_by_hand(tx, update, end, is_dead, now).await
 }
 
 /// For so long a discarded update can be restored.

@@ -12,6 +12,8 @@ mod foresight;
 mod handler;
 mod identity;
 mod plan;
+mod rehearsal;
+mod resend;
 mod slip;
 
 pub use accept::{AcceptError, accept_update};
@@ -19,12 +21,14 @@ pub use apply::apply_batch;
 pub use busy::BusyBeans;
 pub use correction::{bags_so_far, difference, moved_at};
 pub use end::{
-    EndError, RESTORABLE_FOR, cancel_update, discard_update, is_cancellable, leave_update,
-    restore_update,
+    EndError, RESTORABLE_FOR, cancel_update, close_dead, discard_update, is_cancellable,
+    leave_update, restore_update,
 };
 pub use foresight::{Foresight, foresee};
 pub use handler::Apply;
 pub(crate) use identity::{Identity, IfLocked, find_ids, lock};
+pub use rehearsal::{Prospect, Rehearsed, rehearse};
+pub use resend::{ResendError, resend_update, send_again};
 pub use slip::{Following, SentForm, Slip, SlipError, accept_slip};
 
 use chrono::{DateTime, Utc};

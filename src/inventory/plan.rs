@@ -128,6 +128,13 @@ fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
     )
 }
 
+/// Says that a bean was there a moment ago.
+pub(super) fn removed_bean(update: &InventoryUpdate) -> Refusal {
+    let bean_type = quote(update.bean_type.as_str());
+    let explanation = format!("The bean {bean_type} was removed from the list.");
+    Refusal::new(Reason::UnknownBean, explanation)
+}
+
 /// Decides about all messages in the order given. `beans` says for each which bean it is about, and
 /// `waiting` what becomes of those whose group waits for an earlier message.
 pub(super) fn plan<'a>(
@@ -264,11 +271,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Outcome, Refusal> {
         let id = bean?;
         let Some(before) = self.locked.beans.get(&id).copied() else {
-            let explanation = format!(
-                "The bean {} was removed from the list.",
-                quote(update.bean_type.as_str())
-            );
-            return Err(Refusal::new(Reason::UnknownBean, explanation));
+            return Err(removed_bean(update));
         };
         let mut after = before;
         let mut superseded = None;

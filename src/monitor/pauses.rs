@@ -13,14 +13,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Switches consumers off while their queues are paused, and on otherwise, until this process stops. While
 /// nobody can be asked they stay as they are.
 pub async fn follow_pauses(pool: Pool, consumers: Vec<Consuming>, shutdown: Shutdown) {
+    let mut is_first = true;
     loop {
         if let Ok(pauses) = read(&pool).await {
             for consumer in &consumers {
-                let pause = pauses
+                let is_on = pauses
                     .iter()
-                    .find(|pause| pause.queue == consumer.queue.code);
-                follow(consumer, pause);
+                    .all(|pause| pause.queue != consumer.queue.code);
+                follow(consumer, is_on, is_first);
             }
+            is_first = false;
         }
         if shutdown.sleep(LOOK_EVERY).await.is_err() {
             return;
@@ -32,11 +34,14 @@ async fn read(pool: &Pool) -> DbResult<Vec<QueuePause>> {
     db::queue_pauses::list_pauses(&mut *pool.acquire().await?).await
 }
 
-fn follow(consumer: &Consuming, pause: Option<&QueuePause>) {
-    let (was_on, is_on) = (consumer.switch.is_on(), pause.is_none());
-    if was_on != is_on {
-        let queue = consumer.queue.title;
-        tracing::info!(queue, is_on, "receiving was paused or resumed");
-        consumer.switch.set(is_on);
+/// Until somebody has asked for the first time a consumer is off, and nobody wonders that it is switched on then.
+fn follow(consumer: &Consuming, is_on: bool, is_first: bool) {
+    let differs = consumer.switch.is_on() != is_on;
+    let queue = consumer.queue.title;
+    if !is_on && (differs || is_first) {
+        tracing::info!(queue, "receiving is paused");
+    } else if differs && !is_first {
+        tracing::info!(queue, "receiving is resumed");
     }
+    consumer.switch.set(is_on);
 }

@@ -46,11 +46,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "dead_letters",
         &[
+            "clock",
             "consumer",
             "db",
             "domain",
             "inventory",
             "messaging",
+            "shutdown",
+            "submission",
             "telemetry",
         ],
     ),
@@ -134,6 +137,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "accounts",
             "catalogue",
             "db",
+            "dead_letters",
             "domain",
             "inventory",
             "messaging",

@@ -58,6 +58,7 @@ pub(crate) const UPDATE_EFFECT: &str = "/updates/effect";
 pub(crate) const UPDATE_FIX: &str = "/updates/{id}/fix";
 pub(crate) const UPDATE_CORRECT: &str = "/updates/{id}/correct";
 pub(crate) const UPDATE_ANYWAY: &str = "/updates/{id}/apply-anyway";
+pub(crate) const UPDATE_RESEND: &str = "/updates/{id}/resend";
 pub(crate) const UPDATE_DISCARD: &str = "/updates/{id}/discard";
 pub(crate) const UPDATE_RESTORE: &str = "/updates/{id}/restore";
 pub(crate) const UPDATE_LEAVE: &str = "/updates/{id}/leave";
@@ -70,6 +71,12 @@ pub(crate) const WALL: &str = "/?screen=wall";
 pub(crate) const UPDATES_APPLIED: &str = "/updates?state=applied";
 pub(crate) const CONSUMERS: &str = "/consumers";
 pub(crate) const DEAD_LETTERS: &str = "/dead-letters";
+pub(crate) const DEAD_LETTERS_NOTE: &str = "/dead-letters/note";
+pub(crate) const DEAD_LETTERS_RESEND: &str = "/dead-letters/resend";
+pub(crate) const DEAD_LETTERS_DISCARD: &str = "/dead-letters/discard";
+pub(crate) const BULK_ACTIONS: &str = "/bulk-actions";
+pub(crate) const BULK_ACTION: &str = "/bulk-actions/{id}";
+pub(crate) const BULK_ACTION_STOP: &str = "/bulk-actions/{id}/stop";
 pub(crate) const DEAD_LETTER_BODY: &str = "/dead-letters/{id}/message";
 pub(crate) const ACCOUNTS: &str = "/accounts";
 pub(crate) const ACCOUNT_INVITE: &str = "/accounts/invite";
@@ -290,10 +297,19 @@ pub(crate) fn update_cancel(id: impl Borrow<UpdateId>) -> String {
     format!("{UPDATES}/{}/cancel", id.borrow())
 }
 
-/// The list of the dead letters that share a reason.
-pub(crate) fn dead_letters_of(reason: &str) -> String {
-    let query: String = form_urlencoded::byte_serialize(reason.as_bytes()).collect();
-    format!("{DEAD_LETTERS}?reason={query}")
+/// Where its message is sent again, unchanged.
+pub(crate) fn update_resend(id: impl Borrow<UpdateId>) -> String {
+    format!("{UPDATES}/{}/resend", id.borrow())
+}
+
+/// The page of something that is done with many dead letters.
+pub(crate) fn bulk_action(id: impl Borrow<i64>) -> String {
+    format!("{BULK_ACTIONS}/{}", id.borrow())
+}
+
+/// Where that is stopped.
+pub(crate) fn bulk_action_stop(id: impl Borrow<i64>) -> String {
+    format!("{BULK_ACTIONS}/{}/stop", id.borrow())
 }
 
 /// The page on which a manager changes an account.

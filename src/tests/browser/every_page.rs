@@ -53,6 +53,18 @@ async fn edit_beans(site: &Site) {
     assert_eq!(edited.status(), 303);
 }
 
+/// Begins to send dead letters again, so that there is something under way to look at.
+async fn resend_letters(site: &Site) {
+    let chosen = "/dead-letters/resend?reason=malformed";
+    let mut fields = site.get(chosen).await.form();
+    fields.retain(|(name, value)| name != "speed" || value == "1");
+    let begun = site.post(chosen, &borrowed(&fields)).await;
+    assert_eq!(begun.header("location"), "/bulk-actions/1");
+    let note = [("note", "Waiting for supplier 3, Monday.")];
+    site.post("/dead-letters/note?reason=unknown_bean", &note)
+        .await;
+}
+
 impl Busy {
     async fn open() -> Self {
         let app = TestApp::start(Kind::Fifo).await;
@@ -64,6 +76,7 @@ impl Busy {
         let counted = [("bean", "5"), ("bags", "190")];
         site.post("/stocktakes/1/count", &counted).await;
         edit_beans(&site).await;
+        resend_letters(&site).await;
         let account = site.account("bea@example.com", Role::Staff).await;
         let link = accounts::make_reset_link(&site.pool, Actor::OPERATOR, account).await;
         let mut conn = site.pool.acquire().await.unwrap();
@@ -99,12 +112,13 @@ impl Busy {
     fn address(&self, pattern: &str) -> String {
         match pattern {
             "/welcome/{token}" => self.link.clone(),
-            "/updates/{id}/fix" | "/updates/{id}/discard" => {
+            "/updates/{id}/fix" | "/updates/{id}/discard" | "/updates/{id}/resend" => {
                 pattern.replace("{id}", &self.broken.to_string())
             }
             _ if pattern.starts_with("/updates/{id}") => {
                 pattern.replace("{id}", &self.update.to_string())
             }
+            "/bulk-actions/{id}" => "/bulk-actions/1".to_owned(),
             "/bean-edits/{id}" => "/bean-edits/1".to_owned(),
             "/stocktakes/{id}" => "/stocktakes/1".to_owned(),
             "/accounts/{id}" => format!("/accounts/{}", self.account),
@@ -188,10 +202,17 @@ async fn a_manager_can_use_every_page() {
     let busy = Busy::open().await;
     let (_served, browser) = browser(&busy.site).await;
     let mut pages = busy.pages(|who| who != Who::Everyone);
-    pages.push("/no-such-page".to_owned());
+    for page in [
+        "/dead-letters?reason=unknown_bean",
+        "/dead-letters?q=excelsia",
+        "/no-such-page",
+    ] {
+        pages.push(page.to_owned());
+    }
     assert!(pages.len() > 15, "{pages:?}");
     let forms = [
         ("/bean-add", "Add bean"),
+        ("/dead-letters/discard", "Discard: 2"),
         ("/supplier-add", "Add supplier"),
         ("/accounts/invite", "Make the link"),
         ("/account", "Change password"),

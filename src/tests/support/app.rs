@@ -10,6 +10,7 @@ use beanstock::aws;
 use beanstock::catalogue::{self, demo};
 use beanstock::clock::{Clock, SystemClock};
 use beanstock::consumer::{Consumer, ConsumerSettings, Gate, Handler};
+use beanstock::db::letter_lists::{LetterFilter, Range};
 use beanstock::db::outbox::Destination;
 use beanstock::db::{self, Pool};
 use beanstock::dead_letters::{Collect, Rules};
@@ -306,7 +307,11 @@ impl TestApp {
     /// Open dead letters as (reason, explanation, receives), in the order of their bodies.
     pub(crate) async fn dead_letters(&self) -> Vec<(String, String, Option<i32>)> {
         let mut conn = self.pool.acquire().await.unwrap();
-        let mut letters = db::dead_letters::list_open(&mut conn, None, 1_000, 0)
+        let (all, range) = (LetterFilter::default(), Range::ALL);
+        let ids = db::letter_lists::list_ids(&mut conn, &all, range, 1_000, 0)
+            .await
+            .unwrap();
+        let mut letters = db::letter_lists::list_letters(&mut conn, &ids)
             .await
             .unwrap();
         letters.sort_by(|a, b| a.explanation.cmp(&b.explanation));

@@ -11,6 +11,7 @@ mod discard;
 mod history;
 mod hostile;
 mod ingress;
+mod letters;
 mod live;
 mod overtaken;
 mod pages;

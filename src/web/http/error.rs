@@ -26,6 +26,7 @@ pub enum Missing {
     Movement,
     Stocktake,
     BulkEdit,
+    BulkAction,
     Account,
     /// A link to choose a password.
     Link,
@@ -41,6 +42,7 @@ impl fmt::Display for Missing {
             Self::Movement => "movement",
             Self::Stocktake => "stocktake",
             Self::BulkEdit => "change of several beans",
+            Self::BulkAction => "bulk action",
             Self::Letter => "dead letter",
             Self::Account => "account",
             Self::Link => "link",
@@ -181,6 +183,10 @@ impl WebError {
             Self::NotFound(Missing::BulkEdit) => (
                 "Change not found",
                 "Nobody has changed several beans under this number.",
+            ),
+            Self::NotFound(Missing::BulkAction) => (
+                "Bulk action not found",
+                "Nobody has dealt with several messages under this number.",
             ),
             Self::NotFound(Missing::Movement) => (
                 "Movement not found",

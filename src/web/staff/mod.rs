@@ -11,8 +11,8 @@ mod beans;
 mod bulk;
 mod bulk_form;
 mod consumers;
-mod dead_letters;
 mod home;
+mod letters;
 mod role_choice;
 mod shelf;
 mod stock_files;
@@ -33,6 +33,7 @@ pub(crate) use self::home::show_home;
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .merge(shelf::router())
+        .merge(letters::router())
         .merge(beans_router())
         .route(paths::ALERTS, get(alerts::list_alerts))
         .route(paths::ALERT_ACKNOWLEDGE, post(alerts::acknowledge))
@@ -52,8 +53,6 @@ pub(crate) fn router() -> Router<AppState> {
             paths::SUPPLIER_REMOVE,
             get(suppliers::confirm_removal).post(suppliers::remove_supplier),
         )
-        .route(paths::DEAD_LETTERS, get(dead_letters::list_dead_letters))
-        .route(paths::DEAD_LETTER_BODY, get(dead_letters::show_body))
         .route(paths::SUPPLIER, get(supplier_page::show_supplier))
         .route(paths::SUPPLIER_SWITCH, post(supplier_page::switch))
         .route(paths::WHAT_IF, get(what_if::show_form).post(what_if::tell))

@@ -53,6 +53,14 @@ pub(crate) enum Notice {
     TooLateToRestore,
     QueuePaused,
     QueueResumed,
+    UpdateResent,
+    UpdateOnItsWay,
+    WouldOnlyComeBack,
+    NothingToDo,
+    NoteSaved,
+    NoteTooLong,
+    BulkActionStopped,
+    BulkActionOver,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,7 +70,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 45] = [
+const NOTICES: [(Notice, &str, &str); 53] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -275,6 +283,42 @@ const NOTICES: [(Notice, &str, &str); 45] = [
         Notice::QueueResumed,
         "queue-resumed",
         "The queue is resumed. What has waited is applied now.",
+    ),
+    (
+        Notice::UpdateResent,
+        "update-resent",
+        "Its message is sent again. What comes of it appears below.",
+    ),
+    (
+        Notice::UpdateOnItsWay,
+        "update-on-its-way",
+        "Its message was sent again before and is on its way.",
+    ),
+    (
+        Notice::WouldOnlyComeBack,
+        "would-only-come-back",
+        "It was not sent again: it would be refused whatever the stock is. Fix it instead.",
+    ),
+    (
+        Notice::NothingToDo,
+        "nothing-to-do",
+        "None of these messages is left to deal with.",
+    ),
+    (Notice::NoteSaved, "note-saved", "The note was saved."),
+    (
+        Notice::NoteTooLong,
+        "note-too-long",
+        "The note was not saved: it must be 500 characters or fewer, without control characters.",
+    ),
+    (
+        Notice::BulkActionStopped,
+        "bulk-action-stopped",
+        "It was stopped. What it has not come to was left alone.",
+    ),
+    (
+        Notice::BulkActionOver,
+        "bulk-action-over",
+        "It had come to its end before.",
     ),
 ];
 

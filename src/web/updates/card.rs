@@ -37,6 +37,10 @@ impl Step {
 
     /// What happened, and in which of the attempts.
     pub(crate) fn sentence(&self) -> String {
+        // A person's deed has no receive.
+        if self.line.state == UpdateState::Resent && self.attempts.is_none() {
+            return "The café sent it again, unchanged.".to_owned();
+        }
         let sentence = wording::step(self.line.state);
         match self.attempts {
             Some((first, last)) if self.line.state == UpdateState::Refused => {

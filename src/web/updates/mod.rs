@@ -12,6 +12,7 @@ mod eyes;
 mod history;
 mod list;
 mod overtaken;
+mod resend;
 mod send;
 mod send_pages;
 mod show;
@@ -46,6 +47,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route(
             paths::UPDATE_DISCARD,
             get(discard::confirm).post(discard::discard),
+        )
+        .route(
+            paths::UPDATE_RESEND,
+            get(resend::confirm).post(resend::resend),
         )
         .route(paths::UPDATE_RESTORE, post(discard::restore))
         .route(paths::UPDATE_LEAVE, post(overtaken::leave))

@@ -1,0 +1,426 @@
+//! Asking once more before many dead letters are dealt with: which they are, what will come of them, and how fast.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::choice::{Choice, sender};
+use crate::db;
+use crate::db::Connection;
+use crate::db::activity::Activity;
+use crate::db::bulk_actions::NewBulkAction;
+use crate::db::letter_lists::{LetterFilter, LettersOf};
+use crate::dead_letters::{self, BulkError, Undertaking};
+use crate::domain::{Action, BulkKind, Reason, ShortText};
+use crate::inventory::{Prospect, RESTORABLE_FOR, rehearse};
+use crate::submission::Submission;
+use crate::web::access::Viewer;
+use crate::web::http::error::WebError;
+use crate::web::http::ingress::Client;
+use crate::web::paths;
+use crate::web::state::AppState;
+use crate::web::ui::form::{Form, Mistakes, TextField, new_key, text_sentence};
+use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
+use crate::web::ui::page::{Page, filters};
+use crate::web::ui::query::Query;
+
+/// From so many on, their number has to be typed.
+const MANY: i64 = 20;
+
+/// How many letters a second somebody can choose: one to watch what comes of it, a hundred to be done with it.
+const SPEEDS: [i32; 3] = [1, 10, 100];
+
+/// What would come of the letters, in numbers.
+#[derive(Debug, Default)]
+struct Rehearsal {
+    apply: i64,
+    overtaken: i64,
+    fail: i64,
+    /// Why those would fail, the most frequent first, each with a sentence of one of them.
+    reasons: Vec<(Reason, i64, String)>,
+}
+
+impl Rehearsal {
+    fn of(prospects: impl Iterator<Item = Prospect>) -> Self {
+        let mut rehearsal = Self::default();
+        let mut reasons: BTreeMap<&'static str, (Reason, i64, String)> = BTreeMap::new();
+        for prospect in prospects {
+            match prospect {
+                Prospect::Applies { .. } => rehearsal.apply += 1,
+                Prospect::Overtaken(_) => rehearsal.overtaken += 1,
+                Prospect::Fails(refusal) => {
+                    rehearsal.fail += 1;
+                    let reason = refusal.reason;
+                    let entry = reasons.entry(reason.code());
+                    entry.or_insert((reason, 0, refusal.explanation)).1 += 1;
+                }
+            }
+        }
+        rehearsal.reasons = reasons.into_values().collect();
+        rehearsal
+            .reasons
+            .sort_by_key(|(_, number, _)| std::cmp::Reverse(*number));
+        rehearsal
+    }
+}
+
+#[derive(Template)]
+#[template(path = "staff/dead_letters/check.html")]
+struct CheckPage {
+    layout: Layout,
+    choice: Choice,
+    kind: BulkKind,
+    title: String,
+    number: i64,
+    /// Whether there are more than can be dealt with at once.
+    is_cut: bool,
+    newest: Uuid,
+    form_key: String,
+    /// Of what is to be sent again.
+    rehearsal: Option<Rehearsal>,
+    speed: i32,
+    why: TextField,
+    typed: TextField,
+    mistakes: Mistakes,
+}
+
+impl CheckPage {
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn speeds(&self) -> [i32; 3] {
+        SPEEDS
+    }
+
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn days(&self) -> i64 {
+        RESTORABLE_FOR.num_days()
+    }
+
+    fn is_discarding(&self) -> bool {
+        self.kind == BulkKind::Discard
+    }
+
+    /// Whether none of them would be applied.
+    fn is_hopeless(&self) -> bool {
+        let rehearsal = self.rehearsal.as_ref();
+        rehearsal.is_some_and(|rehearsal| rehearsal.apply + rehearsal.overtaken == 0)
+    }
+
+    fn asks_for_number(&self) -> bool {
+        self.number >= MANY
+    }
+
+    /// Where the form goes.
+    fn action(&self) -> String {
+        self.choice.on(match self.kind {
+            BulkKind::Resend => paths::DEAD_LETTERS_RESEND,
+            BulkKind::Discard => paths::DEAD_LETTERS_DISCARD,
+        })
+    }
+
+    /// About how long it takes, in words.
+    fn duration(&self, speed: impl Borrow<i32>) -> String {
+        let speed = i64::from(*speed.borrow());
+        let up = |number: i64, by: i64| (number + by - 1) / by;
+        let seconds = up(self.number, speed);
+        match seconds {
+            0..=90 => format!("{seconds} s"),
+            91..=5_400 => format!("{} min", up(seconds, 60)),
+            _ => format!("{} h", up(seconds, 3_600)),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CheckForm {
+    form_key: String,
+    newest: String,
+    number: String,
+    speed: String,
+    why: String,
+    typed: String,
+}
+
+/// Tells what would come of sending the chosen letters again.
+pub(super) async fn ask_to_resend(
+    State(state): State<AppState>,
+    layout: Layout,
+    Query(choice): Query<Choice>,
+) -> Result<Response, WebError> {
+    ask(&state, layout, choice, BulkKind::Resend).await
+}
+
+/// Asks why the chosen letters are to be discarded.
+pub(super) async fn ask_to_discard(
+    State(state): State<AppState>,
+    layout: Layout,
+    Query(choice): Query<Choice>,
+) -> Result<Response, WebError> {
+    ask(&state, layout, choice, BulkKind::Discard).await
+}
+
+async fn ask(
+    state: &AppState,
+    layout: Layout,
+    choice: Choice,
+    kind: BulkKind,
+) -> Result<Response, WebError> {
+    let form = CheckForm {
+        form_key: new_key(),
+        speed: "10".to_owned(),
+        ..CheckForm::default()
+    };
+    let asked = Asked {
+        state,
+        layout,
+        choice,
+        kind,
+    };
+    asked.show(form, Mistakes::default(), StatusCode::OK).await
+}
+
+/// Sends the chosen letters again.
+pub(super) async fn resend(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    client: Client,
+    layout: Layout,
+    Query(choice): Query<Choice>,
+    Form(form): Form<CheckForm>,
+) -> Result<Response, WebError> {
+    let asked = Asked {
+        state: &state,
+        layout,
+        choice,
+        kind: BulkKind::Resend,
+    };
+    asked.begin(&viewer, &client, form).await
+}
+
+/// Discards the chosen letters.
+pub(super) async fn discard(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    client: Client,
+    layout: Layout,
+    Query(choice): Query<Choice>,
+    Form(form): Form<CheckForm>,
+) -> Result<Response, WebError> {
+    let asked = Asked {
+        state: &state,
+        layout,
+        choice,
+        kind: BulkKind::Discard,
+    };
+    asked.begin(&viewer, &client, form).await
+}
+
+/// What somebody wants done with the letters that an address chooses.
+struct Asked<'a> {
+    state: &'a AppState,
+    layout: Layout,
+    choice: Choice,
+    kind: BulkKind,
+}
+
+/// What a form says, checked.
+struct Checked {
+    newest: Uuid,
+    number: i64,
+    speed: i32,
+    why: Option<ShortText<500>>,
+}
+
+impl Asked<'_> {
+    /// Shows the letters that are there now; leads back to the list if there are none.
+    async fn show(
+        self,
+        form: CheckForm,
+        mistakes: Mistakes,
+        status: StatusCode,
+    ) -> Result<Response, WebError> {
+        let mut conn = self.state.connection().await?;
+        let Some(filter) = self.choice.filter() else {
+            return Ok(Redirect::to(paths::DEAD_LETTERS).into_response());
+        };
+        let chosen = dead_letters::choose(&mut conn, &filter, Uuid::max()).await?;
+        let Some(newest) = chosen.letters.first().copied() else {
+            let page = Notice::NothingToDo.on_query(&self.choice.address());
+            return Ok(Redirect::to(&page).into_response());
+        };
+        let rehearsal = match self.kind {
+            BulkKind::Discard => None,
+            BulkKind::Resend => Some(rehearse_all(&mut conn, self.state, &chosen.letters).await?),
+        };
+        let page = CheckPage {
+            title: self.title(&mut conn, &filter).await?,
+            number: i64::try_from(chosen.letters.len()).unwrap_or(i64::MAX),
+            is_cut: chosen.is_cut,
+            newest,
+            rehearsal,
+            speed: form.speed.parse().unwrap_or(SPEEDS[1]),
+            why: TextField {
+                kind: "",
+                width: "wide",
+                hint: "Their suppliers read this too.",
+                ..TextField::new("why", "Why?", &form.why, &mistakes)
+            },
+            typed: TextField {
+                inputmode: "numeric",
+                width: "short",
+                hint: "So that nobody does it to many by accident.",
+                ..TextField::new("typed", "Type how many there are", &form.typed, &mistakes)
+            },
+            form_key: form.form_key,
+            layout: self.layout,
+            choice: self.choice,
+            kind: self.kind,
+            mistakes,
+        };
+        Ok(Page(status, page).into_response())
+    }
+
+    /// What was chosen, in words.
+    async fn title(
+        &self,
+        conn: &mut Connection,
+        filter: &LetterFilter,
+    ) -> Result<String, WebError> {
+        let of = match filter.of {
+            LettersOf::Anybody => None,
+            LettersOf::Nobody => Some(sender(None, None)),
+            LettersOf::Supplier(number) => {
+                let all = db::letter_lists::list_groups(conn).await?;
+                let group = all.into_iter().find(|group| group.supplier == Some(number));
+                let name = group.and_then(|group| group.supplier_name);
+                Some(sender(Some(number), name.as_deref()))
+            }
+        };
+        Ok(self.choice.in_words(of.as_deref()))
+    }
+
+    /// Begins, unless the form says something that cannot be or other letters than were shown would be meant.
+    async fn begin(
+        self,
+        viewer: &Viewer,
+        client: &Client,
+        form: CheckForm,
+    ) -> Result<Response, WebError> {
+        let filter = self.choice.filter().ok_or(WebError::BadForm)?;
+        let checked = match check(&form, self.kind)? {
+            Ok(checked) => checked,
+            Err(mistakes) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                return self.show(form, mistakes, status).await;
+            }
+        };
+        let title = self
+            .title(&mut *self.state.connection().await?, &filter)
+            .await?;
+        let by = viewer.0.account;
+        let page = self.choice.address();
+        let undertaking = Undertaking {
+            action: NewBulkAction {
+                kind: self.kind,
+                title: &title,
+                address: &page,
+                why: checked.why.as_ref().map(ShortText::as_str),
+                per_second: checked.speed,
+                newest: checked.newest,
+                by,
+            },
+            filter: &filter,
+            number: usize::try_from(checked.number).unwrap_or(usize::MAX),
+        };
+        let (details, address) = (self.details(&title, &checked), client.origin());
+        let activity = Activity {
+            actor: Some(by),
+            action: Action::StartedBulkAction,
+            account: None,
+            details: &details,
+            address: &address,
+        };
+        let submission = Submission::new(&form.form_key, &[&page, &form.newest, self.kind.code()]);
+        let (pool, now) = (&self.state.pool, self.state.clock.now());
+        match dead_letters::start(pool, &undertaking, &submission, &activity, now).await {
+            Ok(id) => Ok(Redirect::to(&paths::bulk_action(id)).into_response()),
+            Err(BulkError::Differs(_)) => {
+                let sentence = "Somebody has dealt with some of them meanwhile. Check what is left";
+                let mistakes = Mistakes::one("typed", sentence);
+                self.show(form, mistakes, StatusCode::CONFLICT).await
+            }
+            Err(BulkError::Over) => Err(WebError::BadForm),
+            Err(BulkError::Db(error)) => Err(error.into()),
+        }
+    }
+
+    fn details(&self, title: &str, checked: &Checked) -> String {
+        let verb = match self.kind {
+            BulkKind::Resend => "sends again",
+            BulkKind::Discard => "discards",
+        };
+        let mut details = format!("{verb} {} dead letters: {title}", checked.number);
+        if let Some(why) = &checked.why {
+            details.push_str(", because: ");
+            details.push_str(why.as_str());
+        }
+        details
+    }
+}
+
+async fn rehearse_all(
+    conn: &mut Connection,
+    state: &AppState,
+    letters: &[Uuid],
+) -> Result<Rehearsal, WebError> {
+    let oldest_first: Vec<Uuid> = letters.iter().rev().copied().collect();
+    let letters = db::dead_letters::list_open_letters(conn, &oldest_first).await?;
+    let rehearsed = rehearse(conn, &letters, state.clock.now()).await?;
+    Ok(Rehearsal::of(rehearsed.into_iter().map(|one| one.prospect)))
+}
+
+/// Checks what was typed.
+///
+/// # Errors
+/// What no form of ours sends.
+fn check(form: &CheckForm, kind: BulkKind) -> Result<Result<Checked, Mistakes>, WebError> {
+    let newest = Uuid::parse_str(&form.newest).map_err(|_not_ours| WebError::BadForm)?;
+    let number: i64 = form.number.parse().map_err(|_not_ours| WebError::BadForm)?;
+    if form.form_key.is_empty() || number < 1 {
+        return Err(WebError::BadForm);
+    }
+    let mut mistakes = Mistakes::default();
+    let speed = form.speed.parse().ok();
+    let speed = speed.filter(|speed| SPEEDS.contains(speed));
+    if speed.is_none() {
+        mistakes.add("speed", "Choose how fast");
+    }
+    let why = match kind {
+        BulkKind::Resend => None,
+        BulkKind::Discard => {
+            let why = ShortText::parse(&form.why)
+                .map_err(|error| text_sentence("The reason", "Say why they are discarded", error));
+            mistakes.check("why", why)
+        }
+    };
+    let typed = form.typed.trim().replace([',', ' '], "");
+    if number >= MANY && typed.parse() != Ok(number) {
+        mistakes.add("typed", format!("Type {number} if you mean all of them"));
+    }
+    if !mistakes.is_empty() {
+        return Ok(Err(mistakes));
+    }
+    Ok(Ok(Checked {
+        newest,
+        number,
+        speed: speed.unwrap_or(SPEEDS[0]),
+        why,
+    }))
+}
