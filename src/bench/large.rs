@@ -1,5 +1,5 @@
-//! A café with 10,000 beans, 1,000,000 movements and 1,000,000 updates: how long its pages take, and how
-//! large they are.
+//! A café with 10,000 beans, 1,000,000 movements, 1,000,000 updates and 50,000 dead letters in 40 groups: how long its
+//! pages take, and how large they are.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,9 @@ use crate::website::{ask, page_request};
 /// How often each page is asked for.
 pub(crate) const TIMES: usize = 40;
 
-/// The aims: milliseconds at p95, and bytes.
+/// The aims: milliseconds at p95, more where 50,000 letters are grouped, searched and rehearsed, and bytes.
 const MOST_MILLISECONDS: f64 = 100.0;
+const MOST_MILLISECONDS_OF_LETTERS: f64 = 200.0;
 const MOST_BYTES: usize = 120_000;
 
 /// Fills the database behind the program's back: every bean has about a hundred movements, and one has 61,000, of five years.
@@ -26,7 +27,7 @@ pub(crate) async fn fill(pool: &Pool) -> Duration {
     began.elapsed()
 }
 
-const STATEMENTS: [&str; 8] = [
+const STATEMENTS: [&str; 9] = [
     "CREATE TABLE bench_numbers (n INT NOT NULL PRIMARY KEY) \
      SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d + 100000 * g.d AS n FROM \
      (SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 \
@@ -62,14 +63,25 @@ const STATEMENTS: [&str; 8] = [
      SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), UNHEX(LPAD(HEX(n + 1), 32, '1')), UNHEX(REPEAT('00', 32)), 'external', \
      9 + n % 100, CONCAT('Type ', n % 9986), 1000 + n % 9986, 'delivery', 1 + n % 40, CONCAT('DN-', n), \
      NOW(6) - INTERVAL (1000000 - n) SECOND, \
-     IF(n % 500 = 0, 'dead_lettered', IF(n % 400 = 1, 'superseded', 'applied')), \
+     IF(n % 20 = 0, 'dead_lettered', IF(n % 400 = 1, 'superseded', 'applied')), \
      NOW(6) - INTERVAL (1000000 - n) SECOND, NOW(6) - INTERVAL (1000000 - n) SECOND + INTERVAL 80000 MICROSECOND, 50, 60 \
      FROM bench_numbers",
-    "ANALYZE TABLE inventory_updates, stock_movements, beans, suppliers",
+    "INSERT INTO dead_letters (id, message_id, update_id, supplier_id, attributes, receive_count, reason, explanation, \
+     collected_at, body) \
+     SELECT UNHEX(CONCAT('0192', LPAD(HEX(n + 1), 28, '0'))), n, UNHEX(LPAD(HEX(n + 1), 32, '0')), 9 + n % 100, '{}', 5, \
+     ELT(1 + n DIV 100 % 8, 'unknown_bean', 'below_zero', 'bad_quantity', 'malformed', 'ambiguous_bean', 'never_tried', \
+     'supplier_inactive', 'unavailable'), 'The supplier has no bean of this type.', NOW(6) - INTERVAL (1000000 - n) SECOND, \
+     CONCAT('{\"Type\":\"Notification\",\"MessageId\":\"', n, '\",\"TopicArn\":\"arn:aws:sns:us-east-1:000000000000:\
+     updated_beans_sns.fifo\",\"Subject\":\"New bean delivery\",\"Timestamp\":\"2026-11-20T10:42:07.000Z\",\"Message\":', \
+     JSON_QUOTE(CONCAT('{\"version\":1,\"update_id\":\"', LPAD(HEX(n + 1), 32, '1'), '\",\"supplier_id\":', 9 + n % 100, \
+     ',\"bean_type\":\"Type ', n % 9986, '\",\"kind\":\"delivery\",\"quantity\":', 1 + n % 40, ',\"reference\":\"DN-', n, '\"}')), \
+     ',\"SignatureVersion\":\"1\",\"Signature\":\"', REPEAT('x', 344), '\"}') \
+     FROM bench_numbers WHERE n % 20 = 0",
+    "ANALYZE TABLE inventory_updates, stock_movements, beans, suppliers, dead_letters",
 ];
 
 /// The pages, with what takes longest on each.
-pub(crate) const PAGES: [&str; 24] = [
+pub(crate) const PAGES: [&str; 30] = [
     "/",
     "/?screen=wall",
     "/beans",
@@ -92,6 +104,12 @@ pub(crate) const PAGES: [&str; 24] = [
     "/updates?q=nothing+of+the+kind",
     "/updates?supplier=20&q=DN-5000",
     "/dead-letters",
+    "/dead-letters?reason=unknown_bean",
+    "/dead-letters?reason=unknown_bean&supplier=29&page=20",
+    "/dead-letters?q=DN-99980",
+    "/dead-letters?q=nothing+of+the+kind",
+    "/dead-letters/resend?reason=unknown_bean&supplier=29",
+    "/dead-letters/resend?reason=unknown_bean",
     "/consumers",
     "/stocktakes",
 ];
@@ -101,14 +119,15 @@ pub(crate) struct PageTimes {
     pub(crate) p50: f64,
     pub(crate) p95: f64,
     pub(crate) bytes: usize,
+    aim: f64,
 }
 
 impl PageTimes {
-    pub(crate) fn verdict(&self) -> &'static str {
-        if self.p95 <= MOST_MILLISECONDS && self.bytes <= MOST_BYTES {
-            ""
+    pub(crate) fn verdict(&self) -> String {
+        if self.p95 <= self.aim && self.bytes <= MOST_BYTES {
+            String::new()
         } else {
-            "  (MISSED: aim 100 ms, 120,000 bytes)"
+            format!("  (MISSED: aim {} ms, 120,000 bytes)", self.aim)
         }
     }
 }
@@ -129,5 +148,10 @@ pub(crate) async fn time(port: u16, path: &str, session: &str) -> PageTimes {
         p50: milliseconds[TIMES / 2],
         p95: milliseconds[TIMES * 95 / 100],
         bytes,
+        aim: if path.starts_with("/dead-letters") {
+            MOST_MILLISECONDS_OF_LETTERS
+        } else {
+            MOST_MILLISECONDS
+        },
     }
 }

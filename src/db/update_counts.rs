@@ -199,14 +199,19 @@ pub async fn count_updates_of_bean(
     Ok(count.fetch_one(conn).await?)
 }
 
-/// Counts what [`list_overtaken`](super::update_lists::list_overtaken) lists.
-pub async fn count_overtaken(conn: &mut MySqlConnection) -> DbResult<i64> {
+/// Counts what [`list_overtaken`](super::update_lists::list_overtaken) lists, up to `most`.
+pub async fn count_overtaken(conn: &mut MySqlConnection, most: i64) -> DbResult<i64> {
     let count = sqlx::query_scalar!(
         r#"
         SELECT COUNT(*) AS "count!: i64"
-        FROM inventory_updates
-        WHERE state = 'superseded' AND occurred_at IS NULL AND decided_at IS NULL
-        "#
+        FROM (
+            SELECT 1
+            FROM inventory_updates
+            WHERE state = 'superseded' AND occurred_at IS NULL AND decided_at IS NULL
+            LIMIT ?
+        ) AS overtaken
+        "#,
+        most
     );
     Ok(count.fetch_one(conn).await?)
 }

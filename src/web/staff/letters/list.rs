@@ -30,6 +30,9 @@ const PREVIEW: i64 = 3;
 /// As many of a group as one page can show without becoming slow to read.
 const PER_PAGE: i64 = 50;
 
+/// So many of what a count overtook are counted and can be paged through; deciding about some leads on.
+const OVERTAKEN_COUNTED: i64 = 500;
+
 /// So many letters are looked through for words at a time, newest first. The page says how far back that was and
 /// offers to look further.
 const LOOKED_THROUGH: i64 = 10_000;
@@ -98,6 +101,8 @@ impl Group {
 struct Overtaken {
     path: String,
     pager: Pager,
+    /// Whether there are more than were counted.
+    is_more: bool,
     updates: Vec<UpdateRow>,
 }
 
@@ -332,14 +337,16 @@ async fn read_overtaken(
     } else {
         (PER_PAGE, choice.page.as_str())
     };
-    let number = db::update_counts::count_overtaken(conn).await?;
+    let number = db::update_counts::count_overtaken(conn, OVERTAKEN_COUNTED + 1).await?;
+    let is_more = number > OVERTAKEN_COUNTED;
     let path = own.address();
-    let pager = Pager::new(path.clone(), page, size, number);
+    let pager = Pager::new(path.clone(), page, size, number.min(OVERTAKEN_COUNTED));
     let (limit, offset) = (pager.limit(), pager.offset());
     let updates = db::update_lists::list_overtaken(conn, limit, offset).await?;
     Ok(Some(Overtaken {
         path,
         pager,
+        is_more,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
     }))
 }
