@@ -48,7 +48,7 @@ pub(crate) async fn make_accounts(pool: &Pool, number: usize) -> Vec<String> {
         let person = Person {
             email: EmailAddress::parse(&email).unwrap(),
             name: ShortText::parse("Bench").unwrap(),
-            role: Role::Viewer,
+            role: Role::Staff,
         };
         accounts::create(pool, &SystemClock, Actor::OPERATOR, &person, &hash)
             .await

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use super::rows::code;
+use super::rows::{LATEST, code};
 use crate::domain::{AccountId, Action};
 
 /// Something that somebody did.
@@ -52,18 +52,53 @@ pub async fn insert_activity(conn: &mut MySqlConnection, activity: &Activity<'_>
     Ok(())
 }
 
-/// Counts the lines of the log.
-pub async fn count_activity(conn: &mut MySqlConnection) -> DbResult<i64> {
-    let count = sqlx::query_scalar!(r#"SELECT COUNT(*) AS "count!: i64" FROM activity"#);
+/// What is looked for in the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ActivityFilter {
+    pub actor: Option<AccountId>,
+    pub action: Option<Action>,
+    /// From this moment on.
+    pub from: Option<DateTime<Utc>>,
+    /// And before this one.
+    pub before: Option<DateTime<Utc>>,
+}
+
+impl ActivityFilter {
+    fn since(&self) -> DateTime<Utc> {
+        self.from.unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    fn until(&self) -> DateTime<Utc> {
+        self.before.unwrap_or(LATEST)
+    }
+}
+
+/// Counts the lines of the log that a filter lets through.
+pub async fn count_activity(conn: &mut MySqlConnection, filter: &ActivityFilter) -> DbResult<i64> {
+    let actor = filter.actor.map(|id| id.0);
+    let count = sqlx::query_scalar!(
+        r#"
+        SELECT COUNT(*) AS "count!: i64"
+        FROM activity
+        WHERE (? IS NULL OR actor_id = ?) AND action = COALESCE(?, action) AND at >= ? AND at < ?
+        "#,
+        actor,
+        actor,
+        filter.action.map(Action::code),
+        filter.since(),
+        filter.until()
+    );
     Ok(count.fetch_one(conn).await?)
 }
 
-/// Lists the log, newest first.
+/// Lists the lines of the log that a filter lets through, newest first.
 pub async fn list_activity(
     conn: &mut MySqlConnection,
+    filter: &ActivityFilter,
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<ActivityLine>> {
+    let actor = filter.actor.map(|id| id.0);
     let rows = sqlx::query!(
         r#"
         SELECT
@@ -76,9 +111,15 @@ pub async fn list_activity(
         FROM activity AS l
         LEFT JOIN accounts AS actor ON actor.id = l.actor_id
         LEFT JOIN accounts AS account ON account.id = l.account_id
+        WHERE (? IS NULL OR l.actor_id = ?) AND l.action = COALESCE(?, l.action) AND l.at >= ? AND l.at < ?
         ORDER BY l.id DESC
         LIMIT ? OFFSET ?
         "#,
+        actor,
+        actor,
+        filter.action.map(Action::code),
+        filter.since(),
+        filter.until(),
         limit,
         offset
     )

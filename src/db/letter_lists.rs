@@ -77,6 +77,8 @@ impl LettersOf {
 pub struct LetterFilter {
     pub reason: Option<Reason>,
     pub of: LettersOf,
+    /// The bean that the update names; empty for any.
+    pub bean: String,
     /// What the message, its reference or its bean contains; empty for anything.
     pub words: String,
 }
@@ -185,34 +187,39 @@ pub async fn list_ids(
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<Uuid>> {
-    let (reason, of, number) = (
+    if !filter.words.is_empty() || !filter.bean.is_empty() {
+        return list_ids_that_say(conn, filter, range, limit, offset).await;
+    }
+    let ids = sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: Uuid"
+        FROM dead_letters FORCE INDEX (idx_dead_letters_state_reason_supplier_id)
+        WHERE state = 'open'
+            AND reason = COALESCE(?, reason)
+            AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN supplier_id IS NULL ELSE supplier_id = ? END
+            AND id >= ?
+            AND id < ?
+        ORDER BY id DESC
+        LIMIT ? OFFSET ?
+        "#,
         filter.reason.map(Reason::code),
         filter.of.code(),
         filter.of.number(),
+        range.from,
+        range.before,
+        limit,
+        offset
     );
-    if filter.words.is_empty() {
-        let ids = sqlx::query_scalar!(
-            r#"
-            SELECT id AS "id: Uuid"
-            FROM dead_letters FORCE INDEX (idx_dead_letters_state_reason_supplier_id)
-            WHERE state = 'open'
-                AND reason = COALESCE(?, reason)
-                AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN supplier_id IS NULL ELSE supplier_id = ? END
-                AND id >= ?
-                AND id < ?
-            ORDER BY id DESC
-            LIMIT ? OFFSET ?
-            "#,
-            reason,
-            of,
-            number,
-            range.from,
-            range.before,
-            limit,
-            offset
-        );
-        return Ok(ids.fetch_all(conn).await?);
-    }
+    Ok(ids.fetch_all(conn).await?)
+}
+
+async fn list_ids_that_say(
+    conn: &mut MySqlConnection,
+    filter: &LetterFilter,
+    range: Range,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<Uuid>> {
     let pattern = like(&filter.words);
     let ids = sqlx::query_scalar!(
         r#"
@@ -224,15 +231,19 @@ pub async fn list_ids(
             AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN d.supplier_id IS NULL ELSE d.supplier_id = ? END
             AND d.id >= ?
             AND d.id < ?
-            AND (d.body LIKE ? OR u.reference LIKE ? OR u.bean_type LIKE ?)
+            AND (? = '' OR u.bean_type = ?)
+            AND (? = '' OR d.body LIKE ? OR u.reference LIKE ? OR u.bean_type LIKE ?)
         ORDER BY d.id DESC
         LIMIT ? OFFSET ?
         "#,
-        reason,
-        of,
-        number,
+        filter.reason.map(Reason::code),
+        filter.of.code(),
+        filter.of.number(),
         range.from,
         range.before,
+        filter.bean,
+        filter.bean,
+        filter.words,
         pattern,
         pattern,
         pattern,

@@ -31,10 +31,13 @@ pub enum Action {
     StartedBulkAction,
     StoppedBulkAction,
     NotedOnLetters,
+    SettledName,
+    UnsettledName,
 }
 
 impl Action {
-    const ALL: [Self; 23] = [
+    /// All there are, in the order people choose among them.
+    pub const ALL: [Self; 25] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::EndedSessions,
@@ -58,6 +61,8 @@ impl Action {
         Self::StartedBulkAction,
         Self::StoppedBulkAction,
         Self::NotedOnLetters,
+        Self::SettledName,
+        Self::UnsettledName,
     ];
 
     pub fn code(self) -> &'static str {
@@ -85,6 +90,8 @@ impl Action {
             Self::StartedBulkAction => "started_bulk_action",
             Self::StoppedBulkAction => "stopped_bulk_action",
             Self::NotedOnLetters => "noted_on_letters",
+            Self::SettledName => "settled_name",
+            Self::UnsettledName => "unsettled_name",
         }
     }
 
@@ -118,6 +125,8 @@ impl Action {
             Self::StartedBulkAction => "started a bulk action",
             Self::StoppedBulkAction => "stopped a bulk action",
             Self::NotedOnLetters => "left a note on dead letters",
+            Self::SettledName => "settled what a supplier calls a bean",
+            Self::UnsettledName => "took back what a supplier calls a bean",
         }
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::identity::{self, IfLocked};
-use super::plan::{self, Locked, Plan, Waiting, find_bean};
+use super::plan::{self, Locked, Plan, Waiting};
+use super::which_bean::find_beans;
 use super::{BusyBeans, Incoming, Outcome};
 use crate::db::timeline::Event;
 use crate::db::updates::{Content, NewUpdate, Standing};
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble, WorkError};
-use crate::domain::{
-    BeanId, BeanStock, Claim, Reason, Refusal, SupplierId, UpdateId, UpdateKey, UpdateState,
-};
+use crate::domain::{BeanId, BeanStock, Claim, Reason, Refusal, UpdateId, UpdateKey, UpdateState};
 
 /// Applies messages in the order given and says what became of each.
 ///
@@ -129,10 +128,11 @@ impl Batch<'_> {
         tx: &mut Transaction,
         if_locked: IfLocked,
     ) -> DbResult<Vec<Outcome>> {
-        let beans = find_beans(tx, self.incoming).await?;
+        let says: Vec<_> = self.incoming.iter().map(Incoming::says).collect();
+        let beans = find_beans(tx, &says).await?;
         // What is looked up before the locks keeps them short; what it finds is read again under them.
         let ids = identity::find_ids(tx, self.incoming).await?;
-        let wanted = beans.iter().flatten().copied().collect();
+        let wanted = beans.iter().flatten().map(|meant| meant.bean).collect();
         let (beans_locked, beans_out_of_reach) = self.lock_beans(tx, &wanted, if_locked).await?;
         let updates = identity::lock(tx, self.incoming, ids, if_locked).await?;
         let now = db::server::tell_time(tx).await?;
@@ -169,25 +169,6 @@ impl Batch<'_> {
         self.busy.note(wanted, &others);
         Ok((locked, others))
     }
-}
-
-async fn find_beans(
-    tx: &mut Transaction,
-    incoming: &[Incoming],
-) -> DbResult<Vec<Result<BeanId, Refusal>>> {
-    let suppliers: BTreeSet<SupplierId> = incoming
-        .iter()
-        .filter_map(|message| Some(message.content.as_ref().ok()?.supplier))
-        .collect();
-    let suppliers: Vec<SupplierId> = suppliers.into_iter().collect();
-    let offers = db::beans::find_offers(tx, &suppliers).await?;
-    Ok(incoming
-        .iter()
-        .map(|message| match &message.content {
-            Ok(update) => find_bean(&offers, update),
-            Err(unreadable) => Err(unreadable.refusal.clone()),
-        })
-        .collect())
 }
 
 async fn write(

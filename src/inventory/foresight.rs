@@ -3,10 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::plan::find_bean;
+use super::which_bean::{Meant, find_beans};
 use crate::db::update_lists::UpdateLine;
 use crate::db::{self, Connection, DbResult};
-use crate::domain::{BeanId, Claim, Decision, InventoryUpdate, Refusal, Stock, decide};
+use crate::domain::{Claim, Decision, InventoryUpdate, Refusal, Stock, decide};
 use crate::messaging::wire::{self, Decoder};
 
 /// What would become of a message.
@@ -21,7 +21,7 @@ pub struct Foresight {
     /// The update that it is a copy of, or that has its id and says something else.
     pub known: Option<UpdateLine>,
     /// The bean it is about, or why none is found; `None` if it could not be read.
-    pub bean: Option<Result<BeanId, Refusal>>,
+    pub bean: Option<Result<Meant, Refusal>>,
     /// The bean's stock, and what the stock rule says.
     pub decided: Option<(Stock, Result<Decision, Refusal>)>,
 }
@@ -45,14 +45,14 @@ pub async fn foresee(
     };
     let (mut bean, mut decided) = (None, None);
     if let Ok(update) = &read {
-        let offers = db::beans::find_offers(conn, &[update.supplier]).await?;
-        let found = find_bean(&offers, update);
-        if let Ok(id) = found
-            && let Some(stock) = db::beans::find_stock(conn, id).await?
+        let mut found = find_beans(conn, &[Ok(update)]).await?;
+        let found = found.pop();
+        if let Some(Ok(meant)) = &found
+            && let Some(stock) = db::beans::find_stock(conn, meant.bean).await?
         {
             decided = Some((stock.stock, decide(&stock.stock, update, now)));
         }
-        bean = Some(found);
+        bean = found;
     }
     Ok(Foresight {
         in_envelope,

@@ -15,6 +15,7 @@ mod plan;
 mod rehearsal;
 mod resend;
 mod slip;
+mod which_bean;
 
 pub use accept::{AcceptError, accept_update};
 pub use apply::apply_batch;
@@ -30,6 +31,7 @@ pub(crate) use identity::{Identity, IfLocked, find_ids, lock};
 pub use rehearsal::{Prospect, Rehearsed, rehearse};
 pub use resend::{ResendError, resend_update, send_again};
 pub use slip::{Following, SentForm, Slip, SlipError, accept_slip};
+pub use which_bean::Meant;
 
 use chrono::{DateTime, Utc};
 
@@ -69,6 +71,13 @@ impl Incoming {
             Some(_) => UpdateId::generate(),
             None => key.id,
         }
+    }
+
+    /// What it says, or why that could not be read.
+    pub(crate) fn says(&self) -> Result<&InventoryUpdate, &Refusal> {
+        self.content
+            .as_ref()
+            .map_err(|unreadable| &unreadable.refusal)
     }
 
     /// What it means; of one that could not be read, its bytes.

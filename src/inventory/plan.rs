@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::identity::{Identity, Updates};
+use super::which_bean::Meant;
 use super::{Incoming, Outcome};
-use crate::db::beans::Offer;
 use crate::db::dead_letters::Closing;
 use crate::db::inbox::End;
 use crate::db::known_updates::Known;
 use crate::db::timeline::Event;
 use crate::db::updates::{Content, NewUpdate, Standing};
 use crate::domain::{
-    BeanId, BeanStock, BeanType, Cause, Crossing, Decision, InventoryUpdate, Movement, Reason,
-    Refusal, SupplierId, UpdateId, UpdateKey, UpdateState, crossings, decide, did_you_mean,
-    isolate, quote,
+    BeanId, BeanStock, Cause, Crossing, Decision, InventoryUpdate, Movement, Reason, Refusal,
+    UpdateId, UpdateKey, UpdateState, crossings, decide, quote,
 };
 
 /// What is to be written for a batch, table by table.
@@ -68,66 +67,6 @@ pub(super) struct Locked {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Finds the bean an update is about.
-///
-/// # Errors
-/// [`Reason::UnknownSupplier`], [`Reason::SupplierInactive`], [`Reason::UnknownBean`] or
-/// [`Reason::AmbiguousBean`].
-pub(super) fn find_bean(
-    offers: &HashMap<SupplierId, Offer>,
-    update: &InventoryUpdate,
-) -> Result<BeanId, Refusal> {
-    let Some(offer) = offers.get(&update.supplier) else {
-        return Err(Refusal::new(
-            Reason::UnknownSupplier,
-            format!("There is no supplier {}.", update.supplier),
-        ));
-    };
-    if !offer.active {
-        return Err(Refusal::new(
-            Reason::SupplierInactive,
-            format!(
-                "{} is switched off, so its updates are not taken.",
-                isolate(&offer.supplier_name)
-            ),
-        ));
-    }
-    let key = update.bean_type.key();
-    let mut meant = offer
-        .beans
-        .iter()
-        .filter(|(_, bean_type)| BeanType::stored(bean_type.clone()).key() == key);
-    match (meant.next(), meant.next()) {
-        (Some((id, _)), None) => Ok(*id),
-        (None, _) => Err(unknown_bean(offer, update.bean_type.as_str())),
-        (Some((one, _)), Some((other, _))) => Err(Refusal::new(
-            Reason::AmbiguousBean,
-            format!(
-                "{} has several beans whose types look like {}: beans {one} and {other}. Give them \
-                 types that differ, and send it again.",
-                isolate(&offer.supplier_name),
-                quote(update.bean_type.as_str())
-            ),
-        )),
-    }
-}
-
-fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
-    let offered = offer.beans.iter().map(|(_, bean_type)| bean_type.as_str());
-    let hint = match did_you_mean(typed, offered) {
-        Some(meant) => format!(" Did you mean {}?", quote(meant)),
-        None => String::new(),
-    };
-    Refusal::new(
-        Reason::UnknownBean,
-        format!(
-            "{} has no bean of type {}.{hint}",
-            isolate(&offer.supplier_name),
-            quote(typed)
-        ),
-    )
-}
-
 /// Says that a bean was there a moment ago.
 pub(super) fn removed_bean(update: &InventoryUpdate) -> Refusal {
     let bean_type = quote(update.bean_type.as_str());
@@ -139,7 +78,7 @@ pub(super) fn removed_bean(update: &InventoryUpdate) -> Refusal {
 /// `waiting` what becomes of those whose group waits for an earlier message.
 pub(super) fn plan<'a>(
     incoming: &'a [Incoming],
-    beans: &[Result<BeanId, Refusal>],
+    beans: &[Result<Meant, Refusal>],
     locked: Locked,
     waiting: Waiting<'a>,
 ) -> Plan {
@@ -212,7 +151,7 @@ impl Subject<'_> {
 }
 
 impl<'a> Planner<'a> {
-    fn take(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
+    fn take(&mut self, message: &'a Incoming, bean: &Result<Meant, Refusal>) -> Outcome {
         let outcome = match self.waiting.outcome_of(message) {
             Some(outcome) => outcome,
             None if self.is_out_of_reach(message, bean) => Outcome::Held,
@@ -222,13 +161,14 @@ impl<'a> Planner<'a> {
         outcome
     }
 
-    fn is_out_of_reach(&self, message: &Incoming, bean: &Result<BeanId, Refusal>) -> bool {
+    fn is_out_of_reach(&self, message: &Incoming, bean: &Result<Meant, Refusal>) -> bool {
         let others = &self.locked.beans_out_of_reach;
-        bean.as_ref().is_ok_and(|bean| others.contains(bean))
+        bean.as_ref()
+            .is_ok_and(|meant| others.contains(&meant.bean))
             || self.locked.updates.is_out_of_reach(message)
     }
 
-    fn decide(&mut self, message: &'a Incoming, bean: &Result<BeanId, Refusal>) -> Outcome {
+    fn decide(&mut self, message: &'a Incoming, bean: &Result<Meant, Refusal>) -> Outcome {
         let key = message.key();
         let identity = self.locked.updates.identify(message);
         let (key, before) = match identity {
@@ -252,7 +192,8 @@ impl<'a> Planner<'a> {
             Ok(_) if matches!(identity, Identity::Conflict(..)) => Err(used_for_another(message)),
             Ok(update) => self.apply(update, &subject, bean.clone()),
         };
-        applied.unwrap_or_else(|refusal| self.refuse(&subject, bean.clone().ok(), refusal))
+        let bean = bean.as_ref().ok().map(|meant| meant.bean);
+        applied.unwrap_or_else(|refusal| self.refuse(&subject, bean, refusal))
     }
 
     /// A copy of an update with a final state, or of what a correction has replaced.
@@ -267,9 +208,9 @@ impl<'a> Planner<'a> {
         &mut self,
         update: &InventoryUpdate,
         subject: &Subject<'_>,
-        bean: Result<BeanId, Refusal>,
+        bean: Result<Meant, Refusal>,
     ) -> Result<Outcome, Refusal> {
-        let id = bean?;
+        let Meant { bean: id, note } = bean?;
         let Some(before) = self.locked.beans.get(&id).copied() else {
             return Err(removed_bean(update));
         };
@@ -295,7 +236,7 @@ impl<'a> Planner<'a> {
             self.locked.beans.insert(id, after);
             self.plan.changed.insert(id, after);
         }
-        Ok(self.end(subject, &before, &after, superseded))
+        Ok(self.end(subject, &before, &after, superseded, note))
     }
 
     fn end(
@@ -304,6 +245,7 @@ impl<'a> Planner<'a> {
         before: &BeanStock,
         after: &BeanStock,
         superseded: Option<Refusal>,
+        note: Option<String>,
     ) -> Outcome {
         let (state, outcome) = match superseded {
             Some(_) => (UpdateState::Superseded, Outcome::Superseded),
@@ -323,7 +265,7 @@ impl<'a> Planner<'a> {
             refusals: 0,
             quantities: applied.then_some((before.stock.quantity, after.stock.quantity)),
         };
-        self.record(subject, state, standing);
+        self.record(subject, state, standing, note);
         outcome
     }
 
@@ -366,17 +308,23 @@ impl<'a> Planner<'a> {
             refusals: 1,
             quantities: None,
         };
-        self.record(subject, UpdateState::Refused, standing);
+        self.record(subject, UpdateState::Refused, standing, None);
         Outcome::Refused { refusal, again }
     }
 
     /// Writes down where an update stands and the step that led there.
-    fn record(&mut self, subject: &Subject<'_>, step: UpdateState, standing: Standing) {
+    fn record(
+        &mut self,
+        subject: &Subject<'_>,
+        step: UpdateState,
+        standing: Standing,
+        note: Option<String>,
+    ) {
         self.plan.events.push(Event {
             id: subject.id,
             state: step,
             refusal: standing.refusal.clone(),
-            note: None,
+            note,
             attempt: Some(subject.message.attempt()),
         });
         if subject

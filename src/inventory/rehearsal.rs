@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::plan::{find_bean, removed_bean};
+use super::plan::removed_bean;
 use super::resend::read;
+use super::which_bean::{Meant, find_beans};
 use crate::db::dead_letters::OpenLetter;
 use crate::db::{self, Connection, DbResult};
-use crate::domain::{
-    BeanId, Decision, InventoryUpdate, Refusal, Stock, SupplierId, UpdateId, decide,
-};
+use crate::domain::{BeanId, Decision, InventoryUpdate, Refusal, Stock, UpdateId, decide};
 
 /// What would come of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +41,9 @@ pub async fn rehearse(
     now: DateTime<Utc>,
 ) -> DbResult<Vec<Rehearsed>> {
     let says: Vec<Result<InventoryUpdate, Refusal>> = letters.iter().map(read).collect();
-    let suppliers: BTreeSet<SupplierId> = says.iter().flatten().map(|says| says.supplier).collect();
-    let suppliers: Vec<SupplierId> = suppliers.into_iter().collect();
-    let offers = db::beans::find_offers(conn, &suppliers).await?;
-    let beans: Vec<Result<BeanId, Refusal>> = says
-        .iter()
-        .map(|says| find_bean(&offers, says.as_ref().map_err(Clone::clone)?))
-        .collect();
-    let found: BTreeSet<BeanId> = beans.iter().flatten().copied().collect();
+    let readable: Vec<_> = says.iter().map(Result::as_ref).collect();
+    let beans = find_beans(conn, &readable).await?;
+    let found: BTreeSet<BeanId> = beans.iter().flatten().map(|meant| meant.bean).collect();
     let found: Vec<BeanId> = found.into_iter().collect();
     let stocks = db::beans::find_stocks(conn, &found).await?;
     let mut stage = Stage {
@@ -77,9 +71,9 @@ impl Stage {
     fn play(
         &mut self,
         says: Result<InventoryUpdate, Refusal>,
-        bean: Result<BeanId, Refusal>,
+        bean: Result<Meant, Refusal>,
     ) -> Result<Prospect, Refusal> {
-        let (says, bean) = (says?, bean?);
+        let (says, Meant { bean, .. }) = (says?, bean?);
         let Some(stock) = self.stocks.get_mut(&bean) else {
             // Removed between two questions.
             return Ok(Prospect::Fails(removed_bean(&says)));

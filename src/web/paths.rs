@@ -48,6 +48,8 @@ pub(crate) const SUPPLIER_UPDATE: &str = "/supplier-update";
 pub(crate) const SUPPLIER_UPDATE_FORM: &str = "/supplier-update/{id}";
 pub(crate) const SUPPLIER_REMOVE: &str = "/supplier-remove/{id}";
 pub(crate) const SUPPLIER: &str = "/suppliers/{id}";
+pub(crate) const SUPPLIER_ALIAS: &str = "/suppliers/{id}/alias";
+pub(crate) const SUPPLIER_ALIAS_REMOVE: &str = "/suppliers/{id}/alias/remove";
 pub(crate) const SUPPLIER_SWITCH: &str = "/suppliers/{id}/switch";
 pub(crate) const WHAT_IF: &str = "/what-if";
 pub(crate) const UPDATES: &str = "/updates";
@@ -87,6 +89,7 @@ pub(crate) const ACCOUNT_SESSIONS: &str = "/accounts/{id}/end-sessions";
 pub(crate) const ACCOUNT_DISABLE: &str = "/accounts/{id}/disable";
 pub(crate) const ACCOUNT_ENABLE: &str = "/accounts/{id}/enable";
 pub(crate) const ACTIVITY: &str = "/activity";
+pub(crate) const ACTIVITY_CSV: &str = "/activity.csv";
 pub(crate) const OWN: &str = "/account";
 pub(crate) const OWN_PASSWORD: &str = "/account/password";
 pub(crate) const OWN_DISPLAY: &str = "/account/display";
@@ -235,6 +238,22 @@ pub(crate) fn live_rows(updates: &[UpdateId], since: Option<DateTime<Utc>>) -> S
 /// The page of a supplier.
 pub(crate) fn supplier(id: impl Borrow<SupplierId>) -> String {
     format!("{SUPPLIERS}/{}", id.borrow())
+}
+
+/// Where somebody settles what a name means when a supplier uses it.
+pub(crate) fn supplier_alias(id: impl Borrow<SupplierId>) -> String {
+    format!("{SUPPLIERS}/{}/alias", id.borrow())
+}
+
+/// The same for a name.
+pub(crate) fn supplier_alias_for(id: impl Borrow<SupplierId>, name: &str) -> String {
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!("{}?name={name}", supplier_alias(id))
+}
+
+/// Where that is taken back.
+pub(crate) fn supplier_alias_remove(id: impl Borrow<SupplierId>) -> String {
+    format!("{SUPPLIERS}/{}/alias/remove", id.borrow())
 }
 
 /// Where a supplier is switched on and off.

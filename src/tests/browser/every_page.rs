@@ -14,7 +14,8 @@ use crate::support::site::{PASSWORD, borrowed, with};
 use crate::support::{Kind, Site, TestApp};
 
 /// What answers with something that is no page.
-const NO_PAGES: [&str; 10] = [
+const NO_PAGES: [&str; 11] = [
+    "/activity.csv",
     "/live",
     "/stock.csv",
     "/stock.json",

@@ -3,4 +3,5 @@
 mod accounts;
 mod cafe;
 mod every_page;
+mod letters;
 mod updates;

@@ -421,3 +421,57 @@ async fn staff_leave_a_note_on_a_group_that_everybody_reads() {
     assert!(gone.all(".note").is_empty());
     assert_eq!(app.stock_of(EXCELSA).await, 200);
 }
+
+/// `Geisha` of supplier 3 is its `Excelsa`, from now on and for what waits.
+#[tokio::test]
+async fn what_a_supplier_calls_a_bean_is_remembered_and_fixes_all_that_waits() {
+    let app = TestApp::start(Kind::Fifo).await;
+    about_geisha(&app, 1..4).await;
+    app.send_raw("3:Mocha:50", "other").await;
+    app.drain().await;
+    let staff = staff(&app);
+    let letter = staff.get("/dead-letters?q=geisha").await;
+    let link = letter
+        .attributes(".letter a[href*=alias]", "href")
+        .remove(0);
+
+    let asked = staff.get(&link).await;
+    let nobody = staff
+        .post("/suppliers/3/alias", &[("name", "Geisha"), ("bean", "1")])
+        .await;
+    let own = [("name", "excelsa"), ("bean", "5")];
+    let own = staff.post("/suppliers/3/alias", &own).await;
+    let geisha = [("name", "Geisha"), ("bean", "5")];
+    let settled = staff.post("/suppliers/3/alias", &geisha).await;
+    let next = settled.header("location").to_owned();
+    let sure_page = staff.get(&next).await;
+    staff.post(&next, &borrowed(&sure(&sure_page, &[]))).await;
+    carry_out(&app).await;
+    app.publish_line("3:GEISHA:100").await;
+    app.drain().await;
+
+    assert_eq!(link, "/suppliers/3/alias?name=Geisha");
+    assert!(asked.text_of(".lead").contains("3 messages"));
+    assert_eq!(nobody.mistakes()[0].0, "#bean", "another supplier's bean");
+    assert_eq!(own.mistakes()[0].0, "#name");
+    assert_eq!(sure_page.all(".rehearsal .tag"), ["3 will apply"]);
+    assert_eq!(app.stock_of(EXCELSA).await, 306);
+    assert_eq!(app.dead_letters().await.len(), 1);
+    let supplier = Site::of(&app).seen_by(Role::Supplier(SupplierId(3)));
+    let update = updates(&app).await.pop().unwrap();
+    let told = supplier.get(&update).await.text_of(".timeline");
+    assert!(
+        told.contains("“GEISHA” was taken to mean “Excelsa”, as the café has settled."),
+        "{told}"
+    );
+
+    let page = staff.get("/suppliers/3").await;
+    assert!(page.text_of("main").contains("Geisha means Excelsa"));
+    staff
+        .post("/suppliers/3/alias/remove", &[("name", "Geisha")])
+        .await;
+    app.publish_line("3:Geisha:1").await;
+    app.drain().await;
+    assert_eq!(app.stock_of(EXCELSA).await, 306);
+    app.assert_audit_is_clean().await;
+}

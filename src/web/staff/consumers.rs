@@ -1,5 +1,7 @@
 //! The consumers, as they say themselves, and pausing them.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,6 +11,7 @@ use serde::Deserialize;
 use crate::db;
 use crate::db::activity::Activity;
 use crate::db::consumers::ConsumerLine;
+use crate::db::lanes::Lane;
 use crate::db::queue_pauses::QueuePause;
 use crate::domain::{AccountId, Action, ShortText};
 use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
@@ -21,8 +24,8 @@ use crate::web::ui::consumption::SILENT_AFTER;
 use crate::web::ui::form::{Form, Mistakes, TextField, text_sentence};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
-use crate::web::ui::page::{Page, filters};
-use crate::web::ui::wording::Tag;
+use crate::web::ui::page::{Page, filters, grouped};
+use crate::web::ui::wording::{self, Tag};
 
 #[derive(Template)]
 #[template(path = "staff/consumers/list.html")]
@@ -30,6 +33,7 @@ pub(super) struct ConsumersPage {
     layout: Layout,
     queues: Vec<QueueState>,
     consumers: Vec<ConsumerLine>,
+    lanes: Vec<LaneLine>,
     mistakes: Mistakes,
 }
 
@@ -41,14 +45,63 @@ struct QueueState {
     reason: TextField,
 }
 
+/// As many message groups that wait are listed.
+const LANES: i64 = 20;
+
+/// As many of those behind are counted.
+const COUNTED_BEHIND: i64 = 1_000;
+
+/// A message group that waits, and how many of ours wait behind its first message.
+struct LaneLine {
+    lane: Lane,
+    behind: i64,
+}
+
+impl LaneLine {
+    fn what(&self) -> String {
+        wording::what(self.lane.kind, self.lane.quantity)
+    }
+
+    fn attempt(&self) -> String {
+        match (self.lane.receive_count, self.lane.receive_limit) {
+            (Some(count), Some(limit)) => format!("{count} of {limit}"),
+            (Some(count), None) => format!("{count}, without end"),
+            (None, _) => "unknown".to_owned(),
+        }
+    }
+
+    fn behind(&self) -> String {
+        match self.behind {
+            0 => "none of ours".to_owned(),
+            number if number > COUNTED_BEHIND => format!("{}+ of ours", grouped(COUNTED_BEHIND)),
+            number => format!("{} of ours", grouped(number)),
+        }
+    }
+}
+
 /// The queues that are polled, as people can pause them.
 const QUEUES: [QueueRole; 3] = [UPDATES, UNDELIVERED, DEAD_LETTERS];
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PauseForm {
-    queue: String,
-    reason: String,
+/// A form of one queue: its code, and why it is paused in a field that is named after it.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct PauseForm(HashMap<String, String>);
+
+impl PauseForm {
+    fn queue(&self) -> Result<QueueRole, WebError> {
+        let code = self.0.get("queue").map_or("", String::as_str);
+        let role = QUEUES.into_iter().find(|role| role.code == code);
+        role.ok_or(WebError::BadForm)
+    }
+
+    fn reason(&self, role: QueueRole) -> &str {
+        let field = reason_field(role);
+        self.0.get(&field).map_or("", String::as_str)
+    }
+}
+
+fn reason_field(role: QueueRole) -> String {
+    format!("reason-{}", role.code)
 }
 
 impl ConsumersPage {
@@ -69,6 +122,12 @@ impl ConsumersPage {
     #[expect(clippy::unused_self, reason = "how a template calls it")]
     fn is_silent(&self, consumer: &ConsumerLine) -> bool {
         consumer.silent_seconds >= SILENT_AFTER
+    }
+
+    /// Whether nobody receives updates for now.
+    fn waits_for_people(&self) -> bool {
+        let is_paused = |queue: &QueueState| queue.code == UPDATES.code && queue.pause.is_some();
+        self.queues.iter().any(is_paused)
     }
 
     fn is_paused(&self, consumer: &ConsumerLine) -> bool {
@@ -107,13 +166,13 @@ pub(super) async fn pause(
     layout: Layout,
     Form(form): Form<PauseForm>,
 ) -> Result<Response, WebError> {
-    let role = find_role(&form.queue)?;
-    let reason: ShortText<500> = match ShortText::parse(&form.reason) {
+    let role = form.queue()?;
+    let reason: ShortText<500> = match ShortText::parse(form.reason(role)) {
         Ok(reason) => reason,
         Err(error) => {
             let sentence = text_sentence("The reason", "Say why it is paused", error);
-            let mistakes = Mistakes::one(format!("reason-{}", role.code), sentence);
-            let page = read(&state, layout, mistakes, &form.reason).await?;
+            let mistakes = Mistakes::one(reason_field(role), sentence);
+            let page = read(&state, layout, mistakes, form.reason(role)).await?;
             return Ok(Page(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
@@ -137,7 +196,7 @@ pub(super) async fn resume(
     client: Client,
     Form(form): Form<PauseForm>,
 ) -> Result<Redirect, WebError> {
-    let role = find_role(&form.queue)?;
+    let role = form.queue()?;
     let (by, address) = (viewer.0.account, client.origin());
     let activity = activity(by, Action::ResumedQueue, role.title, &address);
     db::in_transaction(&state.pool, async |tx| {
@@ -147,11 +206,6 @@ pub(super) async fn resume(
     .await?;
     state.consumption.forget();
     Ok(Redirect::to(&Notice::QueueResumed.on(paths::CONSUMERS)))
-}
-
-fn find_role(code: &str) -> Result<QueueRole, WebError> {
-    let role = QUEUES.into_iter().find(|role| role.code == code);
-    role.ok_or(WebError::BadForm)
 }
 
 fn activity<'a>(by: AccountId, action: Action, details: &'a str, address: &'a str) -> Activity<'a> {
@@ -173,7 +227,7 @@ async fn read(
     let mut conn = state.connection().await?;
     let pauses = db::queue_pauses::list_pauses(&mut conn).await?;
     let queue = |role: QueueRole| {
-        let name = format!("reason-{}", role.code);
+        let name = reason_field(role);
         let typed = mistakes.of(&name).map_or("", |_| reason);
         QueueState {
             code: role.code,
@@ -189,8 +243,14 @@ async fn read(
             },
         }
     };
+    let mut lanes = Vec::new();
+    for lane in db::lanes::list_lanes(&mut conn, LANES).await? {
+        let behind = db::lanes::count_behind(&mut conn, &lane, COUNTED_BEHIND + 1).await?;
+        lanes.push(LaneLine { lane, behind });
+    }
     Ok(ConsumersPage {
         layout,
+        lanes,
         queues: QUEUES.into_iter().map(queue).collect(),
         consumers: db::consumers::list_consumers(&mut conn).await?,
         mistakes,

@@ -3,6 +3,7 @@
 mod accounts;
 mod activity;
 mod alerts;
+mod aliases;
 mod bean_changes;
 mod bean_form;
 mod bean_page;
@@ -54,6 +55,11 @@ pub(crate) fn router() -> Router<AppState> {
             get(suppliers::confirm_removal).post(suppliers::remove_supplier),
         )
         .route(paths::SUPPLIER, get(supplier_page::show_supplier))
+        .route(
+            paths::SUPPLIER_ALIAS,
+            get(aliases::ask).post(aliases::settle),
+        )
+        .route(paths::SUPPLIER_ALIAS_REMOVE, post(aliases::remove))
         .route(paths::SUPPLIER_SWITCH, post(supplier_page::switch))
         .route(paths::WHAT_IF, get(what_if::show_form).post(what_if::tell))
         .route(
@@ -80,6 +86,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::ACCOUNT_DISABLE, post(accounts::disable))
         .route(paths::ACCOUNT_ENABLE, post(accounts::enable))
         .route(paths::ACTIVITY, get(activity::list_activity))
+        .route(paths::ACTIVITY_CSV, get(activity::export_activity))
 }
 
 fn beans_router() -> Router<AppState> {

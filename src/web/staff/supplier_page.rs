@@ -11,6 +11,7 @@ use crate::catalogue;
 use crate::db;
 use crate::db::accounts::Account;
 use crate::db::activity::Activity;
+use crate::db::bean_aliases::Alias;
 use crate::db::bean_lists::{BeanFilter, Order};
 use crate::db::beans::Bean;
 use crate::db::suppliers::{Reliability, Supplier};
@@ -44,6 +45,7 @@ pub(super) struct SupplierPage {
     layout: Layout,
     supplier: Supplier,
     beans: Vec<Bean>,
+    aliases: Vec<Alias>,
     reliability: Reliability,
     updates: Vec<UpdateRow>,
     /// For managers only.
@@ -93,6 +95,7 @@ pub(super) async fn show_supplier(
     Ok(Page::ok(SupplierPage {
         beans: db::bean_lists::list_filtered_beans(&mut conn, &of_supplier, Order::Name, BEANS, 0)
             .await?,
+        aliases: db::bean_aliases::list_aliases(&mut conn, id).await?,
         reliability: db::suppliers::find_reliability(&mut conn, id, layout.now - WATCHED).await?,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
         layout,

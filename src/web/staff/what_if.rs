@@ -80,8 +80,8 @@ pub(super) async fn tell(
     // Browsers end lines with CR and LF, and the lab's programs publish none.
     let message = form.message.trim_end_matches(['\r', '\n']);
     let foresight = foresee(&mut conn, message, page.layout.now).await?;
-    if let Some(Ok(bean)) = foresight.bean {
-        page.bean = db::beans::find_bean(&mut conn, bean).await?;
+    if let Some(Ok(meant)) = &foresight.bean {
+        page.bean = db::beans::find_bean(&mut conn, meant.bean).await?;
     }
     page.steps = steps(&foresight, page.bean.as_ref());
     page.known = foresight.known.map(UpdateRow::from);
@@ -143,9 +143,13 @@ fn steps(foresight: &Foresight, bean: Option<&Bean>) -> Vec<Step> {
     }
     match &foresight.bean {
         Some(Err(refusal)) => steps.push(bad("Finding the bean", refusal)),
-        Some(Ok(_)) => {
+        Some(Ok(meant)) => {
             let name = bean.map_or("a bean", |bean| bean.product_name.as_str());
-            steps.push(good("Finding the bean", format!("It is about {name}.")));
+            let mut sentence = format!("It is about {name}.");
+            if let Some(note) = &meant.note {
+                sentence = format!("{sentence} {note}");
+            }
+            steps.push(good("Finding the bean", sentence));
         }
         None => {}
     }

@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod chart;
 pub(crate) mod consumption;
 pub(crate) mod csv;
+pub(crate) mod days;
 pub(crate) mod error_page;
 pub(crate) mod form;
 pub(crate) mod lasting;

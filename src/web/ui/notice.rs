@@ -61,6 +61,8 @@ pub(crate) enum Notice {
     NoteTooLong,
     BulkActionStopped,
     BulkActionOver,
+    NameSettled,
+    NameUnsettled,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,7 +72,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 53] = [
+const NOTICES: [(Notice, &str, &str); 55] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -319,6 +321,16 @@ const NOTICES: [(Notice, &str, &str); 53] = [
         Notice::BulkActionOver,
         "bulk-action-over",
         "It had come to its end before.",
+    ),
+    (
+        Notice::NameSettled,
+        "name-settled",
+        "The name was remembered. Messages with it are applied from now on.",
+    ),
+    (
+        Notice::NameUnsettled,
+        "name-unsettled",
+        "The name was forgotten. What was applied by it stays.",
     ),
 ];
 

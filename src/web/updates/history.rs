@@ -1,22 +1,17 @@
 //! What somebody looks for among the updates, as it stands in the address of a list.
 
-use chrono::{DateTime, Days, NaiveDate, TimeZone as _, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::db::LATEST;
 use crate::db::update_lists::{Filter, Place};
 use crate::domain::{SupplierId, UpdateId, UpdateState};
 use crate::web::paths::{self, InPath as _};
+use crate::web::ui::days::{Days, storable};
 
 /// The longest text that is looked for.
 const MAX_WORDS: usize = 100;
-
-/// The moment, or the nearest one that the database can be asked about.
-fn storable(at: DateTime<Utc>) -> DateTime<Utc> {
-    at.clamp(DateTime::UNIX_EPOCH, LATEST)
-}
 
 /// The choices in an address; what cannot be read counts as not chosen.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,18 +33,14 @@ pub(crate) struct History {
 impl History {
     /// What the database is asked for. Whoever is bound to a supplier looks for nothing else.
     pub(super) fn filter(&self, bound_to: Option<SupplierId>, zone: Tz) -> Filter {
-        let from = parse_day(&self.from);
-        let to = parse_day(&self.to).and_then(|day| day.checked_add_days(Days::new(1)));
+        let days = Days::new(&self.from, &self.to, zone);
         Filter {
             supplier: bound_to.or_else(|| SupplierId::from_segment(&self.supplier)),
             state: self.state(),
             ended: false,
             words: self.q.trim().chars().take(MAX_WORDS).collect(),
-            from: from.and_then(|day| begin(day, zone)).map(storable),
-            before: to
-                .and_then(|day| begin(day, zone))
-                .filter(|at| *at < LATEST)
-                .map(storable),
+            from: days.from,
+            before: days.before,
         }
     }
 
@@ -112,19 +103,6 @@ impl History {
             format!("{path}?{query}")
         }
     }
-}
-
-fn parse_day(typed: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(typed.trim(), "%Y-%m-%d").ok()
-}
-
-/// When a day begins. In some zones midnight is skipped once a year; the day begins an hour later then.
-fn begin(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    let at = |hour| {
-        let local = day.and_hms_opt(hour, 0, 0)?;
-        zone.from_local_datetime(&local).earliest()
-    };
-    Some(at(0).or_else(|| at(1))?.to_utc())
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const PER_PAGE: usize = 100;
 
 /// So many updates are looked through for words at a time, newest first: an index cannot tell which contain
 /// them. The page says how far back that was and offers to look further.
-const LOOKED_THROUGH: i64 = 20_000;
+const LOOKED_THROUGH: i64 = 15_000;
 
 /// Fewer of those of one supplier or in one state, which lie far apart on disk.
 const LOOKED_THROUGH_OF_SOME: i64 = 2_000;

@@ -163,6 +163,7 @@ fn choice_of(action: &BulkAction) -> Choice {
         match name.as_ref() {
             "reason" => choice.reason = value.into_owned(),
             "supplier" => choice.supplier = value.into_owned(),
+            "bean" => choice.bean = value.into_owned(),
             "q" => choice.q = value.into_owned(),
             _ => {}
         }

@@ -252,7 +252,8 @@ impl Asked<'_> {
         };
         let chosen = dead_letters::choose(&mut conn, &filter, Uuid::max()).await?;
         let Some(newest) = chosen.letters.first().copied() else {
-            let page = Notice::NothingToDo.on_query(&self.choice.address());
+            let notice = self.layout.notice.unwrap_or(Notice::NothingToDo);
+            let page = notice.on_query(&self.choice.address());
             return Ok(Redirect::to(&page).into_response());
         };
         let rehearsal = match self.kind {

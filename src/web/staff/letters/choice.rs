@@ -17,6 +17,8 @@ const NOBODY: &str = "none";
 pub(super) struct Choice {
     pub(super) reason: String,
     pub(super) supplier: String,
+    /// The bean that updates name, as they write it.
+    pub(super) bean: String,
     pub(super) q: String,
     pub(super) page: String,
     /// Where somebody who looks for words goes on.
@@ -43,11 +45,16 @@ impl Choice {
 
     /// Whether it leaves anything out.
     pub(super) fn is_any(&self) -> bool {
-        self.reason.is_empty() && self.supplier.is_empty() && self.words().is_empty()
+        self.reason.is_empty() && self.supplier.is_empty() && !self.searches()
     }
 
     pub(super) fn reason(&self) -> Option<Reason> {
         Reason::from_code(&self.reason)
+    }
+
+    /// Whether what letters say decides.
+    pub(super) fn searches(&self) -> bool {
+        !self.words().is_empty() || !self.bean.is_empty()
     }
 
     pub(super) fn words(&self) -> &str {
@@ -68,6 +75,7 @@ impl Choice {
         Some(LetterFilter {
             reason,
             of,
+            bean: self.bean.clone(),
             words: self.words().to_owned(),
         })
     }
@@ -87,7 +95,7 @@ impl Choice {
     /// The code of the group that it means; none if it means no group as a whole.
     pub(super) fn scope(&self) -> Option<String> {
         self.filter()?.reason?;
-        if !self.words().is_empty() {
+        if self.searches() {
             return None;
         }
         Some(match self.supplier.as_str() {
@@ -102,6 +110,7 @@ impl Choice {
         for (name, value) in [
             ("reason", self.reason.as_str()),
             ("supplier", self.supplier.as_str()),
+            ("bean", self.bean.as_str()),
             ("q", self.words()),
         ] {
             if !value.is_empty() {
@@ -132,10 +141,12 @@ impl Choice {
             words.push_str(", ");
             words.push_str(of);
         }
-        if !self.words().is_empty() {
-            words.push_str(", with “");
-            words.push_str(self.words());
-            words.push('”');
+        for said in [self.bean.as_str(), self.words()] {
+            if !said.is_empty() {
+                words.push_str(", with “");
+                words.push_str(said);
+                words.push('”');
+            }
         }
         if let Some((end, _)) = words.char_indices().nth(290) {
             words.truncate(end);

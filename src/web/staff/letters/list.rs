@@ -11,7 +11,7 @@ use crate::db;
 use crate::db::Connection;
 use crate::db::letter_lists::{DeadLetterLine, LetterFilter, LetterGroup, Range};
 use crate::db::letter_notes::LetterNote;
-use crate::domain::Reason;
+use crate::domain::{Reason, SupplierId};
 use crate::messaging::wire;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
@@ -35,7 +35,7 @@ const OVERTAKEN_COUNTED: i64 = 500;
 
 /// So many letters are looked through for words at a time, newest first. The page says how far back that was and
 /// offers to look further.
-const LOOKED_THROUGH: i64 = 10_000;
+const LOOKED_THROUGH: i64 = 5_000;
 
 /// A dead letter with the message that the sender wrote, out of its envelope.
 struct Letter {
@@ -63,6 +63,15 @@ impl Letter {
     fn what(&self) -> Option<String> {
         let kind = self.line.kind?;
         Some(wording::what(Some(kind), self.line.quantity))
+    }
+
+    /// Where somebody settles which bean the name means that no bean has.
+    fn alias(&self) -> Option<String> {
+        let known = self.line.supplier_name.as_ref().and(self.line.supplier);
+        let name = self.line.bean_type.as_deref()?;
+        let is_unknown = self.line.reason == Reason::UnknownBean;
+        let supplier = known.filter(|_| is_unknown)?;
+        Some(paths::supplier_alias_for(SupplierId(supplier), name))
     }
 
     /// Whether the body is longer than the page shows.
@@ -185,7 +194,7 @@ pub(super) async fn list_dead_letters(
     let filter = choice.filter();
     let (mut groups, mut found) = (Vec::new(), None);
     match &filter {
-        Some(filter) if !filter.words.is_empty() => {
+        Some(filter) if choice.searches() => {
             found = Some(find(&mut conn, filter, &choice).await?);
         }
         Some(_) => groups = read_groups(&mut conn, &all, &notes, &choice).await?,

@@ -9,8 +9,19 @@ mod note;
 use axum::Router;
 use axum::routing::{get, post};
 
+use self::choice::Choice;
+use crate::domain::{Reason, SupplierId};
 use crate::web::paths;
 use crate::web::state::AppState;
+
+/// Where the messages of a supplier that name a bean are sent again; the list says so if there are none.
+pub(super) fn letters_with(supplier: SupplierId, name: &str) -> String {
+    let choice = Choice {
+        bean: name.to_owned(),
+        ..Choice::of(Reason::UnknownBean, Some(supplier.0))
+    };
+    choice.on(paths::DEAD_LETTERS_RESEND)
+}
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
