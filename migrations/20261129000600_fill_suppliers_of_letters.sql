@@ -1,4 +1,5 @@
--- The letters that are there.
+-- The letters that wait.
 UPDATE dead_letters AS d
 JOIN inventory_updates AS u ON u.id = d.update_id
-SET d.supplier_id = u.supplier_id;
+SET d.supplier_id = u.supplier_id
+WHERE d.state = 'open';

@@ -3,7 +3,7 @@ CREATE TABLE bulk_actions (
     id           BIGINT       NOT NULL AUTO_INCREMENT,
     kind         VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'resend or discard',
     title        VARCHAR(300) NOT NULL COMMENT 'what was chosen, in words',
-    address      VARCHAR(500) NOT NULL COMMENT 'the path at which letters are chosen like this',
+    address      TEXT         NOT NULL COMMENT 'the path at which letters are chosen like this',
     why          VARCHAR(500) NULL COMMENT 'of one that discards',
     per_second   INT          NOT NULL,
     newest       BINARY(16)   NOT NULL COMMENT 'the id of the newest letter there was; later ones are left alone',

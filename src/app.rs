@@ -171,8 +171,11 @@ impl App {
             }
         }
         let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
-        let following = monitor::follow_pauses(pool.clone(), running.clone(), shutdown.clone());
-        self.shutdown.tasks.spawn(following);
+        let followed = (pool.clone(), running.clone(), shutdown.clone());
+        self.shutdown.supervise("pauses", move || {
+            let (pool, running, shutdown) = followed.clone();
+            monitor::follow_pauses(pool, running, shutdown)
+        });
         let telling = monitor::tell_of_consumers(pool, running, shutdown);
         self.shutdown.tasks.spawn(telling);
         self.readiness.is_up(QUEUE);
@@ -180,9 +183,11 @@ impl App {
     }
 
     fn carry_out_bulk_actions(&self) {
-        let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
-        let carrying_out = dead_letters::carry_out(pool, clock, self.shutdown.clone());
-        self.shutdown.tasks.spawn(carrying_out);
+        let app = self.clone();
+        self.shutdown.supervise("bulk actions", move || {
+            let (pool, clock) = (app.pool.clone(), Arc::clone(&app.clock));
+            dead_letters::carry_out(pool, clock, app.shutdown.clone())
+        });
     }
 
     fn start_relay(&self, settings: &MessagingSettings, aws: &Aws) {

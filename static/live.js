@@ -170,9 +170,11 @@
         const answer = await fetch(location.href);
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = answer.ok && page.getElementById(part.id);
-        if (fresh && !part.contains(document.activeElement)) {
+        if (fresh) {
+          const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
           part.replaceWith(fresh);
           part = fresh;
+          if (focused) document.getElementById(focused)?.focus();
         }
       } catch {
         // The next time tells.

@@ -125,8 +125,14 @@ impl<Q: Queue> Receiving<Q> {
             () = room => {}
             () = self.shutdown.soft.cancelled() => return Err(Stopping),
         }
-        self.switch.pass(&self.shutdown.soft).await?;
-        self.gate.pass(&self.shutdown.soft).await
+        // Somebody may pause the queue while the gate is closed.
+        loop {
+            self.switch.pass(&self.shutdown.soft).await?;
+            self.gate.pass(&self.shutdown.soft).await?;
+            if self.switch.is_on() {
+                return Ok(());
+            }
+        }
     }
 
     fn receive_size(&self) -> usize {

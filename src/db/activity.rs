@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use super::rows::{LATEST, code};
+use super::rows::LATEST;
 use crate::domain::{AccountId, Action};
 
 /// Something that somebody did.
@@ -27,7 +27,8 @@ pub struct ActivityLine {
     pub at: DateTime<Utc>,
     /// Who did it, by name.
     pub actor: Option<String>,
-    pub action: Action,
+    /// What was done, in words; its code if a newer version of the program has noted it.
+    pub action: String,
     /// To whom, by name.
     pub account: Option<String>,
     pub details: String,
@@ -53,10 +54,11 @@ pub async fn insert_activity(conn: &mut MySqlConnection, activity: &Activity<'_>
 }
 
 /// What is looked for in the log.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ActivityFilter {
     pub actor: Option<AccountId>,
-    pub action: Option<Action>,
+    /// The code of what was done; empty for anything.
+    pub action: String,
     /// From this moment on.
     pub from: Option<DateTime<Utc>>,
     /// And before this one.
@@ -80,11 +82,12 @@ pub async fn count_activity(conn: &mut MySqlConnection, filter: &ActivityFilter)
         r#"
         SELECT COUNT(*) AS "count!: i64"
         FROM activity
-        WHERE (? IS NULL OR actor_id = ?) AND action = COALESCE(?, action) AND at >= ? AND at < ?
+        WHERE (? IS NULL OR actor_id = ?) AND (? = '' OR action = ?) AND at >= ? AND at < ?
         "#,
         actor,
         actor,
-        filter.action.map(Action::code),
+        filter.action,
+        filter.action,
         filter.since(),
         filter.until()
     );
@@ -111,13 +114,14 @@ pub async fn list_activity(
         FROM activity AS l
         LEFT JOIN accounts AS actor ON actor.id = l.actor_id
         LEFT JOIN accounts AS account ON account.id = l.account_id
-        WHERE (? IS NULL OR l.actor_id = ?) AND l.action = COALESCE(?, l.action) AND l.at >= ? AND l.at < ?
+        WHERE (? IS NULL OR l.actor_id = ?) AND (? = '' OR l.action = ?) AND l.at >= ? AND l.at < ?
         ORDER BY l.id DESC
         LIMIT ? OFFSET ?
         "#,
         actor,
         actor,
-        filter.action.map(Action::code),
+        filter.action,
+        filter.action,
         filter.since(),
         filter.until(),
         limit,
@@ -125,16 +129,14 @@ pub async fn list_activity(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ActivityLine {
-                at: row.at,
-                actor: row.actor,
-                action: code("activity", "action", &row.action, Action::from_code)?,
-                account: row.account,
-                details: row.details,
-                address: row.address,
-            })
-        })
-        .collect()
+    let line = rows.into_iter().map(|row| ActivityLine {
+        at: row.at,
+        actor: row.actor,
+        action: Action::from_code(&row.action)
+            .map_or(row.action, |action| action.words().to_owned()),
+        account: row.account,
+        details: row.details,
+        address: row.address,
+    });
+    Ok(line.collect())
 }

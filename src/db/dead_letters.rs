@@ -73,9 +73,14 @@ pub async fn insert_dead_letter(
     Ok(())
 }
 
-/// Counts a further copy on the open letter of its update, which then shows what this copy says.
-/// Says whether there is an open letter.
-pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> DbResult<bool> {
+/// Counts a further copy on the open letter of its update. Says whether there is an open letter.
+///
+/// One that says something else is what the letter shows from then on; a repeat leaves it what its sender wrote.
+pub async fn count_arrival(
+    conn: &mut MySqlConnection,
+    letter: &DeadLetter,
+    is_repeat: bool,
+) -> DbResult<bool> {
     // The assignments are made in this order: the copy that was counted last is looked at before it
     // is replaced. One that comes again, because it could not be deleted, is counted once.
     let result = sqlx::query!(
@@ -85,8 +90,8 @@ pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> D
             arrivals = arrivals + (COALESCE(last_message_id, '') <> ?),
             last_message_id = ?,
             supplier_id = ?,
-            body = ?,
-            attributes = ?,
+            body = IF(?, body, ?),
+            attributes = IF(?, attributes, ?),
             receive_count = ?,
             reason = ?,
             explanation = ?
@@ -95,7 +100,9 @@ pub async fn count_arrival(conn: &mut MySqlConnection, letter: &DeadLetter) -> D
         letter.message_id,
         letter.message_id,
         letter.supplier,
+        is_repeat,
         letter.body,
+        is_repeat,
         letter.attributes,
         letter.receive_count,
         letter.refusal.reason.code(),
@@ -231,6 +238,9 @@ pub async fn find_last_refusal(
     }))
 }
 
+/// As much of a body as can be read: a longer one is refused unread.
+const READABLE_CHARACTERS: i64 = 65_537;
+
 /// The open letter of an update, as it is read to send its message again.
 #[derive(Debug, Clone)]
 pub struct OpenLetter {
@@ -240,6 +250,7 @@ pub struct OpenLetter {
     pub sender_id: Option<UpdateId>,
     /// When the update was first sent, as far as that is known.
     pub sent_at: Option<DateTime<Utc>>,
+    /// Its body, as received, as far as it can be read.
     pub body: String,
     /// Why it could not be applied.
     pub refusal: Refusal,
@@ -260,7 +271,7 @@ pub async fn list_open_letters(
             d.update_id AS "update_id!: Uuid",
             u.sender_id AS "sender_id: Uuid",
             u.sent_at AS "sent_at: DateTime<Utc>",
-            d.body AS "body!",
+            LEFT(d.body, ?) AS "body!",
             d.reason AS "reason!",
             d.explanation AS "explanation!",
             d.arrivals AS "arrivals!"
@@ -269,6 +280,7 @@ pub async fn list_open_letters(
         STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = d.update_id
         ORDER BY wanted.place
         "#,
+        READABLE_CHARACTERS,
         json(&hexed)
     )
     .fetch_all(conn)

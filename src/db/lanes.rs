@@ -70,22 +70,25 @@ pub async fn list_lanes(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<
     Ok(lane.collect())
 }
 
-/// Counts the updates of a lane that we have published and that have no end yet, up to `most`.
+/// Counts the updates of a lane that we have published and that have no end yet, among the `most` that its supplier
+/// has waited for longest.
 pub async fn count_behind(conn: &mut MySqlConnection, lane: &Lane, most: i64) -> DbResult<i64> {
     let number = sqlx::query_scalar!(
         r#"
         SELECT COUNT(*) AS "number!: i64"
         FROM (
-            SELECT 1
+            SELECT id, bean_type
             FROM inventory_updates FORCE INDEX (idx_inventory_updates_supplier_id_state_accepted_at)
-            WHERE supplier_id = ? AND state = 'published' AND bean_type = ? AND id <> ?
+            WHERE supplier_id = ? AND state = 'published'
+            ORDER BY accepted_at
             LIMIT ?
-        ) AS behind
+        ) AS published
+        WHERE bean_type = ? AND id <> ?
         "#,
         lane.supplier,
+        most,
         lane.bean_type,
-        lane.head.0,
-        most
+        lane.head.0
     );
     Ok(number.fetch_one(conn).await?)
 }

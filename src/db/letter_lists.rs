@@ -77,10 +77,17 @@ impl LettersOf {
 pub struct LetterFilter {
     pub reason: Option<Reason>,
     pub of: LettersOf,
-    /// The bean that the update names; empty for any.
+    /// The bean that the update names, to the letter; empty for any.
     pub bean: String,
     /// What the message, its reference or its bean contains; empty for anything.
     pub words: String,
+}
+
+impl LetterFilter {
+    /// Whether what letters say decides.
+    pub fn looks_inside(&self) -> bool {
+        !self.words.is_empty() || !self.bean.is_empty()
+    }
 }
 
 /// The open letters of a reason that claim to come from one supplier.
@@ -187,7 +194,7 @@ pub async fn list_ids(
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<Uuid>> {
-    if !filter.words.is_empty() || !filter.bean.is_empty() {
+    if filter.looks_inside() {
         return list_ids_that_say(conn, filter, range, limit, offset).await;
     }
     let ids = sqlx::query_scalar!(
@@ -231,8 +238,8 @@ async fn list_ids_that_say(
             AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN d.supplier_id IS NULL ELSE d.supplier_id = ? END
             AND d.id >= ?
             AND d.id < ?
-            AND (? = '' OR u.bean_type = ?)
-            AND (? = '' OR d.body LIKE ? OR u.reference LIKE ? OR u.bean_type LIKE ?)
+            AND (? OR u.bean_type = ? COLLATE utf8mb4_bin)
+            AND (? OR d.body LIKE ? OR u.reference LIKE ? OR u.bean_type LIKE ?)
         ORDER BY d.id DESC
         LIMIT ? OFFSET ?
         "#,
@@ -241,9 +248,9 @@ async fn list_ids_that_say(
         filter.of.number(),
         range.from,
         range.before,
+        filter.bean.is_empty(),
         filter.bean,
-        filter.bean,
-        filter.words,
+        filter.words.is_empty(),
         pattern,
         pattern,
         pattern,

@@ -271,6 +271,17 @@ pub async fn delete_messages(conn: &mut MySqlConnection, ids: &[UpdateId]) -> Db
     Ok(())
 }
 
+/// Removes the messages of an update that are on the topic: the queue has given one of them up.
+pub async fn delete_published_of(conn: &mut MySqlConnection, update: UpdateId) -> DbResult<()> {
+    sqlx::query!(
+        "DELETE FROM outbox_messages WHERE update_id = ? AND published_at IS NOT NULL",
+        update.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Removes messages that belong to no update, once they are published.
 pub async fn delete_published(conn: &mut MySqlConnection, ids: &[Uuid]) -> DbResult<()> {
     if ids.is_empty() {

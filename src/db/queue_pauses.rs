@@ -31,21 +31,32 @@ pub async fn list_pauses(conn: &mut MySqlConnection) -> DbResult<Vec<QueuePause>
     Ok(rows.fetch_all(conn).await?)
 }
 
+/// Whether a queue is paused, and stays so or not until the end of the transaction.
+pub async fn is_paused(conn: &mut MySqlConnection, queue: &str) -> DbResult<bool> {
+    let paused = sqlx::query_scalar!(
+        r#"SELECT 1 AS "paused!: i64" FROM queue_pauses WHERE queue = ? FOR UPDATE"#,
+        queue
+    );
+    Ok(paused.fetch_optional(conn).await?.is_some())
+}
+
 /// Pauses a queue; one that is paused keeps the first reason.
 pub async fn pause_queue(
     conn: &mut MySqlConnection,
     queue: &str,
     by: AccountId,
     reason: &str,
+    now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query!(
         r#"
         INSERT INTO queue_pauses (queue, paused_by, paused_at, reason)
-        VALUES (?, ?, UTC_TIMESTAMP(6), ?)
+        VALUES (?, ?, ?, ?)
         ON DUPLICATE KEY UPDATE queue_pauses.queue = queue_pauses.queue
         "#,
         queue,
         by.0,
+        now,
         reason
     )
     .execute(conn)

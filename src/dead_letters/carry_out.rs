@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::db::bulk_actions::{BulkAction, Done};
-use crate::db::{self, DbResult, Pool, Transaction};
+use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::BulkKind;
 use crate::inventory::{EndError, ResendError, close_dead, send_again};
 use crate::shutdown::Shutdown;
-use crate::telemetry::Streak;
+use crate::telemetry::{Streak, chain};
 
 /// How often somebody looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +53,12 @@ pub async fn carry_out_once(pool: &Pool, clock: &dyn Clock, shutdown: &Shutdown)
             if shutdown.soft.is_cancelled() {
                 return Ok(());
             }
-            deal_with(pool, &action, letter, clock.now()).await?;
+            match deal_with(pool, &action, letter, clock.now()).await {
+                Err(error) if error.trouble() == Trouble::BadData => {
+                    skip(pool, &action, letter, clock.now(), &error).await?;
+                }
+                result => result?,
+            }
         }
     }
     Ok(())
@@ -84,6 +89,20 @@ async fn deal_with(
         db::bulk_actions::set_done(tx, action.id, letter, done, now).await
     })
     .await
+}
+
+/// Leaves a letter alone whose rows cannot be read, so that those behind it have their turn.
+async fn skip(
+    pool: &Pool,
+    action: &BulkAction,
+    letter: Uuid,
+    now: DateTime<Utc>,
+    error: &DbError,
+) -> DbResult<()> {
+    let error = chain(error);
+    tracing::error!(action = action.id, %letter, error, "a dead letter cannot be dealt with; it is left alone");
+    let mut conn = pool.acquire().await?;
+    db::bulk_actions::set_done(&mut conn, action.id, letter, Done::Skipped, now).await
 }
 
 async fn deal_with_locked(

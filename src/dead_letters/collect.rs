@@ -145,10 +145,11 @@ impl GivenUp<'_> {
             refusal,
             sent_at: self.letter.sent_at,
         };
-        if !db::dead_letters::count_arrival(tx, &row).await? {
+        if !db::dead_letters::count_arrival(tx, &row, !self.is_correction).await? {
             db::dead_letters::insert_dead_letter(tx, &row, now).await?;
         }
-        db::outbox::delete_messages(tx, &[self.id]).await
+        // One that somebody has sent again meanwhile is still on its way.
+        db::outbox::delete_published_of(tx, self.id).await
     }
 
     /// The reason recorded at the last attempt; failing that, what is wrong with the message itself.

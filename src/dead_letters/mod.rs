@@ -4,6 +4,6 @@ mod bulk;
 mod carry_out;
 mod collect;
 
-pub use self::bulk::{BulkError, Chosen, MOST, Undertaking, choose, start, stop};
+pub use self::bulk::{BulkError, Chosen, LOOKED_THROUGH, MOST, Undertaking, choose, start, stop};
 pub use self::carry_out::{carry_out, carry_out_once};
 pub use self::collect::{Collect, Rules};

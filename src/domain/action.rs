@@ -125,8 +125,8 @@ impl Action {
             Self::StartedBulkAction => "started a bulk action",
             Self::StoppedBulkAction => "stopped a bulk action",
             Self::NotedOnLetters => "left a note on dead letters",
-            Self::SettledName => "settled what a supplier calls a bean",
-            Self::UnsettledName => "took back what a supplier calls a bean",
+            Self::SettledName => "added another name for a bean",
+            Self::UnsettledName => "removed another name for a bean",
         }
     }
 }

@@ -43,6 +43,7 @@ pub use shelf::{Adjustment, Final, Uncountable, Undoable, count, undo};
 pub use slip::SlipNumber;
 pub use stock::{BeanStock, Cause, Immovable, Movement, MovementKind, Stock};
 pub use suggest::did_you_mean;
+pub(crate) use suggest::nearest;
 pub use supplier::{SupplierDetails, SupplierId};
 pub use text::{InvalidText, NamedCharacter, ShortText};
 pub(crate) use text::{find_forbidden_in_lines, isolate, normalized, quote};

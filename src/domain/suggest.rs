@@ -10,18 +10,29 @@ pub fn did_you_mean<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    let keyed = candidates
+        .into_iter()
+        .map(|candidate| (matching_key(candidate), candidate));
+    nearest(typed, keyed)
+}
+
+/// The same among candidates whose matching keys are known.
+pub(crate) fn nearest<'a, K: AsRef<str>>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = (K, &'a str)>,
+) -> Option<&'a str> {
     // Comparing takes length × length steps; nobody misspells a bean by this much.
     if typed.chars().count() > 100 {
         return None;
     }
     let typed = matching_key(typed);
-    let limit = (typed.chars().count() / 3).max(1);
+    let length = typed.chars().count();
+    let limit = (length / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| {
-            let distance = strsim::osa_distance(&typed, &matching_key(candidate));
-            (distance, candidate)
-        })
+        // Each character more or less is a step.
+        .filter(|(key, _)| key.as_ref().chars().count().abs_diff(length) <= limit)
+        .map(|(key, candidate)| (strsim::osa_distance(&typed, key.as_ref()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)

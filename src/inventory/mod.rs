@@ -28,7 +28,7 @@ pub use end::{
 pub use foresight::{Foresight, foresee};
 pub use handler::Apply;
 pub(crate) use identity::{Identity, IfLocked, find_ids, lock};
-pub use rehearsal::{Prospect, Rehearsed, rehearse};
+pub use rehearsal::{Prospect, Rehearsal};
 pub use resend::{ResendError, resend_update, send_again};
 pub use slip::{Following, SentForm, Slip, SlipError, accept_slip};
 pub use which_bean::Meant;

@@ -327,10 +327,13 @@ impl<'a> Planner<'a> {
             note,
             attempt: Some(subject.message.attempt()),
         });
-        if subject
-            .before
-            .is_some_and(|known| known.state.is_in_outbox())
-        {
+        // What was sent again is done with once it has an end; one that is refused is left to the collector, because
+        // an older copy may be refused before the relay has sent it.
+        let is_done_with = |known: Known| {
+            let was_resent = known.state == UpdateState::DeadLettered;
+            known.state.is_in_outbox() || (was_resent && standing.state.is_final())
+        };
+        if subject.before.is_some_and(is_done_with) {
             self.plan.delivered.push(subject.id);
         }
         let known = Known {

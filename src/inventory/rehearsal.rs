@@ -10,7 +10,7 @@ use super::resend::read;
 use super::which_bean::{Meant, find_beans};
 use crate::db::dead_letters::OpenLetter;
 use crate::db::{self, Connection, DbResult};
-use crate::domain::{BeanId, Decision, InventoryUpdate, Refusal, Stock, UpdateId, decide};
+use crate::domain::{BeanId, Decision, InventoryUpdate, Refusal, Stock, decide};
 
 /// What would come of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,48 +27,50 @@ pub enum Prospect {
     Fails(Refusal),
 }
 
-/// A letter, and what would come of it.
-#[derive(Debug, Clone)]
-pub struct Rehearsed {
-    pub update: UpdateId,
-    pub prospect: Prospect,
-}
-
-/// Tells what would come of sending letters again `now`, in the order given.
-pub async fn rehearse(
-    conn: &mut Connection,
-    letters: &[OpenLetter],
-    now: DateTime<Utc>,
-) -> DbResult<Vec<Rehearsed>> {
-    let says: Vec<Result<InventoryUpdate, Refusal>> = letters.iter().map(read).collect();
-    let readable: Vec<_> = says.iter().map(Result::as_ref).collect();
-    let beans = find_beans(conn, &readable).await?;
-    let found: BTreeSet<BeanId> = beans.iter().flatten().map(|meant| meant.bean).collect();
-    let found: Vec<BeanId> = found.into_iter().collect();
-    let stocks = db::beans::find_stocks(conn, &found).await?;
-    let mut stage = Stage {
-        stocks: stocks
-            .into_iter()
-            .map(|bean| (bean.bean, bean.stock))
-            .collect(),
-        now,
-    };
-    let rehearsed = letters.iter().zip(says.into_iter().zip(beans));
-    let rehearsed = rehearsed.map(|(letter, (says, bean))| Rehearsed {
-        update: letter.update,
-        prospect: stage.play(says, bean).unwrap_or_else(Prospect::Fails),
-    });
-    Ok(rehearsed.collect())
-}
-
-/// The stocks as the letters before have left them.
-struct Stage {
+/// Plays letters through one after the other, each with the stock that those before have left.
+#[derive(Debug)]
+pub struct Rehearsal {
     stocks: HashMap<BeanId, Stock>,
     now: DateTime<Utc>,
 }
 
-impl Stage {
-    fn play(
+impl Rehearsal {
+    /// Begins with the stocks of `now`.
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self {
+            stocks: HashMap::new(),
+            now,
+        }
+    }
+
+    /// Tells what would come of sending these letters again after those that were played through before.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn play(
+        &mut self,
+        conn: &mut Connection,
+        letters: &[OpenLetter],
+    ) -> DbResult<Vec<Prospect>> {
+        let says: Vec<Result<InventoryUpdate, Refusal>> = letters.iter().map(read).collect();
+        let readable: Vec<_> = says.iter().map(Result::as_ref).collect();
+        let beans = find_beans(conn, &readable).await?;
+        let found: BTreeSet<BeanId> = beans.iter().flatten().map(|meant| meant.bean).collect();
+        let new = found
+            .into_iter()
+            .filter(|bean| !self.stocks.contains_key(bean));
+        let new: Vec<BeanId> = new.collect();
+        let stocks = db::beans::find_stocks(conn, &new).await?;
+        self.stocks
+            .extend(stocks.into_iter().map(|bean| (bean.bean, bean.stock)));
+        let played = says.into_iter().zip(beans);
+        let played = played.map(|(says, bean)| self.play_one(says, bean));
+        Ok(played
+            .map(|prospect| prospect.unwrap_or_else(Prospect::Fails))
+            .collect())
+    }
+
+    fn play_one(
         &mut self,
         says: Result<InventoryUpdate, Refusal>,
         bean: Result<Meant, Refusal>,

@@ -88,7 +88,8 @@ pub async fn send_again(
         id: Uuid::now_v7(),
         update: Some((update, says.change.kind())),
         group: says.message_group(),
-        body: body(&letter, &says),
+        // Its meaning under its own id: an envelope may have none, and would get another each time.
+        body: wire::encode(&says),
         attempts: 0,
     };
     db::outbox::insert_message(tx, Destination::Updates, &message, now).await?;
@@ -113,27 +114,18 @@ pub(super) fn read(letter: &OpenLetter) -> Result<InventoryUpdate, Refusal> {
         return Err(letter.refusal.clone());
     }
     let sender_id = letter.sender_id.ok_or_else(|| letter.refusal.clone())?;
-    let read = wire::decode(&letter.id.to_string(), &letter.body);
-    let read = read.map_err(|unreadable| unreadable.refusal)?;
-    let has_envelope = wire::innermost_envelope(&letter.body).is_some();
-    // One that uses the id of another update would be taken for that again.
-    if has_envelope && read.id != sender_id {
+    let read = |message_id| {
+        let read = wire::decode(message_id, &letter.body);
+        read.map_err(|unreadable| unreadable.refusal)
+    };
+    let (one, other) = (read("one")?, read("other")?);
+    // One that uses the id of another update would be taken for that again. Most have none and go by the broker's.
+    if one.id == other.id && one.id != sender_id {
         return Err(letter.refusal.clone());
     }
     Ok(InventoryUpdate {
         id: sender_id,
-        sent_at: letter.sent_at.or(read.sent_at),
-        ..read
+        sent_at: letter.sent_at.or(one.sent_at),
+        ..one
     })
-}
-
-/// Larger envelopes would not fit into another one.
-const MAX_ENVELOPE: usize = wire::MAX_BYTES / 4;
-
-/// The message as its sender published it. One that came without an envelope would get another identity: it names its
-/// own.
-fn body(letter: &OpenLetter, says: &InventoryUpdate) -> String {
-    wire::innermost_envelope(&letter.body)
-        .filter(|envelope| envelope.len() <= MAX_ENVELOPE)
-        .unwrap_or_else(|| wire::encode(says))
 }

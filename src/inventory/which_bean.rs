@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::db::beans::Offer;
 use crate::db::{self, Connection, DbResult};
 use crate::domain::{
-    BeanId, BeanType, InventoryUpdate, Reason, Refusal, SupplierId, did_you_mean, isolate, quote,
+    BeanId, BeanType, InventoryUpdate, Reason, Refusal, SupplierId, isolate, nearest, quote,
 };
 
 /// The bean that an update is about.
@@ -26,10 +26,19 @@ pub(super) async fn find_beans(
     let suppliers: BTreeSet<SupplierId> = readable().map(|update| update.supplier).collect();
     let suppliers: Vec<SupplierId> = suppliers.into_iter().collect();
     let offers = db::beans::find_offers(conn, &suppliers).await?;
+    let offers: HashMap<SupplierId, Keyed<'_>> = offers
+        .iter()
+        .map(|(supplier, offer)| (*supplier, Keyed::from(offer)))
+        .collect();
+    // Many name the same bean, and comparing names takes time.
+    let mut known: HashMap<(SupplierId, &str), Result<Meant, Refusal>> = HashMap::new();
     let mut found: Vec<Result<Meant, Refusal>> = says
         .iter()
         .map(|says| match says {
-            Ok(update) => find_offered(&offers, update).map(Meant::from),
+            Ok(update) => known
+                .entry((update.supplier, update.bean_type.as_str()))
+                .or_insert_with(|| find_offered(&offers, update).map(Meant::from))
+                .clone(),
             Err(refusal) => Err((*refusal).clone()),
         })
         .collect();
@@ -68,9 +77,9 @@ async fn look_up_aliases(
             *found = Ok(Meant {
                 bean: *bean,
                 note: Some(format!(
-                    "{} was taken to mean {}, as the café has settled.",
-                    quote(update.bean_type.as_str()),
-                    quote(bean_type)
+                    "It was applied to {}: {} is another name for it.",
+                    quote(bean_type),
+                    quote(update.bean_type.as_str())
                 )),
             });
         }
@@ -82,16 +91,32 @@ fn name(update: &InventoryUpdate) -> (SupplierId, String) {
     (update.supplier, update.bean_type.key())
 }
 
-/// Finds the bean an update is about.
+/// What a supplier offers, with the keys by which names are compared: computing one takes a while.
+struct Keyed<'a> {
+    offer: &'a Offer,
+    keys: Vec<String>,
+}
+
+impl<'a> From<&'a Offer> for Keyed<'a> {
+    fn from(offer: &'a Offer) -> Self {
+        let key = |(_, bean_type): &(BeanId, String)| BeanType::stored(bean_type.clone()).key();
+        Self {
+            keys: offer.beans.iter().map(key).collect(),
+            offer,
+        }
+    }
+}
+
+/// Finds the bean an update is about among what its supplier offers.
 ///
 /// # Errors
 /// [`Reason::UnknownSupplier`], [`Reason::SupplierInactive`], [`Reason::UnknownBean`] or
 /// [`Reason::AmbiguousBean`].
 fn find_offered(
-    offers: &HashMap<SupplierId, Offer>,
+    offers: &HashMap<SupplierId, Keyed<'_>>,
     update: &InventoryUpdate,
 ) -> Result<BeanId, Refusal> {
-    let Some(offer) = offers.get(&update.supplier) else {
+    let Some(Keyed { offer, keys }) = offers.get(&update.supplier) else {
         return Err(Refusal::new(
             Reason::UnknownSupplier,
             format!("There is no supplier {}.", update.supplier),
@@ -110,11 +135,13 @@ fn find_offered(
     let mut meant = offer
         .beans
         .iter()
-        .filter(|(_, bean_type)| BeanType::stored(bean_type.clone()).key() == key);
+        .zip(keys)
+        .filter(|(_, own)| **own == key)
+        .map(|((id, _), _)| *id);
     match (meant.next(), meant.next()) {
-        (Some((id, _)), None) => Ok(*id),
-        (None, _) => Err(unknown_bean(offer, update.bean_type.as_str())),
-        (Some((one, _)), Some((other, _))) => Err(Refusal::new(
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(unknown_bean(offer, keys, update.bean_type.as_str())),
+        (Some(one), Some(other)) => Err(Refusal::new(
             Reason::AmbiguousBean,
             format!(
                 "{} has several beans whose types look like {}: beans {one} and {other}. Give them \
@@ -126,9 +153,9 @@ fn find_offered(
     }
 }
 
-fn unknown_bean(offer: &Offer, typed: &str) -> Refusal {
+fn unknown_bean(offer: &Offer, keys: &[String], typed: &str) -> Refusal {
     let offered = offer.beans.iter().map(|(_, bean_type)| bean_type.as_str());
-    let hint = match did_you_mean(typed, offered) {
+    let hint = match nearest(typed, keys.iter().zip(offered)) {
         Some(meant) => format!(" Did you mean {}?", quote(meant)),
         None => String::new(),
     };

@@ -158,14 +158,6 @@ pub fn message_within(body: &str) -> Option<String> {
     Some(message_within(message).unwrap_or_else(|| message.to_owned()))
 }
 
-/// The innermost SNS envelope of a message, which keeps its identity and time of sending when it is published again;
-/// `None` if there is no envelope.
-pub fn innermost_envelope(body: &str) -> Option<String> {
-    let envelope = parse_object(body).ok()??;
-    let message = envelope.get("Message")?.as_str()?;
-    Some(innermost_envelope(message).unwrap_or_else(|| body.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::json::FIELDS;

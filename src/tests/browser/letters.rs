@@ -61,7 +61,7 @@ async fn mend_the_misspelt(app: &TestApp, browser: &Browser) {
     browser.press("Remember it and go on").await;
     assert!(browser.text().await.contains("3 will apply"));
     browser.press("Send again: 3").await;
-    says(browser, "#progress", "Still to come").await;
+    says(browser, "#progress", "Waiting").await;
     let portion = carry_out_once(&app.pool, &*app.clock, &app.shutdown);
     Box::pin(portion).await.unwrap();
     Box::pin(app.drain()).await;

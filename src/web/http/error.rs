@@ -186,7 +186,7 @@ impl WebError {
             ),
             Self::NotFound(Missing::BulkAction) => (
                 "Bulk action not found",
-                "Nobody has dealt with several messages under this number.",
+                "There is no bulk action with this number.",
             ),
             Self::NotFound(Missing::Movement) => (
                 "Movement not found",

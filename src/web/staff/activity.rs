@@ -52,8 +52,10 @@ impl Choice {
     fn filter(&self, layout: &Layout) -> ActivityFilter {
         let days = Days::new(&self.from, &self.to, layout.zone);
         ActivityFilter {
-            actor: AccountId::from_segment(&self.who),
-            action: self.action(),
+            // Whoever does not exist has done nothing.
+            actor: (!self.who.is_empty())
+                .then(|| AccountId::from_segment(&self.who).unwrap_or(AccountId(0))),
+            action: self.what.clone(),
             from: days.from,
             before: days.before,
         }
@@ -162,7 +164,7 @@ pub(super) async fn export_activity(
         file.write([
             at.to_rfc3339_opts(SecondsFormat::Secs, false),
             inert(actor),
-            line.action.words().to_owned(),
+            line.action,
             inert(line.account.as_deref().unwrap_or_default()),
             inert(&line.details),
             inert(&line.address),

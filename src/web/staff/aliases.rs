@@ -192,13 +192,18 @@ pub(super) async fn remove(
         details: &details,
         address: &address,
     };
-    let key = BeanType::stored(form.name).key();
+    let name = (id, BeanType::stored(form.name).key());
+    let mut conn = state.connection().await?;
+    let found = db::bean_aliases::find_aliases(&mut conn, std::slice::from_ref(&name)).await?;
+    drop(conn);
+    let page = Notice::NameUnsettled.on(&paths::supplier(id));
+    if !found.contains_key(&name) {
+        return Ok(Redirect::to(&page));
+    }
     db::in_transaction(&state.pool, async |tx| {
-        db::bean_aliases::delete_alias(tx, id, &key).await?;
+        db::bean_aliases::delete_alias(tx, id, &name.1).await?;
         db::activity::insert_activity(tx, &activity).await
     })
     .await?;
-    Ok(Redirect::to(
-        &Notice::NameUnsettled.on(&paths::supplier(id)),
-    ))
+    Ok(Redirect::to(&page))
 }

@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use crate::db;
 use crate::db::activity::Activity;
 use crate::db::consumers::ConsumerLine;
 use crate::db::lanes::Lane;
 use crate::db::queue_pauses::QueuePause;
+use crate::db::{self, DbResult};
 use crate::domain::{AccountId, Action, ShortText};
 use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
 use crate::web::access::Viewer;
@@ -65,7 +65,7 @@ impl LaneLine {
     fn attempt(&self) -> String {
         match (self.lane.receive_count, self.lane.receive_limit) {
             (Some(count), Some(limit)) => format!("{count} of {limit}"),
-            (Some(count), None) => format!("{count}, without end"),
+            (Some(count), None) => format!("{count}, no limit"),
             (None, _) => "unknown".to_owned(),
         }
     }
@@ -179,14 +179,18 @@ pub(super) async fn pause(
     let details = format!("{}: {}", role.title, reason.as_str());
     let (by, address) = (viewer.0.account, client.origin());
     let activity = activity(by, Action::PausedQueue, &details, &address);
-    db::in_transaction(&state.pool, async |tx| {
-        db::queue_pauses::pause_queue(tx, role.code, by, reason.as_str()).await?;
-        db::activity::insert_activity(tx, &activity).await
+    let now = state.clock.now();
+    let notice = db::in_transaction(&state.pool, async |tx| {
+        if db::queue_pauses::is_paused(tx, role.code).await? {
+            return DbResult::Ok(Notice::QueueWasPaused);
+        }
+        db::queue_pauses::pause_queue(tx, role.code, by, reason.as_str(), now).await?;
+        db::activity::insert_activity(tx, &activity).await?;
+        Ok(Notice::QueuePaused)
     })
     .await?;
     state.consumption.forget();
-    let page = Notice::QueuePaused.on(paths::CONSUMERS);
-    Ok(Redirect::to(&page).into_response())
+    Ok(Redirect::to(&notice.on(paths::CONSUMERS)).into_response())
 }
 
 /// Has a queue received from again.
@@ -200,6 +204,9 @@ pub(super) async fn resume(
     let (by, address) = (viewer.0.account, client.origin());
     let activity = activity(by, Action::ResumedQueue, role.title, &address);
     db::in_transaction(&state.pool, async |tx| {
+        if !db::queue_pauses::is_paused(tx, role.code).await? {
+            return DbResult::Ok(());
+        }
         db::queue_pauses::resume_queue(tx, role.code).await?;
         db::activity::insert_activity(tx, &activity).await
     })

@@ -43,11 +43,11 @@ impl Consumption {
         let of_updates = || consumers.iter().filter(|line| line.queue == UPDATES.code);
         let is_heard = |line: &&ConsumerLine| line.silent_seconds < SILENT_AFTER;
         let running: Vec<&ConsumerLine> = of_updates().filter(is_heard).collect();
-        if running.is_empty() {
-            return Self::Stopped(of_updates().map(|line| line.seen_at).max());
-        }
         if let Some(pause) = pauses.iter().find(|pause| pause.queue == UPDATES.code) {
             return Self::Paused(pause.clone());
+        }
+        if running.is_empty() {
+            return Self::Stopped(of_updates().map(|line| line.seen_at).max());
         }
         match running.iter().find(|line| !is_failing(line)) {
             Some(_) => Self::Running {

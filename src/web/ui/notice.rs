@@ -52,6 +52,7 @@ pub(crate) enum Notice {
     UpdateMovedOn,
     TooLateToRestore,
     QueuePaused,
+    QueueWasPaused,
     QueueResumed,
     UpdateResent,
     UpdateOnItsWay,
@@ -72,7 +73,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 55] = [
+const NOTICES: [(Notice, &str, &str); 56] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -279,7 +280,12 @@ const NOTICES: [(Notice, &str, &str); 55] = [
     (
         Notice::QueuePaused,
         "queue-paused",
-        "The queue is paused. What has been received is still applied; the rest waits.",
+        "Receiving is being paused: within five seconds nothing more is received. What has been received is still applied.",
+    ),
+    (
+        Notice::QueueWasPaused,
+        "queue-was-paused",
+        "The queue was paused already, and stays as it was.",
     ),
     (
         Notice::QueueResumed,
@@ -299,7 +305,7 @@ const NOTICES: [(Notice, &str, &str); 55] = [
     (
         Notice::WouldOnlyComeBack,
         "would-only-come-back",
-        "It was not sent again: it would be refused whatever the stock is. Fix it instead.",
+        "It was not sent again: nobody can read it, or it comes from a topic that is not ours. Fix it instead.",
     ),
     (
         Notice::NothingToDo,
@@ -315,22 +321,22 @@ const NOTICES: [(Notice, &str, &str); 55] = [
     (
         Notice::BulkActionStopped,
         "bulk-action-stopped",
-        "It was stopped. What it has not come to was left alone.",
+        "It was stopped. The remaining messages were not touched.",
     ),
     (
         Notice::BulkActionOver,
         "bulk-action-over",
-        "It had come to its end before.",
+        "This bulk action had already finished.",
     ),
     (
         Notice::NameSettled,
         "name-settled",
-        "The name was remembered. Messages with it are applied from now on.",
+        "The other name was added. Messages with it are applied from now on.",
     ),
     (
         Notice::NameUnsettled,
         "name-unsettled",
-        "The name was forgotten. What was applied by it stays.",
+        "The other name was removed. What was applied by it stays.",
     ),
 ];
 

@@ -9,7 +9,7 @@ use crate::db;
 use crate::db::activity::Activity;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{Action, UpdateId, UpdateState};
-use crate::inventory::{Prospect, ResendError, rehearse, resend_update};
+use crate::inventory::{Prospect, Rehearsal, ResendError, resend_update};
 use crate::web::access::Viewer;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::http::ingress::Client;
@@ -47,15 +47,15 @@ pub(super) async fn confirm(
         Some(letter) => db::dead_letters::list_open_letters(&mut conn, &[letter]).await?,
         None => Vec::new(),
     };
-    let mut rehearsed = rehearse(&mut conn, &letters, state.clock.now()).await?;
-    let Some(rehearsed) = rehearsed.pop() else {
+    let mut rehearsal = Rehearsal::new(state.clock.now());
+    let Some(prospect) = rehearsal.play(&mut conn, &letters).await?.pop() else {
         let page = Notice::UpdateHasEnded.on(&paths::update(line.id));
         return Ok(Redirect::to(&page).into_response());
     };
     let page = ResendPage {
         layout,
         line,
-        prospect: rehearsed.prospect,
+        prospect,
     };
     Ok(Page::ok(page).into_response())
 }

@@ -22,7 +22,7 @@ use crate::web::ui::page::{Page, filters};
 use crate::web::ui::wording::Tag;
 
 /// As many are listed.
-const LISTED: i64 = 50;
+const LISTED: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "staff/dead_letters/actions.html")]
@@ -86,9 +86,9 @@ impl ActionPage {
             share("closed", closed, self.progress.closed),
             share("alarm", "Failed again", self.progress.failed),
             share("waiting", "On their way", self.progress.under_way),
-            share("closed", "Left alone", self.progress.skipped),
-            share("closed", "Stopped before", self.progress.stopped),
-            share("waiting", "Still to come", self.progress.waiting),
+            share("closed", "Skipped", self.progress.skipped),
+            share("closed", "Not sent", self.progress.stopped),
+            share("rail", "Waiting", self.progress.waiting),
         ];
         shares
             .into_iter()
@@ -140,7 +140,9 @@ pub(super) async fn show_action(
     let action = db::bulk_actions::find_action(&mut conn, id).await?;
     let action = action.ok_or(WebError::NotFound(Missing::BulkAction))?;
     let progress = db::bulk_actions::count_progress(&mut conn, id).await?;
-    let newer = match choice_of(&action).filter() {
+    // Words would have to be looked for in all that is new.
+    let filter = choice_of(&action).filter();
+    let newer = match filter.filter(|filter| !filter.looks_inside()) {
         Some(filter) => db::letter_lists::count_newer(&mut conn, &filter, action.newest).await?,
         None => 0,
     };
@@ -189,7 +191,7 @@ pub(super) async fn stop(
     };
     let notice = match dead_letters::stop(&state.pool, id, by, &activity, now).await {
         Ok(()) => Notice::BulkActionStopped,
-        Err(BulkError::Over | BulkError::Differs(_)) => Notice::BulkActionOver,
+        Err(BulkError::Over | BulkError::Differs) => Notice::BulkActionOver,
         Err(BulkError::Db(error)) => return Err(error.into()),
     };
     Ok(Redirect::to(&notice.on(&paths::bulk_action(id))))

@@ -17,8 +17,8 @@ use crate::db::activity::Activity;
 use crate::db::bulk_actions::NewBulkAction;
 use crate::db::letter_lists::{LetterFilter, LettersOf};
 use crate::dead_letters::{self, BulkError, Undertaking};
-use crate::domain::{Action, BulkKind, Reason, ShortText};
-use crate::inventory::{Prospect, RESTORABLE_FOR, rehearse};
+use crate::domain::{Action, BulkKind, Reason, ShortText, SupplierId};
+use crate::inventory::{Prospect, RESTORABLE_FOR, Rehearsal};
 use crate::submission::Submission;
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
@@ -37,9 +37,12 @@ const MANY: i64 = 20;
 /// How many letters a second somebody can choose: one to watch what comes of it, a hundred to be done with it.
 const SPEEDS: [i32; 3] = [1, 10, 100];
 
+/// Letters are as large as their senders make them: so many are held at a time.
+const READ_AT_ONCE: usize = 500;
+
 /// What would come of the letters, in numbers.
 #[derive(Debug, Default)]
-struct Rehearsal {
+struct Prospects {
     apply: i64,
     overtaken: i64,
     fail: i64,
@@ -47,8 +50,8 @@ struct Rehearsal {
     reasons: Vec<(Reason, i64, String)>,
 }
 
-impl Rehearsal {
-    fn of(prospects: impl Iterator<Item = Prospect>) -> Self {
+impl Prospects {
+    fn of(prospects: Vec<Prospect>) -> Self {
         let mut rehearsal = Self::default();
         let mut reasons: BTreeMap<&'static str, (Reason, i64, String)> = BTreeMap::new();
         for prospect in prospects {
@@ -82,9 +85,10 @@ struct CheckPage {
     /// Whether there are more than can be dealt with at once.
     is_cut: bool,
     newest: Uuid,
+    digest: String,
     form_key: String,
     /// Of what is to be sent again.
-    rehearsal: Option<Rehearsal>,
+    rehearsal: Option<Prospects>,
     speed: i32,
     why: TextField,
     typed: TextField,
@@ -143,6 +147,7 @@ pub(super) struct CheckForm {
     form_key: String,
     newest: String,
     number: String,
+    digest: String,
     speed: String,
     why: String,
     typed: String,
@@ -247,7 +252,9 @@ impl Asked<'_> {
         status: StatusCode,
     ) -> Result<Response, WebError> {
         let mut conn = self.state.connection().await?;
-        let Some(filter) = self.choice.filter() else {
+        // What cannot be read means nothing, and nothing chosen is no choice either.
+        let filter = self.choice.filter().filter(|_| !self.choice.is_any());
+        let Some(filter) = filter else {
             return Ok(Redirect::to(paths::DEAD_LETTERS).into_response());
         };
         let chosen = dead_letters::choose(&mut conn, &filter, Uuid::max()).await?;
@@ -263,6 +270,7 @@ impl Asked<'_> {
         let page = CheckPage {
             title: self.title(&mut conn, &filter).await?,
             number: i64::try_from(chosen.letters.len()).unwrap_or(i64::MAX),
+            digest: chosen.digest(),
             is_cut: chosen.is_cut,
             newest,
             rehearsal,
@@ -276,7 +284,7 @@ impl Asked<'_> {
             typed: TextField {
                 inputmode: "numeric",
                 width: "short",
-                hint: "So that nobody does it to many by accident.",
+                hint: "Confirms that you mean all of them.",
                 ..TextField::new("typed", "Type how many there are", &form.typed, &mistakes)
             },
             form_key: form.form_key,
@@ -298,9 +306,8 @@ impl Asked<'_> {
             LettersOf::Anybody => None,
             LettersOf::Nobody => Some(sender(None, None)),
             LettersOf::Supplier(number) => {
-                let all = db::letter_lists::list_groups(conn).await?;
-                let group = all.into_iter().find(|group| group.supplier == Some(number));
-                let name = group.and_then(|group| group.supplier_name);
+                let found = db::suppliers::find_supplier(conn, SupplierId(number)).await?;
+                let name = found.map(|supplier| supplier.name);
                 Some(sender(Some(number), name.as_deref()))
             }
         };
@@ -314,7 +321,8 @@ impl Asked<'_> {
         client: &Client,
         form: CheckForm,
     ) -> Result<Response, WebError> {
-        let filter = self.choice.filter().ok_or(WebError::BadForm)?;
+        let filter = self.choice.filter().filter(|_| !self.choice.is_any());
+        let filter = filter.ok_or(WebError::BadForm)?;
         let checked = match check(&form, self.kind)? {
             Ok(checked) => checked,
             Err(mistakes) => {
@@ -338,7 +346,7 @@ impl Asked<'_> {
                 by,
             },
             filter: &filter,
-            number: usize::try_from(checked.number).unwrap_or(usize::MAX),
+            digest: &form.digest,
         };
         let (details, address) = (self.details(&title, &checked), client.origin());
         let activity = Activity {
@@ -352,9 +360,9 @@ impl Asked<'_> {
         let (pool, now) = (&self.state.pool, self.state.clock.now());
         match dead_letters::start(pool, &undertaking, &submission, &activity, now).await {
             Ok(id) => Ok(Redirect::to(&paths::bulk_action(id)).into_response()),
-            Err(BulkError::Differs(_)) => {
-                let sentence = "Somebody has dealt with some of them meanwhile. Check what is left";
-                let mistakes = Mistakes::one("typed", sentence);
+            Err(BulkError::Differs) => {
+                let sentence = "The list has changed since you saw it. Check it and confirm again";
+                let mistakes = Mistakes::one("speed", sentence);
                 self.show(form, mistakes, StatusCode::CONFLICT).await
             }
             Err(BulkError::Over) => Err(WebError::BadForm),
@@ -380,11 +388,15 @@ async fn rehearse_all(
     conn: &mut Connection,
     state: &AppState,
     letters: &[Uuid],
-) -> Result<Rehearsal, WebError> {
+) -> Result<Prospects, WebError> {
     let oldest_first: Vec<Uuid> = letters.iter().rev().copied().collect();
-    let letters = db::dead_letters::list_open_letters(conn, &oldest_first).await?;
-    let rehearsed = rehearse(conn, &letters, state.clock.now()).await?;
-    Ok(Rehearsal::of(rehearsed.into_iter().map(|one| one.prospect)))
+    let mut rehearsal = Rehearsal::new(state.clock.now());
+    let mut prospects = Vec::with_capacity(letters.len());
+    for portion in oldest_first.chunks(READ_AT_ONCE) {
+        let letters = db::dead_letters::list_open_letters(conn, portion).await?;
+        prospects.extend(rehearsal.play(conn, &letters).await?);
+    }
+    Ok(Prospects::of(prospects))
 }
 
 /// Checks what was typed.

@@ -5,7 +5,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::db::letter_lists::{LetterFilter, LetterGroup, LettersOf};
-use crate::domain::Reason;
+use crate::domain::{BeanType, Reason};
 use crate::web::paths;
 
 /// How an address says that a letter's supplier could not be read.
@@ -57,8 +57,13 @@ impl Choice {
         !self.words().is_empty() || !self.bean.is_empty()
     }
 
+    /// What is looked for, up to as many characters as anybody types.
     pub(super) fn words(&self) -> &str {
-        self.q.trim()
+        first_characters(self.q.trim(), MOST_CHARACTERS)
+    }
+
+    fn bean(&self) -> &str {
+        first_characters(&self.bean, MOST_CHARACTERS)
     }
 
     /// The letters that it means; none if it names what cannot be.
@@ -72,10 +77,16 @@ impl Choice {
             NOBODY => LettersOf::Nobody,
             number => LettersOf::Supplier(number.parse().ok()?),
         };
+        // Collations ignore what nobody sees, so that such words would be in every letter.
+        let is_invisible =
+            |text: &str| !text.is_empty() && BeanType::stored(text.to_owned()).key().is_empty();
+        if is_invisible(self.words()) || is_invisible(self.bean()) {
+            return None;
+        }
         Some(LetterFilter {
             reason,
             of,
-            bean: self.bean.clone(),
+            bean: self.bean().to_owned(),
             words: self.words().to_owned(),
         })
     }
@@ -94,13 +105,15 @@ impl Choice {
 
     /// The code of the group that it means; none if it means no group as a whole.
     pub(super) fn scope(&self) -> Option<String> {
-        self.filter()?.reason?;
+        let filter = self.filter()?;
+        let reason = filter.reason?.code();
         if self.searches() {
             return None;
         }
-        Some(match self.supplier.as_str() {
-            "" => self.reason.clone(),
-            supplier => format!("{}:{supplier}", self.reason),
+        Some(match filter.of {
+            LettersOf::Anybody => reason.to_owned(),
+            LettersOf::Nobody => format!("{reason}:{NOBODY}"),
+            LettersOf::Supplier(number) => format!("{reason}:{number}"),
         })
     }
 
@@ -110,7 +123,7 @@ impl Choice {
         for (name, value) in [
             ("reason", self.reason.as_str()),
             ("supplier", self.supplier.as_str()),
-            ("bean", self.bean.as_str()),
+            ("bean", self.bean()),
             ("q", self.words()),
         ] {
             if !value.is_empty() {
@@ -141,7 +154,7 @@ impl Choice {
             words.push_str(", ");
             words.push_str(of);
         }
-        for said in [self.bean.as_str(), self.words()] {
+        for said in [self.bean(), self.words()] {
             if !said.is_empty() {
                 words.push_str(", with “");
                 words.push_str(said);
@@ -154,6 +167,14 @@ impl Choice {
         }
         words
     }
+}
+
+/// The longest text that is looked for.
+const MOST_CHARACTERS: usize = 100;
+
+fn first_characters(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// How a supplier is called that letters claim to come from.
@@ -178,6 +199,18 @@ mod tests {
                 ..Choice::default()
             };
             assert!(choice.filter().is_none(), "{reason} {supplier}");
+        }
+        for invisible in ["\u{200b}", "\u{2060}", "\u{200d}\u{200b}"] {
+            let choice = Choice {
+                bean: invisible.to_owned(),
+                ..Choice::default()
+            };
+            assert!(choice.filter().is_none(), "{invisible:?}");
+            let choice = Choice {
+                q: invisible.to_owned(),
+                ..Choice::default()
+            };
+            assert!(choice.filter().is_none(), "{invisible:?}");
         }
         assert!(Choice::default().filter().is_some());
     }

@@ -11,6 +11,7 @@ use crate::db;
 use crate::db::Connection;
 use crate::db::letter_lists::{DeadLetterLine, LetterFilter, LetterGroup, Range};
 use crate::db::letter_notes::LetterNote;
+use crate::dead_letters::LOOKED_THROUGH;
 use crate::domain::{Reason, SupplierId};
 use crate::messaging::wire;
 use crate::web::http::error::{Missing, WebError};
@@ -28,14 +29,10 @@ use crate::web::ui::wording;
 const PREVIEW: i64 = 3;
 
 /// As many of a group as one page can show without becoming slow to read.
-const PER_PAGE: i64 = 50;
+const PER_PAGE: i64 = 40;
 
 /// So many of what a count overtook are counted and can be paged through; deciding about some leads on.
 const OVERTAKEN_COUNTED: i64 = 500;
-
-/// So many letters are looked through for words at a time, newest first. The page says how far back that was and
-/// offers to look further.
-const LOOKED_THROUGH: i64 = 5_000;
 
 /// A dead letter with the message that the sender wrote, out of its envelope.
 struct Letter {
