@@ -1,6 +1,6 @@
 # The commands of this project. `make run` and `make test` install what they miss.
 
-.PHONY: run test test-browser test-mysql test-mariadb test-moto bench lint lint-containers prepare deny sbom
+.PHONY: run test test-browser test-mysql test-mariadb test-moto bench bench-large lint lint-containers prepare deny sbom
 
 run: ## Start everything on this machine
 	@.ci/preflight
@@ -32,6 +32,11 @@ bench: ## Measure (takes about five minutes; nothing else should run)
 	@.ci/preflight
 	@.ci/install-database
 	cargo bench --locked
+
+bench-large: ## Only the pages of a large café (takes about three minutes after the build)
+	@.ci/preflight
+	@.ci/install-database
+	BENCH_ONLY=large cargo bench --locked --bench beanstock
 
 lint: ## What `make test` checks before the tests
 	@.ci/lint
