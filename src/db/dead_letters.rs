@@ -301,6 +301,18 @@ pub async fn list_open_letters(
         .collect()
 }
 
+/// Finds what the open letter of an update shows.
+pub async fn find_open_body(
+    conn: &mut MySqlConnection,
+    update: UpdateId,
+) -> DbResult<Option<String>> {
+    let body = sqlx::query_scalar!(
+        "SELECT body FROM dead_letters WHERE open_update_id = ?",
+        update.0
+    );
+    Ok(body.fetch_optional(conn).await?)
+}
+
 /// Finds the id of the open letter of an update.
 pub async fn find_open_of(conn: &mut MySqlConnection, update: UpdateId) -> DbResult<Option<Uuid>> {
     let id = sqlx::query_scalar!(

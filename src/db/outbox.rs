@@ -271,11 +271,21 @@ pub async fn delete_messages(conn: &mut MySqlConnection, ids: &[UpdateId]) -> Db
     Ok(())
 }
 
-/// Removes the messages of an update that are on the topic: the queue has given one of them up.
-pub async fn delete_published_of(conn: &mut MySqlConnection, update: UpdateId) -> DbResult<()> {
+/// Removes the messages of updates that are on the topic, because the queue has them. One that somebody has just
+/// sent again may not be there yet.
+pub async fn delete_published_of(conn: &mut MySqlConnection, ids: &[UpdateId]) -> DbResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().map(|id| hex(id.0)).collect();
     sqlx::query!(
-        "DELETE FROM outbox_messages WHERE update_id = ? AND published_at IS NOT NULL",
-        update.0
+        r#"
+        DELETE o
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS gone
+        STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (idx_outbox_messages_update_id) ON o.update_id = UNHEX(gone.id)
+        WHERE o.published_at IS NOT NULL
+        "#,
+        json(&ids)
     )
     .execute(conn)
     .await?;

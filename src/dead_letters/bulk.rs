@@ -68,7 +68,8 @@ pub async fn choose(
 pub struct Undertaking<'a> {
     pub action: NewBulkAction<'a>,
     pub filter: &'a LetterFilter,
-    /// The [digest](Chosen::digest) of these letters.
+    /// How many these are, and their [digest](Chosen::digest).
+    pub number: usize,
     pub digest: &'a str,
 }
 
@@ -112,7 +113,8 @@ pub async fn start(
         }
         let action = &undertaking.action;
         let chosen = choose(tx, undertaking.filter, action.newest).await?;
-        if chosen.digest() != undertaking.digest {
+        let is_number = chosen.letters.len() == undertaking.number;
+        if !is_number || chosen.digest() != undertaking.digest {
             return Err(BulkError::Differs);
         }
         let id = db::bulk_actions::insert_action(tx, action, now).await?;

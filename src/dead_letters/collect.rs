@@ -145,11 +145,25 @@ impl GivenUp<'_> {
             refusal,
             sent_at: self.letter.sent_at,
         };
-        if !db::dead_letters::count_arrival(tx, &row, !self.is_correction).await? {
+        let is_repeat = self.repeats_its_letter(tx, rules).await?;
+        if !db::dead_letters::count_arrival(tx, &row, is_repeat).await? {
             db::dead_letters::insert_dead_letter(tx, &row, now).await?;
         }
         // One that somebody has sent again meanwhile is still on its way.
-        db::outbox::delete_published_of(tx, self.id).await
+        db::outbox::delete_published_of(tx, &[self.id]).await
+    }
+
+    /// Whether the open letter says the same already. Its update may have been corrected before this came here.
+    async fn repeats_its_letter(&self, tx: &mut Transaction, rules: &Rules) -> DbResult<bool> {
+        let shown = db::dead_letters::find_open_body(tx, self.id).await?;
+        Ok(shown.is_some_and(|body| {
+            let shown = rules.decoder.decode(&self.letter.message_id, &body, None);
+            let fingerprint = match shown {
+                Ok(update) => update.fingerprint(),
+                Err(unreadable) => unreadable.fingerprint,
+            };
+            fingerprint == self.message.fingerprint()
+        }))
     }
 
     /// The reason recorded at the last attempt; failing that, what is wrong with the message itself.

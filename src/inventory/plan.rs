@@ -33,6 +33,9 @@ pub(super) struct Plan {
     pub(super) repeats: Vec<UpdateId>,
     /// Ids whose outbox rows are done with.
     pub(super) delivered: Vec<UpdateId>,
+    /// Ids of dead letters that were refused again: what was sent again of them is in the queue, unless an older copy
+    /// was refused before the relay has sent it.
+    pub(super) refused_again: Vec<UpdateId>,
     /// Open letters whose updates were applied after all.
     pub(super) closings: Vec<Closing>,
     /// The steps to add to the timelines.
@@ -95,6 +98,7 @@ pub(super) fn plan<'a>(
     planner.plan.ends.sort_by_key(|end| end.id);
     planner.plan.repeats.sort_unstable();
     planner.plan.delivered.sort_unstable();
+    planner.plan.refused_again.sort_unstable();
     planner.plan.closings.sort_by_key(|closing| closing.update);
     planner.plan
 }
@@ -327,14 +331,14 @@ impl<'a> Planner<'a> {
             note,
             attempt: Some(subject.message.attempt()),
         });
-        // What was sent again is done with once it has an end; one that is refused is left to the collector, because
-        // an older copy may be refused before the relay has sent it.
-        let is_done_with = |known: Known| {
-            let was_resent = known.state == UpdateState::DeadLettered;
-            known.state.is_in_outbox() || (was_resent && standing.state.is_final())
-        };
-        if subject.before.is_some_and(is_done_with) {
-            self.plan.delivered.push(subject.id);
+        match subject.before.map(|known| known.state) {
+            Some(UpdateState::DeadLettered) if !standing.state.is_final() => {
+                self.plan.refused_again.push(subject.id);
+            }
+            Some(state) if state.is_in_outbox() || state == UpdateState::DeadLettered => {
+                self.plan.delivered.push(subject.id);
+            }
+            _ => {}
         }
         let known = Known {
             id: subject.id,

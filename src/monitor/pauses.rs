@@ -6,6 +6,7 @@ use super::Consuming;
 use crate::db::queue_pauses::QueuePause;
 use crate::db::{self, DbResult, Pool};
 use crate::shutdown::Shutdown;
+use crate::telemetry::Streak;
 
 /// Five seconds after somebody has paused a queue no instance begins to receive from it.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -13,16 +14,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Switches consumers off while their queues are paused, and on otherwise, until this process stops. While
 /// nobody can be asked they stay as they are.
 pub async fn follow_pauses(pool: Pool, consumers: Vec<Consuming>, shutdown: Shutdown) {
-    let mut is_first = true;
+    const WHAT: &str = "asking whether queues are paused";
+    let (mut is_first, mut streak) = (true, Streak::default());
     loop {
-        if let Ok(pauses) = read(&pool).await {
-            for consumer in &consumers {
-                let is_on = pauses
-                    .iter()
-                    .all(|pause| pause.queue != consumer.queue.code);
-                follow(consumer, is_on, is_first);
+        match read(&pool).await {
+            Ok(pauses) => {
+                streak.succeeded(WHAT);
+                for consumer in &consumers {
+                    let is_on = pauses
+                        .iter()
+                        .all(|pause| pause.queue != consumer.queue.code);
+                    follow(consumer, is_on, is_first);
+                }
+                is_first = false;
             }
-            is_first = false;
+            Err(error) => {
+                streak.failed(WHAT, &error);
+            }
         }
         if shutdown.sleep(LOOK_EVERY).await.is_err() {
             return;

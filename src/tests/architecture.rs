@@ -74,7 +74,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("monitor", &["consumer", "db", "messaging", "shutdown"]),
+    (
+        "monitor",
+        &["consumer", "db", "messaging", "shutdown", "telemetry"],
+    ),
     ("adopt", &["db", "domain"]),
     // For whoever runs it.
     ("provision", &["config", "messaging"]),

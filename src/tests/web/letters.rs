@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beanstock::dead_letters::carry_out_once;
-use beanstock::domain::{Role, SupplierId};
+use beanstock::domain::{Role, SupplierId, UpdateId};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -192,6 +192,64 @@ async fn no_address_chooses_more_than_it_says() {
     assert_eq!(asked.status(), 303, "nothing is found");
 }
 
+/// The queue gives up a correction as well: what is sent again is what the update says now.
+#[tokio::test]
+async fn a_letter_that_was_corrected_is_sent_again_as_corrected() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let id = UpdateId::generate().to_string();
+    for bags in [9, 8] {
+        let says = json!({
+            "version": 1, "update_id": id, "supplier_id": 3, "bean_type": "Geisha", "kind": "delivery",
+            "quantity": bags,
+        });
+        app.send_raw(&says.to_string(), "a").await;
+        app.drain().await;
+    }
+    let (staff, update) = (staff(&app), updates(&app).await.remove(0));
+    let shown = staff.get("/dead-letters").await;
+    let geisha = app.add_bean(3, "Geisha").await;
+
+    staff.post(&format!("{update}/resend"), &[]).await;
+    app.drain().await;
+
+    assert!(
+        shown.text_of("pre").contains("\"quantity\":8"),
+        "{}",
+        shown.body
+    );
+    assert_eq!(app.stock_of(geisha).await, 8);
+    assert_eq!(staff.rows_of("outbox_messages").await, 0);
+    assert!(app.dead_letters().await.is_empty());
+    app.assert_audit_is_clean().await;
+}
+
+/// An older copy is refused while the relay has yet to send the message again.
+#[tokio::test]
+async fn an_older_copy_does_not_keep_a_message_from_being_sent_again() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let id = UpdateId::generate().to_string();
+    let says = json!({
+        "version": 1, "update_id": id, "supplier_id": 3, "bean_type": "Geisha", "kind": "delivery", "quantity": 9,
+    });
+    app.send_raw(&says.to_string(), "a").await;
+    app.drain().await;
+    let (staff, update) = (staff(&app), updates(&app).await.remove(0));
+    staff.post(&format!("{update}/resend"), &[]).await;
+    app.send_raw(&says.to_string(), "b").await;
+    let (poller, collector) = (app.poller(), app.collector());
+    while app.queued().await > 0 {
+        poller.poll_once().await.unwrap();
+        collector.poll_once().await.unwrap();
+    }
+    let waiting = staff.rows_of("outbox_messages").await;
+    let geisha = app.add_bean(3, "Geisha").await;
+    app.drain().await;
+
+    assert_eq!(waiting, 1, "it has yet to be sent");
+    assert_eq!(app.stock_of(geisha).await, 9);
+    app.assert_audit_is_clean().await;
+}
+
 /// A delivery that was sent before a count is in the count, however late it is sent again.
 #[tokio::test]
 async fn a_message_that_is_sent_again_is_as_old_as_it_was() {
@@ -349,6 +407,8 @@ async fn managers_discard_many_and_each_can_be_restored() {
 
     let asked = manager.get(discard).await;
     let unsaid = manager.post(discard, &borrowed(&sure(&asked, &[]))).await;
+    let lie = sure(&asked, &[("why", "It was a test."), ("number", "1")]);
+    let lie = manager.post(discard, &borrowed(&lie)).await;
     let said = sure(&asked, &[("why", "It was a test.")]);
     let begun = manager.post(discard, &borrowed(&said)).await;
     carry_out(&app).await;
@@ -360,6 +420,7 @@ async fn managers_discard_many_and_each_can_be_restored() {
 
     assert_eq!(refused.status(), 403);
     assert_eq!(unsaid.mistakes()[0].0, "#why");
+    assert_eq!(lie.status(), 409, "the log would tell another number");
     assert!(
         page.text_of("#progress").contains("Discarded 3"),
         "{}",

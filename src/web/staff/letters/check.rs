@@ -346,6 +346,7 @@ impl Asked<'_> {
                 by,
             },
             filter: &filter,
+            number: usize::try_from(checked.number).unwrap_or(usize::MAX),
             digest: &form.digest,
         };
         let (details, address) = (self.details(&title, &checked), client.origin());
