@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::SecondsFormat;
 use serde::Deserialize;
-use url::form_urlencoded;
 
 use crate::db;
 use crate::db::accounts::Account;
@@ -23,7 +22,7 @@ use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::pager::Pager;
-use crate::web::ui::query::Query;
+use crate::web::ui::query::{self, Query};
 
 /// As many as one page can show without becoming slow to read.
 const PER_PAGE: i64 = 100;
@@ -68,20 +67,13 @@ impl Choice {
     }
 
     fn on(&self, page: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
-            ("who", &self.who),
+        let choices = [
+            ("who", self.who.as_str()),
             ("what", &self.what),
             ("from", &self.from),
             ("to", &self.to),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        let query = query.finish();
-        let sign = if query.is_empty() { "" } else { "?" };
-        format!("{page}{sign}{query}")
+        ];
+        query::address(page, &choices)
     }
 }
 

@@ -1,11 +1,11 @@
 //! What somebody looks for among the beans, as it stands in the address of the list.
 
 use serde::Deserialize;
-use url::form_urlencoded;
 
 use crate::db::bean_lists::{BeanFilter, Order, Standing};
 use crate::domain::SupplierId;
 use crate::web::paths::{self, InPath as _};
+use crate::web::ui::query;
 
 /// The longest text that is looked for.
 const MAX_WORDS: usize = 100;
@@ -126,23 +126,13 @@ impl BeanSearch {
     }
 
     fn address(&self, path: &str, show: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
+        let choices = [
             ("show", show),
             ("q", &self.q),
             ("supplier", &self.supplier),
             ("sort", &self.sort),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        let query = query.finish();
-        if query.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{path}?{query}")
-        }
+        ];
+        query::address(path, &choices)
     }
 }
 

@@ -4,8 +4,19 @@ use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 use crate::web::http::error::WebError;
+
+/// The address of a page with these choices; those that are empty are left out.
+pub(crate) fn address(page: &str, choices: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let chosen = choices.iter().filter(|(_, value)| !value.is_empty());
+    query.extend_pairs(chosen);
+    let query = query.finish();
+    let sign = if query.is_empty() { "" } else { "?" };
+    format!("{page}{sign}{query}")
+}
 
 /// The choices in an address's query. What cannot be read counts as not chosen.
 pub(crate) struct Query<T>(pub(crate) T);

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
-use url::form_urlencoded;
 
 use crate::db::update_lists::{Filter, Place};
 use crate::domain::{SupplierId, UpdateId, UpdateState};
 use crate::web::paths::{self, InPath as _};
 use crate::web::ui::days::{Days, storable};
+use crate::web::ui::query;
 
 /// The longest text that is looked for.
 const MAX_WORDS: usize = 100;
@@ -82,26 +82,15 @@ impl History {
     }
 
     fn address(&self, path: &str, state: Option<UpdateState>, behind: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let state = state.map_or("", UpdateState::code);
-        for (name, value) in [
-            ("state", state),
+        let choices = [
+            ("state", state.map_or("", UpdateState::code)),
             ("q", &self.q),
             ("from", &self.from),
             ("to", &self.to),
             ("supplier", &self.supplier),
             ("behind", behind),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        let query = query.finish();
-        if query.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{path}?{query}")
-        }
+        ];
+        query::address(path, &choices)
     }
 }
 

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Redirect;
-use url::form_urlencoded;
 
 use super::choice::Choice;
 use crate::db;
@@ -19,6 +18,7 @@ use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
+use crate::web::ui::query::Query;
 use crate::web::ui::wording::Tag;
 
 /// As many are listed.
@@ -141,7 +141,8 @@ pub(super) async fn show_action(
     let action = action.ok_or(WebError::NotFound(Missing::BulkAction))?;
     let progress = db::bulk_actions::count_progress(&mut conn, id).await?;
     // Words would have to be looked for in all that is new.
-    let filter = choice_of(&action).filter();
+    let choice = choice_of(&action);
+    let filter = choice.filter().filter(|_| !choice.is_any());
     let newer = match filter.filter(|filter| !filter.looks_inside()) {
         Some(filter) => db::letter_lists::count_newer(&mut conn, &filter, action.newest).await?,
         None => 0,
@@ -156,21 +157,8 @@ pub(super) async fn show_action(
 
 /// What was chosen, as its address says.
 fn choice_of(action: &BulkAction) -> Choice {
-    let query = action
-        .address
-        .split_once('?')
-        .map_or("", |(_, query)| query);
-    let mut choice = Choice::default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "reason" => choice.reason = value.into_owned(),
-            "supplier" => choice.supplier = value.into_owned(),
-            "bean" => choice.bean = value.into_owned(),
-            "q" => choice.q = value.into_owned(),
-            _ => {}
-        }
-    }
-    choice
+    let address = action.address.parse();
+    address.map_or_else(|_not_ours| Choice::default(), |uri| Query::of(&uri))
 }
 
 /// Stops one: the letters that it has not come to are left alone.

@@ -1,78 +1,35 @@
 //! Asking once more before many dead letters are dealt with: which they are, what will come of them, and how fast.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use serde::Deserialize;
 use uuid::Uuid;
 
+use super::check_form::{CheckForm, Checked, MANY, SPEEDS, check};
 use super::choice::{Choice, sender};
+use super::prospects::{Prospects, rehearse_all};
 use crate::db;
 use crate::db::Connection;
 use crate::db::activity::Activity;
 use crate::db::bulk_actions::NewBulkAction;
 use crate::db::letter_lists::{LetterFilter, LettersOf};
 use crate::dead_letters::{self, BulkError, Undertaking};
-use crate::domain::{Action, BulkKind, Reason, ShortText, SupplierId};
-use crate::inventory::{Prospect, RESTORABLE_FOR, Rehearsal};
+use crate::domain::{Action, BulkKind, ShortText, SupplierId};
+use crate::inventory::RESTORABLE_FOR;
 use crate::submission::Submission;
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::http::ingress::Client;
 use crate::web::paths;
 use crate::web::state::AppState;
-use crate::web::ui::form::{Form, Mistakes, TextField, new_key, text_sentence};
+use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::query::Query;
-
-/// From so many on, their number has to be typed.
-const MANY: i64 = 20;
-
-/// How many letters a second somebody can choose: one to watch what comes of it, a hundred to be done with it.
-const SPEEDS: [i32; 3] = [1, 10, 100];
-
-/// Letters are as large as their senders make them: so many are held at a time.
-const READ_AT_ONCE: usize = 500;
-
-/// What would come of the letters, in numbers.
-#[derive(Debug, Default)]
-struct Prospects {
-    apply: i64,
-    overtaken: i64,
-    fail: i64,
-    /// Why those would fail, the most frequent first, each with a sentence of one of them.
-    reasons: Vec<(Reason, i64, String)>,
-}
-
-impl Prospects {
-    fn of(prospects: Vec<Prospect>) -> Self {
-        let mut rehearsal = Self::default();
-        let mut reasons: BTreeMap<&'static str, (Reason, i64, String)> = BTreeMap::new();
-        for prospect in prospects {
-            match prospect {
-                Prospect::Applies { .. } => rehearsal.apply += 1,
-                Prospect::Overtaken(_) => rehearsal.overtaken += 1,
-                Prospect::Fails(refusal) => {
-                    rehearsal.fail += 1;
-                    let reason = refusal.reason;
-                    let entry = reasons.entry(reason.code());
-                    entry.or_insert((reason, 0, refusal.explanation)).1 += 1;
-                }
-            }
-        }
-        rehearsal.reasons = reasons.into_values().collect();
-        rehearsal
-            .reasons
-            .sort_by_key(|(_, number, _)| std::cmp::Reverse(*number));
-        rehearsal
-    }
-}
 
 #[derive(Template)]
 #[template(path = "staff/dead_letters/check.html")]
@@ -139,18 +96,6 @@ impl CheckPage {
             _ => format!("{} h", up(seconds, 3_600)),
         }
     }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct CheckForm {
-    form_key: String,
-    newest: String,
-    number: String,
-    digest: String,
-    speed: String,
-    why: String,
-    typed: String,
 }
 
 /// Tells what would come of sending the chosen letters again.
@@ -233,14 +178,6 @@ struct Asked<'a> {
     layout: Layout,
     choice: Choice,
     kind: BulkKind,
-}
-
-/// What a form says, checked.
-struct Checked {
-    newest: Uuid,
-    number: i64,
-    speed: i32,
-    why: Option<ShortText<500>>,
 }
 
 impl Asked<'_> {
@@ -383,58 +320,4 @@ impl Asked<'_> {
         }
         details
     }
-}
-
-async fn rehearse_all(
-    conn: &mut Connection,
-    state: &AppState,
-    letters: &[Uuid],
-) -> Result<Prospects, WebError> {
-    let oldest_first: Vec<Uuid> = letters.iter().rev().copied().collect();
-    let mut rehearsal = Rehearsal::new(state.clock.now());
-    let mut prospects = Vec::with_capacity(letters.len());
-    for portion in oldest_first.chunks(READ_AT_ONCE) {
-        let letters = db::dead_letters::list_open_letters(conn, portion).await?;
-        prospects.extend(rehearsal.play(conn, &letters).await?);
-    }
-    Ok(Prospects::of(prospects))
-}
-
-/// Checks what was typed.
-///
-/// # Errors
-/// What no form of ours sends.
-fn check(form: &CheckForm, kind: BulkKind) -> Result<Result<Checked, Mistakes>, WebError> {
-    let newest = Uuid::parse_str(&form.newest).map_err(|_not_ours| WebError::BadForm)?;
-    let number: i64 = form.number.parse().map_err(|_not_ours| WebError::BadForm)?;
-    if form.form_key.is_empty() || number < 1 {
-        return Err(WebError::BadForm);
-    }
-    let mut mistakes = Mistakes::default();
-    let speed = form.speed.parse().ok();
-    let speed = speed.filter(|speed| SPEEDS.contains(speed));
-    if speed.is_none() {
-        mistakes.add("speed", "Choose how fast");
-    }
-    let why = match kind {
-        BulkKind::Resend => None,
-        BulkKind::Discard => {
-            let why = ShortText::parse(&form.why)
-                .map_err(|error| text_sentence("The reason", "Say why they are discarded", error));
-            mistakes.check("why", why)
-        }
-    };
-    let typed = form.typed.trim().replace([',', ' '], "");
-    if number >= MANY && typed.parse() != Ok(number) {
-        mistakes.add("typed", format!("Type {number} if you mean all of them"));
-    }
-    if !mistakes.is_empty() {
-        return Ok(Err(mistakes));
-    }
-    Ok(Ok(Checked {
-        newest,
-        number,
-        speed: speed.unwrap_or(SPEEDS[0]),
-        why,
-    }))
 }

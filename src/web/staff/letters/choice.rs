@@ -1,12 +1,12 @@
 //! Which dead letters an address chooses.
 
 use serde::Deserialize;
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::db::letter_lists::{LetterFilter, LetterGroup, LettersOf};
 use crate::domain::{BeanType, Reason};
 use crate::web::paths;
+use crate::web::ui::query;
 
 /// How an address says that a letter's supplier could not be read.
 const NOBODY: &str = "none";
@@ -119,20 +119,13 @@ impl Choice {
 
     /// Its address on a page of letters.
     pub(super) fn on(&self, page: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
+        let choices = [
             ("reason", self.reason.as_str()),
-            ("supplier", self.supplier.as_str()),
+            ("supplier", &self.supplier),
             ("bean", self.bean()),
             ("q", self.words()),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        let query = query.finish();
-        let sign = if query.is_empty() { "" } else { "?" };
-        format!("{page}{sign}{query}")
+        ];
+        query::address(page, &choices)
     }
 
     pub(super) fn address(&self) -> String {

@@ -2,9 +2,11 @@
 
 mod bulk;
 mod check;
+mod check_form;
 mod choice;
 mod list;
 mod note;
+mod prospects;
 
 use axum::Router;
 use axum::routing::{get, post};
