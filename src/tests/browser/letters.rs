@@ -35,7 +35,7 @@ async fn says(browser: &Browser, selector: &str, words: &str) {
 
 /// Follows a link, and waits for the page with this heading.
 async fn follow(browser: &Browser, link: &str, heading: &str) {
-    browser.click(link).await;
+    browser.follow(link).await;
     says(browser, "h1", heading).await;
 }
 

@@ -233,8 +233,21 @@ impl Browser {
 
     /// Clicks on one of several things.
     pub(crate) async fn click(&self, selector: &str) {
-        let thing = self.find(Locator::Css(selector), selector).await;
-        thing.click().await.unwrap();
+        self.click_on(Locator::Css(selector), selector).await;
+    }
+
+    /// Clicks on what is there: live pages put new things in the place of those just found.
+    async fn click_on(&self, by: Locator<'_>, what: &str) {
+        until_looking_every(Duration::from_millis(20), what, async || {
+            match self.find(by, what).await.click().await {
+                Err(error) if error.is_stale_element_reference() => false,
+                clicked => {
+                    clicked.unwrap();
+                    true
+                }
+            }
+        })
+        .await;
     }
 
     /// What all things that a selector finds say; nothing while the page is changing.
@@ -266,18 +279,18 @@ impl Browser {
 
     /// Presses a button, or follows a link, with these words, and waits for the page it leads to.
     pub(crate) async fn press(&self, words: &str) {
-        let button = self.named(words).await;
-        self.going_on(async || button.click().await.unwrap()).await;
+        self.going_on(async || self.jump(words).await).await;
+    }
+
+    /// Follows a link that a selector finds, and waits for the page it leads to.
+    pub(crate) async fn follow(&self, selector: &str) {
+        self.going_on(async || self.click(selector).await).await;
     }
 
     /// Follows a link with these words that leads to a place on the same page.
     pub(crate) async fn jump(&self, words: &str) {
-        self.named(words).await.click().await.unwrap();
-    }
-
-    async fn named(&self, words: &str) -> Element {
         let named = format!("(//button | //a)[normalize-space()='{words}' and not(@aria-hidden)]");
-        self.find(Locator::XPath(&named), words).await
+        self.click_on(Locator::XPath(&named), words).await;
     }
 
     /// Does what leads to another page, and waits until this one is gone.
