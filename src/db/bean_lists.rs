@@ -77,6 +77,8 @@ impl From<Row> for Bean {
 }
 
 /// Beans that a filter lets through, with what an order and a limit say.
+///
+/// Suppliers are searched once each, not once for each of their beans.
 macro_rules! select_beans {
     ($filter:expr, $order:literal, $limit:expr, $offset:expr) => {
         sqlx::query_as!(
@@ -102,7 +104,8 @@ macro_rules! select_beans {
                 AND (NOT ? OR b.out_of_stock_since IS NOT NULL)
                 AND (
                     ? = ''
-                    OR b.product_name LIKE ? OR b.type LIKE ? OR b.description LIKE ? OR s.name LIKE ?
+                    OR b.product_name LIKE ? OR b.type LIKE ? OR b.description LIKE ?
+                    OR b.supplier_id IN (SELECT id FROM suppliers WHERE name LIKE ?)
                 )
             "#
                 + $order
@@ -240,13 +243,16 @@ pub async fn count_filtered_beans(
             COUNT(*) AS "number!: i64",
             CAST(COALESCE(MAX(b.quantity), 0) AS SIGNED) AS "most_bags!: i64"
         FROM beans AS b
-        JOIN suppliers AS s ON s.id = b.supplier_id
         WHERE b.removed_at IS NULL
             AND (? IS NULL OR b.supplier_id = ?)
             AND (NOT ? OR b.quantity = 0)
             AND (NOT ? OR (b.quantity > 0 AND b.quantity <= b.alert_at))
             AND (NOT ? OR b.out_of_stock_since IS NOT NULL)
-            AND (? = '' OR b.product_name LIKE ? OR b.type LIKE ? OR b.description LIKE ? OR s.name LIKE ?)
+            AND (
+                ? = ''
+                OR b.product_name LIKE ? OR b.type LIKE ? OR b.description LIKE ?
+                OR b.supplier_id IN (SELECT id FROM suppliers WHERE name LIKE ?)
+            )
         "#,
         supplier,
         supplier,

@@ -70,7 +70,8 @@ async fn select_suppliers(
     conn: &mut MySqlConnection,
     only: Option<SupplierId>,
 ) -> DbResult<Vec<Supplier>> {
-    // One way for both: `? IS NULL OR …` would read them all for one.
+    // One way for both: `? IS NULL OR …` would read them all for one. Beans that were removed have no key, so
+    // the index on it counts the others.
     let (first, last) = only.map_or((0, i64::MAX), |id| (id.0, id.0));
     let rows = sqlx::query_as!(
         SupplierRow,
@@ -84,7 +85,7 @@ async fn select_suppliers(
             s.email,
             s.phone,
             s.active AS "active: bool",
-            (SELECT COUNT(*) FROM beans AS b WHERE b.supplier_id = s.id AND b.removed_at IS NULL)
+            (SELECT COUNT(*) FROM beans AS b WHERE b.supplier_id = s.id AND b.type_key IS NOT NULL)
                 AS "bean_count!: i64"
         FROM suppliers AS s
         WHERE s.removed_at IS NULL AND s.id BETWEEN ? AND ?
