@@ -214,11 +214,13 @@ impl App {
 /// Starts a consumer, and gives what tells how it does.
 fn start<H: Handler>(queue: QueueRole, consumer: Consumer<SqsQueue, H>) -> Consuming {
     let (pulse, switch) = (consumer.pulse(), consumer.switch());
+    let is_fifo = sqs::is_fifo(consumer.queue().url());
     // Until it is known that nobody has paused the queue, nothing is received.
     switch.set(false);
     consumer.start();
     Consuming {
         queue,
+        is_fifo,
         pulse,
         switch,
     }

@@ -2,9 +2,10 @@
 
 use super::error::AccountError;
 use super::token::Token;
-use super::{Actor, INVITATION_LASTS, RESET_LASTS, log};
+use super::{INVITATION_LASTS, RESET_LASTS, log};
 use crate::clock::Clock;
 use crate::db::accounts::{Account, NewAccount};
+use crate::db::activity::Actor;
 use crate::db::{self, DbError, Pool, Transaction, Trouble};
 use crate::domain::{AccountId, Action, EmailAddress, Role, ShortText};
 

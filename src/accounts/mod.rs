@@ -23,7 +23,7 @@ pub use self::own::{change_password, choose_password, end_session, find_invited}
 pub use self::password::Passwords;
 pub use self::sign_in::{Attempt, Opened, Place, find_signed_in, sign_in, sign_out};
 pub use self::token::Token;
-use crate::db::activity::{Activity, insert_activity};
+use crate::db::activity::{Activity, Actor, insert_activity};
 use crate::db::{DbResult, Transaction};
 use crate::domain::{AccountId, Action};
 
@@ -32,23 +32,6 @@ pub const INVITATION_LASTS: Duration = Duration::from_hours(7 * 24);
 
 /// How long a link for a forgotten password works (OWASP ASVS 5.0.0, 6.4.1: it expires soon).
 pub const RESET_LASTS: Duration = Duration::from_hours(1);
-
-/// Who does something, and from where.
-#[derive(Debug, Clone, Copy)]
-pub struct Actor<'a> {
-    /// `None` for whoever runs the program.
-    pub account: Option<AccountId>,
-    /// The network address; empty for the command line.
-    pub address: &'a str,
-}
-
-impl Actor<'_> {
-    /// Whoever runs the program.
-    pub const OPERATOR: Self = Self {
-        account: None,
-        address: "",
-    };
-}
 
 /// Writes down what was done, in the transaction that does it.
 async fn log(
@@ -59,11 +42,8 @@ async fn log(
     details: &str,
 ) -> DbResult<()> {
     let activity = Activity {
-        actor: actor.account,
-        action,
         account,
-        details,
-        address: actor.address,
+        ..actor.did(action, details)
     };
     insert_activity(tx, &activity).await
 }

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use super::error::{AccountError, SignInError};
+use super::log;
 use super::password::Passwords;
 use super::sign_in::{Opened, Place, open};
 use super::throttle::Counter;
 use super::token::Token;
-use super::{Actor, log};
 use crate::db::accounts::Account;
+use crate::db::activity::Actor;
 use crate::db::sessions::{SessionLimits, SignedIn};
 use crate::db::{self, DbResult, Pool};
 use crate::domain::{Action, NewPassword};

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::error::SignInError;
+use super::log;
 use super::password::Passwords;
 use super::throttle::Counter;
 use super::token::Token;
-use super::{Actor, log};
+use crate::db::activity::Actor;
 use crate::db::sessions::{SessionLimits, SignedIn};
 use crate::db::{self, DbResult, Pool, Transaction};
 use crate::domain::{AccountId, Action};

@@ -155,3 +155,39 @@ pub(crate) async fn time(port: u16, path: &str, session: &str) -> PageTimes {
         },
     }
 }
+
+/// The group whose letters are all sent again: 6,250 of them.
+const SENT_AGAIN: &str = "/dead-letters/resend?reason=unavailable";
+
+/// Sends all letters of a group again, as fast as the site offers; gives how many and how long that took.
+pub(crate) async fn send_again(port: u16, session: &str, pool: &Pool) -> (usize, Duration) {
+    let page = ask(port, &page_request(SENT_AGAIN, session)).await;
+    let field = |name: &str| {
+        let start = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
+        start.unwrap().split('"').next().unwrap().to_owned()
+    };
+    let number = field("number");
+    let mut form = format!("speed=100&typed={number}");
+    for name in ["form_key", "newest", "number", "digest"] {
+        form.push_str(&format!("&{name}={}", field(name)));
+    }
+    let request = format!(
+        "POST {SENT_AGAIN} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Cookie: beanstock-session={session}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let began = Instant::now();
+    let answer = ask(port, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer:.400}");
+    let unfinished = "SELECT COUNT(*) FROM bulk_actions WHERE finished_at IS NULL";
+    while sqlx::query_scalar::<_, i64>(unfinished)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+        > 0
+    {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    (number.parse().unwrap(), began.elapsed())
+}

@@ -124,6 +124,11 @@ async fn large_cafe() {
             times.verdict()
         );
     }
+    let (letters, lasted) = large::send_again(server.port, &session, &setup.pool).await;
+    println!(
+        "  {letters} dead letters sent again{:33.1}  s",
+        lasted.as_secs_f64()
+    );
     line("peak memory of serve", server.peak_megabytes(), "MB");
     server.stop().await;
     setup.stop().await;

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use beanstock::accounts::{self, Actor, Passwords, Person, Token};
+use beanstock::accounts::{self, Passwords, Person, Token};
 use beanstock::clock::SystemClock;
+use beanstock::db::activity::Actor;
 use beanstock::db::{self, Pool};
 use beanstock::domain::{EmailAddress, NewPassword, Role, ShortText};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -2,11 +2,12 @@
 
 use super::{CatalogueError, Version};
 use crate::clock::Clock;
+use crate::db::activity::Actor;
 use crate::db::beans::Bean;
 use crate::db::{self, DbError, DbResult, Pool, Transaction, Trouble};
 use crate::domain::{
-    AccountId, BagsInStock, BeanDetails, BeanId, BeanStock, BeanType, Cause, MovementKind,
-    ShortText, crossings,
+    Action, BagsInStock, BeanDetails, BeanId, BeanStock, BeanType, Cause, MovementKind, ShortText,
+    crossings,
 };
 use crate::submission::Submission;
 
@@ -19,8 +20,6 @@ pub struct Correction {
     pub to: BagsInStock,
     /// Why, in their words.
     pub reason: ShortText<500>,
-    /// Who that is.
-    pub by: AccountId,
 }
 
 /// Adds a bean, unless the same form has added it before; what is there of it already becomes its
@@ -31,6 +30,7 @@ pub async fn add_bean(
     details: &BeanDetails,
     opening_stock: BagsInStock,
     submission: Option<&Submission>,
+    by: Actor<'_>,
 ) -> Result<BeanId, CatalogueError> {
     let now = clock.now();
     db::in_transaction(pool, async |tx| {
@@ -44,7 +44,8 @@ pub async fn add_bean(
         let id = db::beans::insert_bean(tx, details, now).await;
         let id = id.map_err(duplicate_type)?;
         let (stock, kind) = (BeanStock::empty(id), MovementKind::Opening);
-        set_quantity(tx, stock, kind, opening_stock.get(), Cause::default()).await?;
+        set_quantity(tx, stock, kind, opening_stock.get(), caused(by)).await?;
+        log(tx, by, Action::AddedBean, details.product_name.as_str(), id).await?;
         if let Some(submission) = submission {
             submission.settle(tx, id.0, now).await?;
         }
@@ -53,20 +54,31 @@ pub async fn add_bean(
     .await
 }
 
-/// Replaces a bean's details, if they are still what was `seen`, and, if a correction is given, its
+/// What a bean is changed to.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    pub details: &'a BeanDetails,
+    pub correction: Option<&'a Correction>,
+    /// What the person saw when they decided.
+    pub seen: Option<&'a Version>,
+}
+
+/// Replaces a bean's details, if they are still what was seen, and, if a correction is given, its
 /// stock, with a movement.
 pub async fn change_bean(
     pool: &Pool,
     clock: &dyn Clock,
     id: BeanId,
-    details: &BeanDetails,
-    correction: Option<&Correction>,
-    seen: Option<&Version>,
+    change: Change<'_>,
+    by: Actor<'_>,
 ) -> Result<(), CatalogueError> {
+    let Change {
+        details,
+        correction,
+        seen,
+    } = change;
     db::in_transaction(pool, async |tx| {
-        let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
-        let found = db::beans::find_bean(tx, id).await?;
-        let (stock, before) = locked.zip(found).ok_or(CatalogueError::NotFound)?;
+        let (stock, before) = find_locked(tx, id).await?;
         refuse_change(&before, correction, seen)?;
         let is_retyped = is_retyped(&before, details);
         if is_retyped {
@@ -76,11 +88,14 @@ pub async fn change_bean(
         let new_key = is_retyped.then(|| details.bean_type.key());
         let saved = db::beans::set_bean_details(tx, id, details, new_key.as_deref(), clock.now());
         saved.await.map_err(duplicate_type)?;
-        if let Some(Correction { to, reason, by, .. }) = correction {
-            let cause = Cause::person(*by, Some(reason.clone()));
+        if let Some(Correction { to, reason, .. }) = correction {
+            let cause = Cause {
+                why: Some(reason.clone()),
+                ..caused(by)
+            };
             set_quantity(tx, stock, MovementKind::Correction, to.get(), cause).await?;
         }
-        Ok(())
+        Ok(log(tx, by, Action::ChangedBean, &before.product_name, id).await?)
     })
     .await
 }
@@ -90,32 +105,63 @@ pub async fn set_alert_at(
     pool: &Pool,
     id: BeanId,
     alert_at: Option<BagsInStock>,
+    by: Actor<'_>,
 ) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
-        let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
-        let before = locked.ok_or(CatalogueError::NotFound)?;
+        let (before, bean) = find_locked(tx, id).await?;
         let alert_at = alert_at.map(BagsInStock::get);
         db::beans::set_alert_at(tx, id, alert_at).await?;
         let after = BeanStock { alert_at, ..before };
         let now = db::server::tell_time(tx).await?;
-        Ok(db::alerts::record_crossings(tx, &crossings(&before, &after), now).await?)
+        db::alerts::record_crossings(tx, &crossings(&before, &after), now).await?;
+        Ok(log(tx, by, Action::ChangedBean, &bean.product_name, id).await?)
     })
     .await
 }
 
 /// Takes a bean off the list; bags still there leave with a movement.
-pub async fn remove_bean(pool: &Pool, clock: &dyn Clock, id: BeanId) -> Result<(), CatalogueError> {
+pub async fn remove_bean(
+    pool: &Pool,
+    clock: &dyn Clock,
+    id: BeanId,
+    by: Actor<'_>,
+) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
-        let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
-        let bean = locked.ok_or(CatalogueError::NotFound)?;
-        if bean.stock.quantity > 0 {
-            set_quantity(tx, bean, MovementKind::Removal, 0, Cause::default()).await?;
+        let (stock, bean) = find_locked(tx, id).await?;
+        if stock.stock.quantity > 0 {
+            set_quantity(tx, stock, MovementKind::Removal, 0, caused(by)).await?;
         }
         let now = db::server::tell_time(tx).await?;
         db::alerts::end_alerts_of(tx, id, now).await?;
-        Ok(db::beans::set_bean_removed(tx, id, clock.now()).await?)
+        db::beans::set_bean_removed(tx, id, clock.now()).await?;
+        Ok(log(tx, by, Action::RemovedBean, &bean.product_name, id).await?)
     })
     .await
+}
+
+async fn find_locked(
+    tx: &mut Transaction,
+    id: BeanId,
+) -> Result<(BeanStock, Bean), CatalogueError> {
+    let locked = db::beans::lock_beans(tx, &[id]).await?.pop();
+    let found = db::beans::find_bean(tx, id).await?;
+    locked.zip(found).ok_or(CatalogueError::NotFound)
+}
+
+fn caused(by: Actor<'_>) -> Cause {
+    by.account
+        .map_or_else(Cause::default, |by| Cause::person(by, None))
+}
+
+async fn log(
+    tx: &mut Transaction,
+    by: Actor<'_>,
+    action: Action,
+    name: &str,
+    id: BeanId,
+) -> DbResult<()> {
+    let details = format!("{name} (bean {id})");
+    db::activity::insert_activity(tx, &by.did(action, &details)).await
 }
 
 /// Refuses a type that the supplier, which must be there, has on the list already. Locks the supplier,

@@ -2,6 +2,7 @@
 
 use super::CatalogueError;
 use crate::clock::Clock;
+use crate::db::activity::Activity;
 use crate::db::bulk_edits;
 use crate::db::{self, DbResult, Pool, Transaction};
 use crate::domain::{AccountId, BeanId, BeanStock, BeanTerms, crossings};
@@ -27,6 +28,7 @@ pub async fn change_terms(
     changes: &[TermsChange],
     by: AccountId,
     form: &Submission,
+    activity: &Activity<'_>,
 ) -> Result<i64, CatalogueError> {
     let mut changes = changes.to_vec();
     changes.sort_by_key(|change| change.bean);
@@ -48,6 +50,7 @@ pub async fn change_terms(
             set_terms(tx, clock, &stock, change.wanted).await?;
             bulk_edits::insert_line(tx, edit, change.bean, current, change.wanted).await?;
         }
+        db::activity::insert_activity(tx, activity).await?;
         form.settle(tx, edit, now).await?;
         Ok(edit)
     })
@@ -63,6 +66,7 @@ pub async fn undo_terms(
     clock: &dyn Clock,
     edit: i64,
     by: AccountId,
+    activity: &Activity<'_>,
 ) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
         if !bulk_edits::lock_standing(tx, edit).await? {
@@ -85,7 +89,8 @@ pub async fn undo_terms(
             }
         }
         let now = db::server::tell_time(tx).await?;
-        Ok(bulk_edits::set_undone(tx, edit, by, now).await?)
+        bulk_edits::set_undone(tx, edit, by, now).await?;
+        Ok(db::activity::insert_activity(tx, activity).await?)
     })
     .await
 }

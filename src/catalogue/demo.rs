@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::add_supplier;
 use crate::clock::Clock;
+use crate::db::activity::Actor;
 use crate::db::suppliers;
 use crate::db::{MigrationLock, Pool};
 use crate::domain::{
@@ -80,7 +81,7 @@ pub async fn fill_if_empty(pool: &Pool, clock: &dyn Clock) -> Result<bool> {
             email: EmailAddress::parse(&format!("orders{}@example.com", number + 1))?,
             phone: PhoneNumber::parse(&format!("555-555-010{number}"))?,
         };
-        ids.push(add_supplier(pool, clock, &details, None).await?);
+        ids.push(add_supplier(pool, clock, &details, None, Actor::OPERATOR).await?);
     }
     for bean in BEANS {
         add_bean(pool, clock, &ids, bean).await?;
@@ -107,6 +108,14 @@ async fn add_bean(
         price: Price::parse(&dollars.to_string())?,
         description: ShortText::parse(description)?,
     };
-    super::add_bean(pool, clock, &details, BagsInStock::stored(bags), None).await?;
+    super::add_bean(
+        pool,
+        clock,
+        &details,
+        BagsInStock::stored(bags),
+        None,
+        Actor::OPERATOR,
+    )
+    .await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ mod error;
 mod suppliers;
 mod version;
 
-pub use self::beans::{Correction, add_bean, change_bean, remove_bean, set_alert_at};
+pub use self::beans::{Change, Correction, add_bean, change_bean, remove_bean, set_alert_at};
 pub use self::bulk::{TermsChange, change_terms, undo_terms};
 pub use self::error::CatalogueError;
 pub use self::suppliers::{add_supplier, change_supplier, remove_supplier, switch_supplier};

@@ -2,9 +2,9 @@
 
 use super::{CatalogueError, Version};
 use crate::clock::Clock;
-use crate::db::activity::Activity;
-use crate::db::{self, Pool};
-use crate::domain::{SupplierDetails, SupplierId};
+use crate::db::activity::Actor;
+use crate::db::{self, DbResult, Pool, Transaction};
+use crate::domain::{Action, SupplierDetails, SupplierId};
 use crate::submission::Submission;
 
 /// Adds a supplier, unless the same form has added it before.
@@ -13,6 +13,7 @@ pub async fn add_supplier(
     clock: &dyn Clock,
     details: &SupplierDetails,
     submission: Option<&Submission>,
+    by: Actor<'_>,
 ) -> Result<SupplierId, CatalogueError> {
     let now = clock.now();
     db::in_transaction(pool, async |tx| {
@@ -23,6 +24,7 @@ pub async fn add_supplier(
             return Ok(earlier);
         }
         let id = db::suppliers::insert_supplier(tx, details, now).await?;
+        log(tx, by, Action::AddedSupplier, details.name.as_str(), id).await?;
         if let Some(submission) = submission {
             submission.settle(tx, id.0, now).await?;
         }
@@ -38,6 +40,7 @@ pub async fn change_supplier(
     id: SupplierId,
     details: &SupplierDetails,
     seen: Option<&Version>,
+    by: Actor<'_>,
 ) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
         db::suppliers::lock_supplier(tx, id).await?;
@@ -47,7 +50,7 @@ pub async fn change_supplier(
             return Err(CatalogueError::ChangedMeanwhile);
         }
         db::suppliers::set_supplier_details(tx, id, details, clock.now()).await?;
-        Ok(())
+        Ok(log(tx, by, Action::ChangedSupplier, &before.name, id).await?)
     })
     .await
 }
@@ -57,6 +60,7 @@ pub async fn remove_supplier(
     pool: &Pool,
     clock: &dyn Clock,
     id: SupplierId,
+    by: Actor<'_>,
 ) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
         db::suppliers::lock_supplier(tx, id).await?;
@@ -65,7 +69,8 @@ pub async fn remove_supplier(
         if supplier.bean_count > 0 {
             return Err(CatalogueError::HasBeans(supplier.bean_count));
         }
-        Ok(db::suppliers::set_supplier_removed(tx, id, clock.now()).await?)
+        db::suppliers::set_supplier_removed(tx, id, clock.now()).await?;
+        Ok(log(tx, by, Action::RemovedSupplier, &supplier.name, id).await?)
     })
     .await
 }
@@ -76,18 +81,33 @@ pub async fn switch_supplier(
     clock: &dyn Clock,
     id: SupplierId,
     active: bool,
-    activity: &Activity<'_>,
+    by: Actor<'_>,
 ) -> Result<(), CatalogueError> {
     db::in_transaction(pool, async |tx| {
-        if !db::suppliers::lock_supplier(tx, id).await? {
-            return Err(CatalogueError::NotFound);
-        }
+        db::suppliers::lock_supplier(tx, id).await?;
         let found = db::suppliers::find_supplier(tx, id).await?;
-        if found.is_some_and(|supplier| supplier.active == active) {
+        let supplier = found.ok_or(CatalogueError::NotFound)?;
+        if supplier.active == active {
             return Ok(());
         }
         db::suppliers::set_supplier_active(tx, id, active, clock.now()).await?;
-        Ok(db::activity::insert_activity(tx, activity).await?)
+        let action = if active {
+            Action::SwitchedSupplierOn
+        } else {
+            Action::SwitchedSupplierOff
+        };
+        Ok(log(tx, by, action, &supplier.name, id).await?)
     })
     .await
+}
+
+async fn log(
+    tx: &mut Transaction,
+    by: Actor<'_>,
+    action: Action,
+    name: &str,
+    id: SupplierId,
+) -> DbResult<()> {
+    let details = format!("{name} (number {id})");
+    db::activity::insert_activity(tx, &by.did(action, &details)).await
 }

@@ -8,9 +8,10 @@ use clap::Subcommand;
 
 use super::database::{Database, connect};
 use super::output::print;
-use crate::accounts::{self, Actor, Passwords, Person, Token};
+use crate::accounts::{self, Passwords, Person, Token};
 use crate::clock::SystemClock;
 use crate::db::accounts::Account as Listed;
+use crate::db::activity::Actor;
 use crate::db::{self, Pool};
 use crate::domain::{AccountId, EmailAddress, NewPassword, Role, ShortText, SupplierId};
 use crate::web;

@@ -63,6 +63,11 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
         self
     }
 
+    /// The queue that it polls.
+    pub fn queue(&self) -> &Q {
+        &self.receiving.queue
+    }
+
     /// What pauses it.
     pub fn switch(&self) -> Switch {
         self.receiving.switch.clone()

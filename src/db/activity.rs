@@ -7,6 +7,34 @@ use super::DbResult;
 use super::rows::LATEST;
 use crate::domain::{AccountId, Action};
 
+/// Who does something, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor<'a> {
+    /// `None` for whoever runs the program.
+    pub account: Option<AccountId>,
+    /// The network address; empty for the command line.
+    pub address: &'a str,
+}
+
+impl<'a> Actor<'a> {
+    /// Whoever runs the program.
+    pub const OPERATOR: Actor<'static> = Actor {
+        account: None,
+        address: "",
+    };
+
+    /// What they did, with what changed or why.
+    pub fn did(self, action: Action, details: &'a str) -> Activity<'a> {
+        Activity {
+            actor: self.account,
+            action,
+            account: None,
+            details,
+            address: self.address,
+        }
+    }
+}
+
 /// Something that somebody did.
 #[derive(Debug, Clone, Copy)]
 pub struct Activity<'a> {

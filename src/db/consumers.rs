@@ -5,15 +5,17 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
+use crate::domain::Instance;
 
 /// What a consumer says of itself. Its moments are told by how many microseconds ago they were, because only
 /// the database's clock is everybody's.
 #[derive(Debug, Clone)]
 pub struct Sign<'a> {
     /// The process it belongs to.
-    pub instance: Uuid,
+    pub instance: Instance,
     /// The code of its queue's role.
     pub queue: &'a str,
+    pub is_fifo: bool,
     pub version: &'a str,
     pub started_ago: i64,
     pub received_ago: Option<i64>,
@@ -28,7 +30,8 @@ pub async fn note_consumer(conn: &mut MySqlConnection, sign: &Sign<'_>) -> DbRes
     sqlx::query!(
         r#"
         INSERT INTO consumers (
-            instance, queue, version, started_at, seen_at, last_receive_at, last_error_at, last_error, in_hand
+            instance, queue, version, started_at, seen_at, last_receive_at, last_error_at, last_error, in_hand,
+            is_fifo
         )
         VALUES (
             ?, ?, ?,
@@ -36,7 +39,7 @@ pub async fn note_consumer(conn: &mut MySqlConnection, sign: &Sign<'_>) -> DbRes
             UTC_TIMESTAMP(6),
             UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND,
             UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND,
-            ?, ?
+            ?, ?, ?
         )
         ON DUPLICATE KEY UPDATE
             seen_at = VALUES(seen_at),
@@ -45,14 +48,15 @@ pub async fn note_consumer(conn: &mut MySqlConnection, sign: &Sign<'_>) -> DbRes
             last_error = VALUES(last_error),
             in_hand = VALUES(in_hand)
         "#,
-        sign.instance,
+        sign.instance.0,
         sign.queue,
         sign.version,
         sign.started_ago,
         sign.received_ago,
         sign.failed_ago,
         sign.failure,
-        sign.in_hand
+        sign.in_hand,
+        sign.is_fifo
     )
     .execute(conn)
     .await?;
@@ -62,12 +66,12 @@ pub async fn note_consumer(conn: &mut MySqlConnection, sign: &Sign<'_>) -> DbRes
 /// Forgets a consumer that has stopped.
 pub async fn forget_consumer(
     conn: &mut MySqlConnection,
-    instance: Uuid,
+    instance: Instance,
     queue: &str,
 ) -> DbResult<()> {
     sqlx::query!(
         "DELETE FROM consumers WHERE instance = ? AND queue = ?",
-        instance,
+        instance.0,
         queue
     )
     .execute(conn)
@@ -86,9 +90,11 @@ pub async fn forget_silent_consumers(conn: &mut MySqlConnection) -> DbResult<()>
 /// A consumer, as it last said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerLine {
-    pub instance: Uuid,
+    pub instance: Instance,
     /// The code of its queue's role.
     pub queue: String,
+    /// Whether messages of a group wait for each other there.
+    pub is_fifo: bool,
     pub version: String,
     pub started_at: DateTime<Utc>,
     pub seen_at: DateTime<Utc>,
@@ -103,8 +109,7 @@ pub struct ConsumerLine {
 
 /// Lists the consumers that ran within the last day, those seen last first; at most 200.
 pub async fn list_consumers(conn: &mut MySqlConnection) -> DbResult<Vec<ConsumerLine>> {
-    let rows = sqlx::query_as!(
-        ConsumerLine,
+    let rows = sqlx::query!(
         r#"
         SELECT
             instance AS "instance: Uuid",
@@ -116,11 +121,26 @@ pub async fn list_consumers(conn: &mut MySqlConnection) -> DbResult<Vec<Consumer
             last_receive_at AS "last_receive_at: DateTime<Utc>",
             last_error_at AS "last_error_at: DateTime<Utc>",
             last_error,
-            in_hand
+            in_hand,
+            is_fifo AS "is_fifo: bool"
         FROM consumers
         ORDER BY seen_at DESC
         LIMIT 200
         "#
     );
-    Ok(rows.fetch_all(conn).await?)
+    let rows = rows.fetch_all(conn).await?;
+    let line = rows.into_iter().map(|row| ConsumerLine {
+        instance: Instance(row.instance),
+        queue: row.queue,
+        is_fifo: row.is_fifo,
+        version: row.version,
+        started_at: row.started_at,
+        seen_at: row.seen_at,
+        silent_seconds: row.silent_seconds,
+        last_receive_at: row.last_receive_at,
+        last_error_at: row.last_error_at,
+        last_error: row.last_error,
+        in_hand: row.in_hand,
+    });
+    Ok(line.collect())
 }

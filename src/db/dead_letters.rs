@@ -6,7 +6,7 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
-use super::rows::{code, hex, json};
+use super::rows::{code, hex, in_order_of, json};
 use crate::domain::{Reason, Refusal, UpdateId, UpdateState};
 
 /// A message the queue gave up on.
@@ -275,17 +275,17 @@ pub async fn list_open_letters(
             d.reason AS "reason!",
             d.explanation AS "explanation!",
             d.arrivals AS "arrivals!"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (place FOR ORDINALITY, id CHAR(32) PATH '$')) AS wanted
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
         STRAIGHT_JOIN dead_letters AS d FORCE INDEX (PRIMARY) ON d.id = UNHEX(wanted.id) AND d.state = 'open'
         STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = d.update_id
-        ORDER BY wanted.place
         "#,
         READABLE_CHARACTERS,
         json(&hexed)
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
+    let letters: DbResult<Vec<OpenLetter>> = rows
+        .into_iter()
         .map(|row| {
             let reason = code("dead_letters", "reason", &row.reason, Reason::from_code)?;
             Ok(OpenLetter {
@@ -298,7 +298,8 @@ pub async fn list_open_letters(
                 arrivals: row.arrivals,
             })
         })
-        .collect()
+        .collect();
+    Ok(in_order_of(ids, letters?, |letter| letter.id))
 }
 
 /// Finds what the open letter of an update shows.

@@ -5,7 +5,7 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
-use crate::domain::{UpdateId, UpdateKind};
+use crate::domain::{BeanType, UpdateId, UpdateKind};
 
 /// A message group whose first message was refused and is tried again: those behind it wait.
 #[derive(Debug, Clone)]
@@ -27,8 +27,20 @@ pub struct Lane {
     pub tried_at: Option<DateTime<Utc>>,
 }
 
-/// Lists the lanes that wait, the longest first.
-pub async fn list_lanes(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<Lane>> {
+impl Lane {
+    /// Whether both are about one bean of one supplier; what could not be read is about none.
+    pub fn shares_group_with(&self, other: &Self) -> bool {
+        let key = |lane: &Self| {
+            let bean_type = BeanType::stored(lane.bean_type.clone()?);
+            Some((lane.supplier?, bean_type.key()))
+        };
+        let own = key(self);
+        own.is_some() && own == key(other)
+    }
+}
+
+/// Lists the updates that were refused and are tried again, those that have waited longest first.
+pub async fn list_tried_again(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<Lane>> {
     let rows = sqlx::query!(
         r#"
         SELECT

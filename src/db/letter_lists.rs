@@ -5,7 +5,7 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::DbResult;
-use super::rows::{code, hex, json, like};
+use super::rows::{code, hex, in_order_of, json, like};
 use crate::domain::{Reason, UpdateId, UpdateKind};
 
 /// How much of a body a list carries. The rest is an address away.
@@ -88,6 +88,84 @@ impl LetterFilter {
     pub fn looks_inside(&self) -> bool {
         !self.words.is_empty() || !self.bean.is_empty()
     }
+
+    /// Whether it lets all of them through whatever they say: then an index has them in the order of their ids.
+    fn is_any(&self) -> bool {
+        self.reason.is_none() && self.of == LettersOf::Anybody
+    }
+
+    /// The first and the last code of the reasons that it lets through; an index finds what lies between.
+    fn reasons(&self) -> (&'static str, &'static str) {
+        self.reason
+            .map_or(("", "~"), |reason| (reason.code(), reason.code()))
+    }
+}
+
+/// Ids of open letters that a filter lets through whatever they say, between two ids, newest first.
+macro_rules! select_ids {
+    ($index:literal, $filter:expr, $range:expr, $limit:expr, $offset:expr) => {
+        sqlx::query_scalar!(
+            r#"
+            SELECT id AS "id: Uuid"
+            FROM dead_letters FORCE INDEX ("#
+                + $index
+                + r#")
+            WHERE state = 'open'
+                AND reason BETWEEN ? AND ?
+                AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN supplier_id IS NULL ELSE supplier_id = ? END
+                AND id >= ?
+                AND id < ?
+            ORDER BY id DESC
+            LIMIT ? OFFSET ?
+            "#,
+            $filter.reasons().0,
+            $filter.reasons().1,
+            $filter.of.code(),
+            $filter.of.number(),
+            $range.from,
+            $range.before,
+            $limit,
+            $offset
+        )
+    };
+}
+
+/// The same of those that say what is looked for.
+macro_rules! select_ids_that_say {
+    ($index:literal, $filter:expr, $range:expr, $limit:expr, $offset:expr) => {
+        sqlx::query_scalar!(
+            r#"
+            SELECT d.id AS "id: Uuid"
+            FROM dead_letters AS d FORCE INDEX ("#
+                + $index
+                + r#")
+            STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = d.update_id
+            WHERE d.state = 'open'
+                AND d.reason BETWEEN ? AND ?
+                AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN d.supplier_id IS NULL ELSE d.supplier_id = ? END
+                AND d.id >= ?
+                AND d.id < ?
+                AND (? OR u.bean_type = ? COLLATE utf8mb4_bin)
+                AND (? OR d.body LIKE ? OR u.reference LIKE ? OR u.bean_type LIKE ?)
+            ORDER BY d.id DESC
+            LIMIT ? OFFSET ?
+            "#,
+            $filter.reasons().0,
+            $filter.reasons().1,
+            $filter.of.code(),
+            $filter.of.number(),
+            $range.from,
+            $range.before,
+            $filter.bean.is_empty(),
+            $filter.bean,
+            $filter.words.is_empty(),
+            like(&$filter.words),
+            like(&$filter.words),
+            like(&$filter.words),
+            $limit,
+            $offset
+        )
+    };
 }
 
 /// The open letters of a reason that claim to come from one supplier.
@@ -149,24 +227,12 @@ pub async fn find_reach(
     before: Uuid,
     most: i64,
 ) -> DbResult<Option<Uuid>> {
-    let reach = sqlx::query_scalar!(
-        r#"
-        SELECT id AS "id: Uuid"
-        FROM dead_letters FORCE INDEX (idx_dead_letters_state_reason_supplier_id)
-        WHERE state = 'open'
-            AND reason = COALESCE(?, reason)
-            AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN supplier_id IS NULL ELSE supplier_id = ? END
-            AND id < ?
-        ORDER BY id DESC
-        LIMIT 1 OFFSET ?
-        "#,
-        filter.reason.map(Reason::code),
-        filter.of.code(),
-        filter.of.number(),
+    let range = Range {
         before,
-        most - 1
-    );
-    Ok(reach.fetch_optional(conn).await?)
+        ..Range::ALL
+    };
+    let ids = list_matching(conn, filter, range, 1, most - 1).await?;
+    Ok(ids.first().copied())
 }
 
 /// The ids of open letters between two, newest first.
@@ -195,69 +261,60 @@ pub async fn list_ids(
     offset: i64,
 ) -> DbResult<Vec<Uuid>> {
     if filter.looks_inside() {
-        return list_ids_that_say(conn, filter, range, limit, offset).await;
+        list_that_say(conn, filter, range, limit, offset).await
+    } else {
+        list_matching(conn, filter, range, limit, offset).await
     }
-    let ids = sqlx::query_scalar!(
-        r#"
-        SELECT id AS "id: Uuid"
-        FROM dead_letters FORCE INDEX (idx_dead_letters_state_reason_supplier_id)
-        WHERE state = 'open'
-            AND reason = COALESCE(?, reason)
-            AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN supplier_id IS NULL ELSE supplier_id = ? END
-            AND id >= ?
-            AND id < ?
-        ORDER BY id DESC
-        LIMIT ? OFFSET ?
-        "#,
-        filter.reason.map(Reason::code),
-        filter.of.code(),
-        filter.of.number(),
-        range.from,
-        range.before,
-        limit,
-        offset
-    );
-    Ok(ids.fetch_all(conn).await?)
 }
 
-async fn list_ids_that_say(
+async fn list_matching(
     conn: &mut MySqlConnection,
     filter: &LetterFilter,
     range: Range,
     limit: i64,
     offset: i64,
 ) -> DbResult<Vec<Uuid>> {
-    let pattern = like(&filter.words);
-    let ids = sqlx::query_scalar!(
-        r#"
-        SELECT d.id AS "id: Uuid"
-        FROM dead_letters AS d FORCE INDEX (idx_dead_letters_state_reason_supplier_id)
-        STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = d.update_id
-        WHERE d.state = 'open'
-            AND d.reason = COALESCE(?, d.reason)
-            AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN d.supplier_id IS NULL ELSE d.supplier_id = ? END
-            AND d.id >= ?
-            AND d.id < ?
-            AND (? OR u.bean_type = ? COLLATE utf8mb4_bin)
-            AND (? OR d.body LIKE ? OR u.reference LIKE ? OR u.bean_type LIKE ?)
-        ORDER BY d.id DESC
-        LIMIT ? OFFSET ?
-        "#,
-        filter.reason.map(Reason::code),
-        filter.of.code(),
-        filter.of.number(),
-        range.from,
-        range.before,
-        filter.bean.is_empty(),
-        filter.bean,
-        filter.words.is_empty(),
-        pattern,
-        pattern,
-        pattern,
-        limit,
-        offset
-    );
-    Ok(ids.fetch_all(conn).await?)
+    let ids = if filter.is_any() {
+        select_ids!("idx_dead_letters_state", filter, range, limit, offset)
+            .fetch_all(conn)
+            .await?
+    } else {
+        select_ids!(
+            "idx_dead_letters_state_reason_supplier_id",
+            filter,
+            range,
+            limit,
+            offset
+        )
+        .fetch_all(conn)
+        .await?
+    };
+    Ok(ids)
+}
+
+async fn list_that_say(
+    conn: &mut MySqlConnection,
+    filter: &LetterFilter,
+    range: Range,
+    limit: i64,
+    offset: i64,
+) -> DbResult<Vec<Uuid>> {
+    let ids = if filter.is_any() {
+        select_ids_that_say!("idx_dead_letters_state", filter, range, limit, offset)
+            .fetch_all(conn)
+            .await?
+    } else {
+        select_ids_that_say!(
+            "idx_dead_letters_state_reason_supplier_id",
+            filter,
+            range,
+            limit,
+            offset
+        )
+        .fetch_all(conn)
+        .await?
+    };
+    Ok(ids)
 }
 
 /// Reads letters for a list, in the order given; those that are closed are left out.
@@ -284,18 +341,18 @@ pub async fn list_letters(
             u.kind,
             u.quantity,
             EXISTS (SELECT 1 FROM outbox_messages AS o WHERE o.update_id = d.update_id) AS "is_on_its_way!: bool"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (place FOR ORDINALITY, id CHAR(32) PATH '$')) AS wanted
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted
         STRAIGHT_JOIN dead_letters AS d FORCE INDEX (PRIMARY) ON d.id = UNHEX(wanted.id) AND d.state = 'open'
         STRAIGHT_JOIN inventory_updates AS u FORCE INDEX (PRIMARY) ON u.id = d.update_id
         LEFT JOIN suppliers AS s ON s.id = d.supplier_id
-        ORDER BY wanted.place
         "#,
         LISTED_CHARACTERS,
         json(&hexed)
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
+    let letters: DbResult<Vec<DeadLetterLine>> = rows
+        .into_iter()
         .map(|row| {
             Ok(DeadLetterLine {
                 id: row.id,
@@ -315,7 +372,8 @@ pub async fn list_letters(
                 is_on_its_way: row.is_on_its_way,
             })
         })
-        .collect()
+        .collect();
+    Ok(in_order_of(ids, letters?, |letter| letter.id))
 }
 
 /// Counts the open letters that a filter lets through whatever they say, and that are newer than one.
@@ -329,11 +387,12 @@ pub async fn count_newer(
         SELECT COUNT(*) AS "number!: i64"
         FROM dead_letters FORCE INDEX (idx_dead_letters_state_reason_supplier_id)
         WHERE state = 'open'
-            AND reason = COALESCE(?, reason)
+            AND reason BETWEEN ? AND ?
             AND CASE ? WHEN 'anybody' THEN TRUE WHEN 'nobody' THEN supplier_id IS NULL ELSE supplier_id = ? END
             AND id > ?
         "#,
-        filter.reason.map(Reason::code),
+        filter.reasons().0,
+        filter.reasons().1,
         filter.of.code(),
         filter.of.number(),
         than

@@ -3,6 +3,8 @@
 //! The SQL text stays fixed, so that it can be checked and prepared, whatever the number of rows.
 //! `MySQL` 8.0.4 and `MariaDB` 10.6 know `JSON_TABLE`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -21,6 +23,13 @@ pub(super) fn json(rows: &impl Serialize) -> String {
 /// Encodes an id for `UNHEX`.
 pub(super) fn hex(id: Uuid) -> String {
     id.simple().to_string()
+}
+
+/// Puts what was found into the order in which it was asked for. The database would copy all of it to sort it.
+pub(super) fn in_order_of<T>(ids: &[Uuid], mut found: Vec<T>, id: impl Fn(&T) -> Uuid) -> Vec<T> {
+    let places: HashMap<Uuid, usize> = ids.iter().copied().zip(0..).collect();
+    found.sort_by_key(|one| places.get(&id(one)).copied());
+    found
 }
 
 /// Encodes bytes for `UNHEX`.

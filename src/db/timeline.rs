@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::rows::{code, hex, hex_bytes, json};
 use super::{DbError, DbResult};
-use crate::domain::{Fingerprint, Reason, Refusal, UpdateId, UpdateState};
+use crate::domain::{Fingerprint, Instance, Reason, Refusal, UpdateId, UpdateState};
 
 /// A step on an update's timeline.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct Attempt {
     pub receive_count: Option<u32>,
     /// Number of receives after which the queue gives it up, if it does.
     pub receive_limit: Option<u32>,
+    /// The process that tried it.
+    pub by: Instance,
 }
 
 #[derive(Serialize)]
@@ -53,6 +55,8 @@ struct EventRow<'a> {
     receive_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receive_limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 /// Appends steps to timelines. The updates' rows must be there.
@@ -79,17 +83,18 @@ pub async fn insert_events(
             message_id: event.attempt.as_ref().map(|a| a.message_id.as_str()),
             receive_count: event.attempt.as_ref().and_then(|a| a.receive_count),
             receive_limit: event.attempt.as_ref().and_then(|a| a.receive_limit),
+            by: event.attempt.as_ref().map(|a| hex(a.by.0)),
         })
         .collect();
     sqlx::query!(
         r#"
         INSERT INTO update_events (
             update_id, at, event, reason, explanation, payload_hash, message_id, receive_count,
-            receive_limit
+            receive_limit, instance
         )
         SELECT
             UNHEX(new.id), ?, new.event, new.reason, new.explanation, UNHEX(new.hash),
-            new.message_id, new.receive_count, new.receive_limit
+            new.message_id, new.receive_count, new.receive_limit, UNHEX(new.instance)
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
             id CHAR(32) PATH '$.id',
             event VARCHAR(16) PATH '$.event',
@@ -98,7 +103,8 @@ pub async fn insert_events(
             hash CHAR(64) PATH '$.hash',
             message_id VARCHAR(100) PATH '$.message_id',
             receive_count INT PATH '$.receive_count',
-            receive_limit INT PATH '$.receive_limit'
+            receive_limit INT PATH '$.receive_limit',
+            instance CHAR(32) PATH '$.by'
         )) AS new
         "#,
         now,
@@ -143,6 +149,10 @@ pub struct EventLine {
     pub receive_count: Option<i32>,
     /// After how many of them the queue gives it up.
     pub receive_limit: Option<i32>,
+    /// What SQS calls that message.
+    pub message_id: Option<String>,
+    /// The process that received it, as far as is known.
+    pub by: Option<Instance>,
 }
 
 struct EventLineRow {
@@ -153,6 +163,8 @@ struct EventLineRow {
     explanation: Option<String>,
     receive_count: Option<i32>,
     receive_limit: Option<i32>,
+    message_id: Option<String>,
+    instance: Option<Uuid>,
 }
 
 impl TryFrom<EventLineRow> for EventLine {
@@ -168,6 +180,8 @@ impl TryFrom<EventLineRow> for EventLine {
             explanation: row.explanation,
             receive_count: row.receive_count,
             receive_limit: row.receive_limit,
+            message_id: row.message_id,
+            by: row.instance.map(Instance),
         })
     }
 }
@@ -198,7 +212,9 @@ pub async fn list_events(
             reason,
             explanation,
             receive_count,
-            receive_limit
+            receive_limit,
+            message_id,
+            instance AS "instance: Uuid"
         FROM update_events
         WHERE update_id = ?
         ORDER BY id DESC
@@ -235,7 +251,9 @@ pub async fn list_events_of(
             newest.reason,
             newest.explanation,
             newest.receive_count,
-            newest.receive_limit
+            newest.receive_limit,
+            newest.message_id,
+            newest.instance AS "instance: Uuid"
         FROM (
             SELECT e.*, ROW_NUMBER() OVER (PARTITION BY e.update_id ORDER BY e.id DESC) AS place
             FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS wanted

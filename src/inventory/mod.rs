@@ -37,7 +37,7 @@ use chrono::{DateTime, Utc};
 
 use crate::db::timeline::Attempt;
 use crate::db::updates::Content;
-use crate::domain::{Claim, Fingerprint, InventoryUpdate, Refusal, UpdateId, UpdateKey};
+use crate::domain::{Claim, Fingerprint, Instance, InventoryUpdate, Refusal, UpdateId, UpdateKey};
 use crate::messaging::wire::Unreadable;
 
 /// A message to be applied, in the order of its receipt.
@@ -116,6 +116,7 @@ impl Incoming {
             message_id: self.message_id.clone(),
             receive_count: Some(self.receive_count),
             receive_limit: self.receive_limit,
+            by: Instance::this(),
         }
     }
 

@@ -7,12 +7,13 @@ use super::accept::Message;
 use super::correction::bags_so_far;
 use super::end::{ByHand, EndError, end_by_hand};
 use crate::clock::Clock;
+use crate::db::activity::Actor;
 use crate::db::slips::NewSlip;
 use crate::db::updates::Source;
 use crate::db::{self, Connection, DbError, Pool, Transaction, WorkError};
 use crate::domain::{
-    AccountId, Follows, FollowsAs, InventoryUpdate, Origin, Refusal, SlipNumber, SupplierId,
-    UpdateId, UpdateState,
+    AccountId, Action, Follows, FollowsAs, InventoryUpdate, Origin, Refusal, SlipNumber,
+    SupplierId, UpdateId, UpdateState,
 };
 
 /// What somebody sends at once.
@@ -20,13 +21,34 @@ use crate::domain::{
 pub struct Slip {
     /// For whom; all updates claim to come from there.
     pub supplier: SupplierId,
-    /// Who typed it.
+    /// Who typed it, and at which network address.
     pub sender: AccountId,
+    pub address: String,
     pub form: SentForm,
     /// At least one.
     pub updates: Vec<InventoryUpdate>,
     /// What the one update of the slip follows, if it follows something.
     pub follows: Option<Following>,
+}
+
+impl Slip {
+    /// What sending it does, for the log of what people did.
+    fn deed(&self, number: SlipNumber) -> (Action, String) {
+        match self.follows {
+            None => {
+                let (updates, supplier) = (self.updates.len(), self.supplier);
+                let details = format!("{number}: {updates} for supplier {supplier}");
+                (Action::SentUpdates, details)
+            }
+            Some(Following::Fix(update)) => (Action::FixedUpdate, format!("{update}, by {number}")),
+            Some(Following::Correction { update, .. }) => {
+                (Action::CorrectedUpdate, format!("{update}, by {number}"))
+            }
+            Some(Following::Anyway(update)) => {
+                (Action::AppliedUpdate, format!("{update}, by {number}"))
+            }
+        }
+    }
 }
 
 /// The form a slip was typed into.
@@ -170,6 +192,12 @@ async fn store(
     for message in messages {
         message.store(tx, source, now).await?;
     }
+    let actor = Actor {
+        account: Some(slip.sender),
+        address: &slip.address,
+    };
+    let (action, details) = slip.deed(number);
+    db::activity::insert_activity(tx, &actor.did(action, &details)).await?;
     Ok(())
 }
 

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
 use crate::consumer::{Condition, Pulse, Switch};
 use crate::db::consumers::Sign;
 use crate::db::{self, DbResult, Pool};
+use crate::domain::Instance;
 use crate::messaging::QueueRole;
 use crate::shutdown::Shutdown;
 
@@ -17,6 +16,8 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Consuming {
     pub queue: QueueRole,
+    /// Whether messages of a group wait for each other there.
+    pub is_fifo: bool,
     pub pulse: Pulse,
     pub switch: Switch,
 }
@@ -24,7 +25,6 @@ pub struct Consuming {
 /// Tells the database of the consumers of this process until it stops, and then that they are gone.
 pub async fn tell_of_consumers(pool: Pool, consumers: Vec<Consuming>, shutdown: Shutdown) {
     let teller = Teller {
-        instance: Uuid::now_v7(),
         started: Instant::now(),
         pool,
     };
@@ -38,7 +38,6 @@ pub async fn tell_of_consumers(pool: Pool, consumers: Vec<Consuming>, shutdown: 
 }
 
 struct Teller {
-    instance: Uuid,
     started: Instant,
     pool: Pool,
 }
@@ -53,8 +52,9 @@ impl Teller {
                     let failure = condition.failed_ago.as_ref();
                     let words = failure.map(|(_, words)| shortened(words));
                     let sign = Sign {
-                        instance: self.instance,
+                        instance: Instance::this(),
                         queue,
+                        is_fifo: consumer.is_fifo,
                         version: env!("CARGO_PKG_VERSION"),
                         started_ago: microseconds(self.started.elapsed()),
                         received_ago: condition.received_ago.map(microseconds),
@@ -64,7 +64,7 @@ impl Teller {
                     };
                     db::consumers::note_consumer(&mut conn, &sign).await?;
                 }
-                None => db::consumers::forget_consumer(&mut conn, self.instance, queue).await?,
+                None => db::consumers::forget_consumer(&mut conn, Instance::this(), queue).await?,
             }
         }
         db::consumers::forget_silent_consumers(&mut conn).await
@@ -73,7 +73,8 @@ impl Teller {
     async fn take_leave(&self, consumers: &[Consuming]) -> DbResult<()> {
         let mut conn = self.pool.acquire().await?;
         for consumer in consumers {
-            db::consumers::forget_consumer(&mut conn, self.instance, consumer.queue.code).await?;
+            db::consumers::forget_consumer(&mut conn, Instance::this(), consumer.queue.code)
+                .await?;
         }
         Ok(())
     }

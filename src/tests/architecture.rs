@@ -76,7 +76,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "monitor",
-        &["consumer", "db", "messaging", "shutdown", "telemetry"],
+        &[
+            "consumer",
+            "db",
+            "domain",
+            "messaging",
+            "shutdown",
+            "telemetry",
+        ],
     ),
     ("adopt", &["db", "domain"]),
     // For whoever runs it.

@@ -12,6 +12,7 @@ use axum::Json;
 use axum::Router;
 use beanstock::catalogue::add_supplier;
 use beanstock::clock::FixedClock;
+use beanstock::db::activity::Actor;
 use beanstock::db::{self, DbError, Pool, PoolSettings};
 use beanstock::local::database::{Durability, PrivateDatabase};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -31,7 +32,7 @@ fn folder() -> TempDir {
 
 async fn add(pool: &Pool) -> bool {
     let clock = FixedClock(chrono::DateTime::UNIX_EPOCH);
-    add_supplier(pool, &clock, &supplier("a"), None)
+    add_supplier(pool, &clock, &supplier("a"), None, Actor::OPERATOR)
         .await
         .is_ok()
 }

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use beanstock::aws;
-use beanstock::catalogue::{CatalogueError, change_bean, change_supplier};
+use beanstock::catalogue::{CatalogueError, Change, change_bean, change_supplier};
 use beanstock::clock::SystemClock;
 use beanstock::db;
+use beanstock::db::activity::Actor;
 use beanstock::domain::SupplierId;
 use sqlx::{ConnectOptions as _, Executor as _};
 
@@ -128,6 +129,7 @@ async fn saving_a_form_without_changes_is_not_mistaken_for_a_missing_row() {
             SupplierId(id),
             &supplier("Bean Bros"),
             None,
+            Actor::OPERATOR,
         )
         .await
     };
@@ -147,7 +149,14 @@ async fn a_connection_to_a_writer_that_became_read_only_is_left_at_once() {
     let pool = server::pool(database.options().username("app"), 1);
     let clock = beanstock::clock::FixedClock(chrono::DateTime::UNIX_EPOCH);
     let add = async || {
-        beanstock::catalogue::add_supplier(&pool, &clock, &supplier("Bean Bros"), None).await
+        beanstock::catalogue::add_supplier(
+            &pool,
+            &clock,
+            &supplier("Bean Bros"),
+            None,
+            Actor::OPERATOR,
+        )
+        .await
     };
     add().await.unwrap();
     let before = connection_id(&mut pool.acquire().await.unwrap()).await;
@@ -269,7 +278,12 @@ async fn a_save_that_loses_a_deadlock_is_done_again() {
     // … the save locks bean 5 and waits for its supplier, whose types it compares …
     let (pool, details) = (app.pool.clone(), bean(3, "Geisha"));
     let saving = tokio::task::spawn(async move {
-        change_bean(&pool, &SystemClock, EXCELSA, &details, None, None).await
+        let change = Change {
+            details: &details,
+            correction: None,
+            seen: None,
+        };
+        change_bean(&pool, &SystemClock, EXCELSA, change, Actor::OPERATOR).await
     });
     server::until_transactions(&app.pool, "LOCK WAIT", 1).await;
     // … and now the heavy one wants bean 5.

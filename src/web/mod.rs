@@ -5,6 +5,7 @@
 
 mod access;
 mod account;
+mod acting;
 mod api;
 mod dashboard;
 mod http;

@@ -7,6 +7,7 @@ mod refused;
 use std::collections::BTreeMap;
 
 use beanstock::clock::SystemClock;
+use beanstock::db::activity::Actor;
 use beanstock::db::{self, Pool};
 use beanstock::domain::SupplierId;
 use beanstock::{adopt, catalogue};
@@ -178,8 +179,14 @@ async fn new_rows_get_numbers_after_those_that_were_taken_over() {
 
     let second = db::suppliers::find_supplier(&mut conn, SupplierId(2)).await;
     let name = second.unwrap().unwrap().name;
-    let added =
-        catalogue::add_supplier(&pool, &SystemClock, &crate::support::supplier(&name), None).await;
+    let added = catalogue::add_supplier(
+        &pool,
+        &SystemClock,
+        &crate::support::supplier(&name),
+        None,
+        Actor::OPERATOR,
+    )
+    .await;
 
     assert_eq!(name, "O'Malley & Sons");
     assert_eq!(added.unwrap(), SupplierId(9));

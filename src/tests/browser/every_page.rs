@@ -2,9 +2,10 @@
 //! whether all of it is in sight, and whether the browser could load what it asks for.
 
 use axum::http::Method;
-use beanstock::accounts::{self, Actor};
+use beanstock::accounts;
 use beanstock::clock::SystemClock;
 use beanstock::db;
+use beanstock::db::activity::Actor;
 use beanstock::db::update_lists::UpdateLine;
 use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId, UpdateState};
 use beanstock::web::{self, Rules, TABLE, Who};

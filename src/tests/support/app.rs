@@ -10,6 +10,7 @@ use beanstock::aws;
 use beanstock::catalogue::{self, demo};
 use beanstock::clock::{Clock, SystemClock};
 use beanstock::consumer::{Consumer, ConsumerSettings, Gate, Handler};
+use beanstock::db::activity::Actor;
 use beanstock::db::letter_lists::{LetterFilter, Range};
 use beanstock::db::outbox::Destination;
 use beanstock::db::{self, Pool};
@@ -373,9 +374,16 @@ impl TestApp {
     pub(crate) async fn add_bean(&self, supplier: i64, bean_type: &str) -> BeanId {
         let details = bean(supplier, bean_type);
         let none = BagsInStock::stored(0);
-        catalogue::add_bean(&self.pool, &*self.clock, &details, none, None)
-            .await
-            .unwrap()
+        catalogue::add_bean(
+            &self.pool,
+            &*self.clock,
+            &details,
+            none,
+            None,
+            Actor::OPERATOR,
+        )
+        .await
+        .unwrap()
     }
 
     /// Fails unless the books are right.

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::{COOKIE, HeaderValue};
-use beanstock::accounts::{self, Actor, Passwords, Token};
+use beanstock::accounts::{self, Passwords, Token};
 use beanstock::clock::{Clock as _, SystemClock};
 use beanstock::db;
+use beanstock::db::activity::Actor;
 use beanstock::domain::{NewPassword, Role, SupplierId};
 use beanstock::web::Ingress;
 

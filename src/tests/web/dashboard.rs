@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use beanstock::domain::{Bags, InventoryUpdate, Role, StockChange, SupplierId, UpdateId};
+use beanstock::domain::{Role, SupplierId};
 use beanstock::messaging::UPDATES;
 use beanstock::monitor::{Consuming, follow_pauses, tell_of_consumers};
 
-use crate::support::app::delivery;
 use crate::support::process::until;
 use crate::support::{EXCELSA, Kind, Site, TestApp};
 
@@ -105,6 +104,7 @@ async fn consumers_that_are_not_heard_are_a_banner_nobody_misses() {
     let poller = app.poller();
     let consuming = Consuming {
         queue: UPDATES,
+        is_fifo: true,
         pulse: poller.pulse(),
         switch: poller.switch(),
     };
@@ -146,6 +146,7 @@ fn consume(app: &TestApp) -> Consuming {
     let poller = app.poller();
     let consuming = Consuming {
         queue: UPDATES,
+        is_fifo: true,
         pulse: poller.pulse(),
         switch: poller.switch(),
     };
@@ -326,37 +327,4 @@ async fn the_wall_screen_is_for_viewers_and_has_no_navigation() {
         page.body.contains("http-equiv=\"refresh\""),
         "without JavaScript it loads itself again"
     );
-}
-
-/// The head of a group fails once and is then held up; two of ours wait behind it.
-#[tokio::test]
-async fn a_lane_that_waits_tells_its_first_message_and_what_is_behind_it() {
-    let app = TestApp::start(Kind::Fifo).await;
-    let site = Site::of(&app).seen_by(Role::Staff);
-    let taken_back = InventoryUpdate {
-        change: StockChange::Return(Bags::new(999).unwrap()),
-        ..delivery(UpdateId::generate(), 1)
-    };
-    app.accept(&taken_back).await;
-    for bags in [2, 3] {
-        app.accept(&delivery(UpdateId::generate(), bags)).await;
-    }
-    while app.relay().relay_once().await.unwrap().published > 0 {}
-    let before = site.get("/consumers").await;
-    app.poller().poll_once().await.unwrap();
-
-    let page = site.get("/consumers").await;
-
-    assert!(
-        before
-            .text_of("section")
-            .contains("No message is being tried again")
-    );
-    let lanes = page.text_of("section table");
-    assert!(lanes.contains("999 bags sent back"), "{lanes}");
-    assert!(lanes.contains("1 of 5"), "{lanes}");
-    assert!(lanes.contains("2 of ours"), "{lanes}");
-    app.drain().await;
-    let after = site.get("/consumers").await;
-    assert!(after.all("section table").is_empty());
 }

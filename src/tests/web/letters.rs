@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beanstock::dead_letters::carry_out_once;
-use beanstock::domain::{Role, SupplierId, UpdateId};
+use beanstock::domain::{Instance, Role, SupplierId, UpdateId};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -70,6 +70,7 @@ async fn a_message_that_is_sent_again_counts_once_and_keeps_its_update() {
         let sent = staff.post(&resend, &[]).await;
         let twice = staff.post(&resend, &[]).await;
         let waiting = staff.get("/dead-letters").await;
+        let on_its_way = staff.get(&update).await;
         app.drain().await;
         let done = staff.get(&update).await;
         let late = staff.post(&resend, &[]).await;
@@ -83,6 +84,9 @@ async fn a_message_that_is_sent_again_counts_once_and_keeps_its_update() {
         assert!(sent.header("location").ends_with("done=update-resent"));
         assert!(twice.header("location").ends_with("done=update-on-its-way"));
         assert_eq!(waiting.all(".letter .tag"), ["Sent again, on its way"]);
+        assert_eq!(on_its_way.all(".standing .tag"), ["Sent again"]);
+        let deeds = on_its_way.text_of(".doings");
+        assert!(!deeds.contains("Send again"), "{deeds}");
         assert_eq!(app.stock_of(geisha).await, 9);
         assert_eq!(updates(&app).await, [update], "no other update came of it");
         assert_eq!(staff.rows_of("outbox_messages").await, 0, "it is done with");
@@ -118,6 +122,27 @@ async fn what_fails_again_is_one_letter_that_can_be_sent_again() {
     app.drain().await;
     assert_eq!(app.stock_of(geisha).await, 9);
     app.assert_audit_is_clean().await;
+}
+
+#[tokio::test]
+async fn staff_see_which_instance_received_which_message_and_suppliers_do_not() {
+    let app = TestApp::start(Kind::Fifo).await;
+    app.send_raw("3:Geisha:9", "a").await;
+    app.drain().await;
+    let update = updates(&app).await.remove(0);
+
+    let page = staff(&app).get(&update).await;
+    let told = Site::of(&app).seen_by(Role::Supplier(SupplierId(3)));
+    let told = told.get(&update).await;
+
+    let instance = Instance::this().short();
+    let technical = page.text_of(".technical");
+    for receive in 1..=5 {
+        let attempt = format!("receive {receive} of 5");
+        assert!(technical.contains(&attempt), "{technical}");
+    }
+    assert_eq!(technical.matches(&instance).count(), 6, "and was given up");
+    assert!(!told.body.contains(&instance), "{}", told.body);
 }
 
 /// Envelopes without an id of their own get another identity whenever they are published.

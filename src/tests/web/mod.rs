@@ -12,6 +12,7 @@ mod discard;
 mod history;
 mod hostile;
 mod ingress;
+mod lanes;
 mod letters;
 mod live;
 mod overtaken;

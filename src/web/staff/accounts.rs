@@ -7,14 +7,13 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::role_choice::RoleChoice;
-use crate::accounts::{self, AccountError, Actor, Person, Token};
+use crate::accounts::{self, AccountError, Person, Token};
 use crate::db;
 use crate::db::accounts::Account;
 use crate::db::suppliers::Supplier;
 use crate::domain::{AccountId, EmailAddress, ShortText};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, Mistakes, TextField, text_sentence};
@@ -111,8 +110,7 @@ pub(super) async fn new_invitation(
 
 pub(super) async fn invite(
     State(state): State<AppState>,
-    client: Client,
-    viewer: Viewer,
+    acting: Acting,
     headers: HeaderMap,
     layout: Layout,
     Form(form): Form<InviteForm>,
@@ -126,8 +124,7 @@ pub(super) async fn invite(
         Ok(person) => person,
         Err(mistakes) => return refuse(layout, mistakes),
     };
-    let origin = client.origin();
-    let invited = accounts::invite(&state.pool, &*state.clock, actor(&viewer, &origin), &person);
+    let invited = accounts::invite(&state.pool, &*state.clock, acting.actor(), &person);
     match invited.await {
         Ok((id, link)) => show_link(&state, &headers, layout, id, &link).await,
         Err(error) if error.is_duplicate() => {
@@ -216,8 +213,7 @@ pub(super) struct RoleForm {
 
 pub(super) async fn change_role(
     State(state): State<AppState>,
-    client: Client,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<AccountId>,
     Form(form): Form<RoleForm>,
@@ -225,14 +221,11 @@ pub(super) async fn change_role(
     let suppliers = list_suppliers(&state).await?;
     let sentence = match RoleChoice::parse(&form.role, &suppliers) {
         Err(sentence) => sentence,
-        Ok(role) => {
-            let origin = client.origin();
-            match accounts::change_role(&state.pool, actor(&viewer, &origin), id, role).await {
-                Ok(()) => return Ok(back(id, Notice::RoleChanged)),
-                Err(AccountError::LastManager) => LAST_MANAGER.to_owned(),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(role) => match accounts::change_role(&state.pool, acting.actor(), id, role).await {
+            Ok(()) => return Ok(back(id, Notice::RoleChanged)),
+            Err(AccountError::LastManager) => LAST_MANAGER.to_owned(),
+            Err(error) => return Err(error.into()),
+        },
     };
     let account = find(&state, id).await?;
     let (mistakes, status) = (
@@ -247,37 +240,31 @@ const LAST_MANAGER: &str =
 
 pub(super) async fn make_link(
     State(state): State<AppState>,
-    client: Client,
-    viewer: Viewer,
+    acting: Acting,
     headers: HeaderMap,
     layout: Layout,
     Id(id): Id<AccountId>,
 ) -> Result<Response, WebError> {
-    let origin = client.origin();
-    let link = accounts::make_reset_link(&state.pool, actor(&viewer, &origin), id).await?;
+    let link = accounts::make_reset_link(&state.pool, acting.actor(), id).await?;
     show_link(&state, &headers, layout, id, &link).await
 }
 
 pub(super) async fn end_sessions(
     State(state): State<AppState>,
-    client: Client,
-    viewer: Viewer,
+    acting: Acting,
     Id(id): Id<AccountId>,
 ) -> Result<Response, WebError> {
-    let origin = client.origin();
-    accounts::end_sessions(&state.pool, actor(&viewer, &origin), id).await?;
+    accounts::end_sessions(&state.pool, acting.actor(), id).await?;
     Ok(back(id, Notice::SessionsEnded))
 }
 
 pub(super) async fn disable(
     State(state): State<AppState>,
-    client: Client,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<AccountId>,
 ) -> Result<Response, WebError> {
-    let origin = client.origin();
-    let actor = actor(&viewer, &origin);
+    let actor = acting.actor();
     match accounts::disable(&state.pool, &*state.clock, actor, id).await {
         Ok(()) => Ok(back(id, Notice::AccountDisabled)),
         Err(AccountError::LastManager) => {
@@ -300,20 +287,11 @@ pub(super) async fn disable(
 
 pub(super) async fn enable(
     State(state): State<AppState>,
-    client: Client,
-    viewer: Viewer,
+    acting: Acting,
     Id(id): Id<AccountId>,
 ) -> Result<Response, WebError> {
-    let origin = client.origin();
-    accounts::enable(&state.pool, actor(&viewer, &origin), id).await?;
+    accounts::enable(&state.pool, acting.actor(), id).await?;
     Ok(back(id, Notice::AccountEnabled))
-}
-
-fn actor<'a>(viewer: &Viewer, origin: &'a str) -> Actor<'a> {
-    Actor {
-        account: Some(viewer.0.account),
-        address: origin,
-    }
 }
 
 fn back(id: AccountId, notice: Notice) -> Response {

@@ -14,6 +14,7 @@ use crate::db::alerts::AlertLine;
 use crate::db::beans::Bean;
 use crate::domain::{BagsInStock, BeanId};
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
@@ -137,6 +138,7 @@ pub(super) async fn edit_line(
 
 pub(super) async fn change_line(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<BeanId>,
     Form(form): Form<LineForm>,
@@ -155,7 +157,7 @@ pub(super) async fn change_line(
             return Ok(show_line(status, layout, bean, &form.bags, mistakes));
         }
     };
-    match catalogue::set_alert_at(&state.pool, id, line).await {
+    match catalogue::set_alert_at(&state.pool, id, line, acting.actor()).await {
         Ok(()) => {
             let page = Notice::AlertLineSet.on(&paths::bean(id));
             Ok(Redirect::to(&page).into_response())

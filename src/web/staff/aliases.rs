@@ -9,15 +9,13 @@ use serde::Deserialize;
 
 use super::suppliers::find;
 use crate::db;
-use crate::db::activity::Activity;
 use crate::db::beans::OfferedBean;
 use crate::db::letter_lists::{LetterFilter, LettersOf};
 use crate::db::suppliers::Supplier;
 use crate::dead_letters;
 use crate::domain::{Action, BeanType, Reason, SupplierId, did_you_mean};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::staff::letters::letters_with;
 use crate::web::state::AppState;
@@ -123,8 +121,7 @@ async fn show(
 /// Settles it, and leads to the messages that wait with that name.
 pub(super) async fn settle(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<SupplierId>,
     Form(form): Form<AliasForm>,
@@ -150,21 +147,14 @@ pub(super) async fn settle(
     let (Some(name), Some(bean), true) = (name, bean, mistakes.is_empty()) else {
         return show(&state, layout, supplier, form, mistakes).await;
     };
-    let (by, now) = (viewer.0.account, state.clock.now());
+    let (by, now) = (acting.account, state.clock.now());
     let details = format!(
         "{} of {} means {}",
         name.as_str(),
         supplier.name,
         bean.bean_type
     );
-    let address = client.origin();
-    let activity = Activity {
-        actor: Some(by),
-        action: Action::SettledName,
-        account: None,
-        details: &details,
-        address: &address,
-    };
+    let activity = acting.did(Action::SettledName, &details);
     db::in_transaction(&state.pool, async |tx| {
         db::bean_aliases::set_alias(tx, id, &name, bean.id, by, now).await?;
         db::activity::insert_activity(tx, &activity).await
@@ -177,21 +167,13 @@ pub(super) async fn settle(
 /// Takes it back.
 pub(super) async fn remove(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<SupplierId>,
     Form(form): Form<AliasForm>,
 ) -> Result<Redirect, WebError> {
     let supplier = find(&state, id).await?;
     let details = format!("{} of {}", form.name, supplier.name);
-    let address = client.origin();
-    let activity = Activity {
-        actor: Some(viewer.0.account),
-        action: Action::UnsettledName,
-        account: None,
-        details: &details,
-        address: &address,
-    };
+    let activity = acting.did(Action::UnsettledName, &details);
     let name = (id, BeanType::stored(form.name).key());
     let mut conn = state.connection().await?;
     let found = db::bean_aliases::find_aliases(&mut conn, std::slice::from_ref(&name)).await?;

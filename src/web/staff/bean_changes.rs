@@ -7,11 +7,11 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::bean_form::{BeanForm, BeanFormPage};
 use super::beans::find_bean;
-use crate::catalogue::{self, CatalogueError, Correction, Version};
+use crate::catalogue::{self, CatalogueError, Change, Correction, Version};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::domain::BeanId;
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
@@ -40,6 +40,7 @@ pub(super) async fn new_bean(
 
 pub(super) async fn create_bean(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
     Form(form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
@@ -48,8 +49,8 @@ pub(super) async fn create_bean(
         Err(mistakes) => return refuse(&state, layout, None, &form, mistakes).await,
     };
     let (details, submission) = (&typed.details, form.submission());
-    let (pool, clock) = (&state.pool, &*state.clock);
-    match catalogue::add_bean(pool, clock, details, typed.quantity, Some(&submission)).await {
+    let (pool, clock, by) = (&state.pool, &*state.clock, acting.actor());
+    match catalogue::add_bean(pool, clock, details, typed.quantity, Some(&submission), by).await {
         Ok(_) => Ok(Redirect::to(&Notice::BeanAdded.on(paths::BEANS)).into_response()),
         Err(error) => refuse(&state, layout, None, &form, mistake(error)?).await,
     }
@@ -74,7 +75,7 @@ pub(super) async fn edit_bean(
 
 pub(super) async fn change_bean(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Form(mut form): Form<BeanForm>,
 ) -> Result<Response, WebError> {
@@ -88,7 +89,7 @@ pub(super) async fn change_bean(
         let otherwise = if says_nothing { shown.quantity } else { -1 };
         let from = form.seen_quantity().unwrap_or(otherwise);
         form.quantity_was = from.to_string();
-        match save(&state, &viewer, id, &form, &shown, from).await? {
+        match save(&state, &acting, id, &form, &shown, from).await? {
             Ok(()) => return Ok(Redirect::to(&notice.on(paths::BEANS)).into_response()),
             Err(Refused::Mistakes(mistakes)) => {
                 return refuse(&state, layout, Some(id), &form, mistakes).await;
@@ -142,7 +143,7 @@ enum Refused {
 /// Saves a form that was shown when the stock was `from`.
 async fn save(
     state: &AppState,
-    viewer: &Viewer,
+    acting: &Acting,
     id: BeanId,
     form: &BeanForm,
     shown: &Bean,
@@ -156,11 +157,14 @@ async fn save(
         from,
         to: typed.quantity,
         reason,
-        by: viewer.0.account,
     });
     let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
-    let (details, correction) = (&typed.details, correction.as_ref());
-    match catalogue::change_bean(pool, clock, id, details, correction, seen.as_ref()).await {
+    let change = Change {
+        details: &typed.details,
+        correction: correction.as_ref(),
+        seen: seen.as_ref(),
+    };
+    match catalogue::change_bean(pool, clock, id, change, acting.actor()).await {
         Ok(()) => Ok(Ok(())),
         Err(CatalogueError::StockChanged(_) | CatalogueError::ChangedMeanwhile) => {
             Ok(Err(Refused::ChangedMeanwhile))
@@ -237,9 +241,10 @@ pub(super) async fn confirm_removal(
 
 pub(super) async fn remove_bean(
     State(state): State<AppState>,
+    acting: Acting,
     Id(id): Id<BeanId>,
 ) -> Result<Response, WebError> {
-    match catalogue::remove_bean(&state.pool, &*state.clock, id).await {
+    match catalogue::remove_bean(&state.pool, &*state.clock, id, acting.actor()).await {
         Ok(()) => Ok(Redirect::to(&Notice::BeanRemoved.on(paths::BEANS)).into_response()),
         Err(error) => Err(WebError::refused(error, Missing::Bean)),
     }

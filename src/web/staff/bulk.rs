@@ -14,8 +14,8 @@ use crate::catalogue::{self, CatalogueError, TermsChange};
 use crate::db;
 use crate::db::beans::Bean;
 use crate::db::bulk_edits::{BulkEdit, BulkEditLine};
-use crate::domain::{BeanId, BeanTerms};
-use crate::web::access::Viewer;
+use crate::domain::{Action, BeanId, BeanTerms};
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
@@ -151,7 +151,7 @@ pub(super) async fn edit_several(
 /// Takes the form, and does with it what was wished.
 pub(super) async fn take_several(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     mut form: BulkForm,
 ) -> Result<Response, WebError> {
@@ -194,10 +194,10 @@ pub(super) async fn take_several(
     if !is_sure {
         return Ok(Page::ok(check_page(layout, form, beans, &changes)).into_response());
     }
-    let by = viewer.0.account;
-    let saved =
-        catalogue::change_terms(&state.pool, &*state.clock, &changes, by, &submission).await;
-    match saved {
+    let details = format!("{} beans", changes.len());
+    let (pool, clock, by) = (&state.pool, &*state.clock, acting.account);
+    let activity = acting.did(Action::ChangedBeans, &details);
+    match catalogue::change_terms(pool, clock, &changes, by, &submission, &activity).await {
         Ok(edit) => done(edit),
         Err(CatalogueError::ChangedMeanwhile | CatalogueError::NotFound) => {
             let beans = find_beans(&state, &form).await?;
@@ -258,11 +258,13 @@ pub(super) async fn show_edit(
 /// Takes it back, all but what was changed again since.
 pub(super) async fn undo_edit(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     Id(id): Id<i64>,
 ) -> Result<Redirect, WebError> {
-    let by = viewer.0.account;
-    let notice = match catalogue::undo_terms(&state.pool, &*state.clock, id, by).await {
+    let details = format!("change {id}");
+    let (pool, clock, by) = (&state.pool, &*state.clock, acting.account);
+    let activity = acting.did(Action::ChangedBeansBack, &details);
+    let notice = match catalogue::undo_terms(pool, clock, id, by, &activity).await {
         Ok(()) => Notice::BeansChangedBack,
         Err(CatalogueError::NotFound) => Notice::NothingToUndo,
         Err(error) => return Err(WebError::refused(error, Missing::BulkEdit)),

@@ -8,16 +8,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use crate::db::activity::Activity;
 use crate::db::consumers::ConsumerLine;
 use crate::db::lanes::Lane;
 use crate::db::queue_pauses::QueuePause;
 use crate::db::{self, DbResult};
-use crate::domain::{AccountId, Action, ShortText};
+use crate::domain::{Action, ShortText};
 use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
-use crate::web::http::ingress::Client;
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::consumption::SILENT_AFTER;
@@ -34,6 +32,7 @@ pub(super) struct ConsumersPage {
     queues: Vec<QueueState>,
     consumers: Vec<ConsumerLine>,
     lanes: Vec<LaneLine>,
+    is_fifo: bool,
     mistakes: Mistakes,
 }
 
@@ -46,7 +45,10 @@ struct QueueState {
 }
 
 /// As many message groups that wait are listed.
-const LANES: i64 = 20;
+const LANES: usize = 20;
+
+/// As many updates that are tried again are looked at for them.
+const TRIED_AGAIN: i64 = 500;
 
 /// As many of those behind are counted.
 const COUNTED_BEHIND: i64 = 1_000;
@@ -112,16 +114,17 @@ impl ConsumersPage {
         format!("Polls the {title}")
     }
 
-    /// Enough of its number to tell it from others.
-    #[expect(clippy::unused_self, reason = "how a template calls it")]
-    fn instance(&self, consumer: &ConsumerLine) -> String {
-        let number = consumer.instance.simple().to_string();
-        number.chars().skip(20).collect()
-    }
-
     #[expect(clippy::unused_self, reason = "how a template calls it")]
     fn is_silent(&self, consumer: &ConsumerLine) -> bool {
         consumer.silent_seconds >= SILENT_AFTER
+    }
+
+    fn first_column(&self) -> &'static str {
+        if self.is_fifo {
+            "First message"
+        } else {
+            "Message"
+        }
     }
 
     /// Whether nobody receives updates for now.
@@ -161,8 +164,7 @@ pub(super) async fn list_consumers(
 /// Has no consumer of a queue receive, and says why.
 pub(super) async fn pause(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     layout: Layout,
     Form(form): Form<PauseForm>,
 ) -> Result<Response, WebError> {
@@ -177,8 +179,8 @@ pub(super) async fn pause(
         }
     };
     let details = format!("{}: {}", role.title, reason.as_str());
-    let (by, address) = (viewer.0.account, client.origin());
-    let activity = activity(by, Action::PausedQueue, &details, &address);
+    let by = acting.account;
+    let activity = acting.did(Action::PausedQueue, &details);
     let now = state.clock.now();
     let notice = db::in_transaction(&state.pool, async |tx| {
         if db::queue_pauses::is_paused(tx, role.code).await? {
@@ -196,13 +198,11 @@ pub(super) async fn pause(
 /// Has a queue received from again.
 pub(super) async fn resume(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Form(form): Form<PauseForm>,
 ) -> Result<Redirect, WebError> {
     let role = form.queue()?;
-    let (by, address) = (viewer.0.account, client.origin());
-    let activity = activity(by, Action::ResumedQueue, role.title, &address);
+    let activity = acting.did(Action::ResumedQueue, role.title);
     db::in_transaction(&state.pool, async |tx| {
         if !db::queue_pauses::is_paused(tx, role.code).await? {
             return DbResult::Ok(());
@@ -215,14 +215,20 @@ pub(super) async fn resume(
     Ok(Redirect::to(&Notice::QueueResumed.on(paths::CONSUMERS)))
 }
 
-fn activity<'a>(by: AccountId, action: Action, details: &'a str, address: &'a str) -> Activity<'a> {
-    Activity {
-        actor: Some(by),
-        action,
-        account: None,
-        details,
-        address,
+/// Keeps the update that each message group waits for: where an earlier one has got lost, that is the one tried last.
+/// In a standard queue nothing waits for another.
+fn one_a_group(tried_again: Vec<Lane>, is_fifo: bool) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> = Vec::new();
+    for lane in tried_again {
+        let is_its = |other: &&mut Lane| is_fifo && lane.shares_group_with(other);
+        match lanes.iter_mut().find(is_its) {
+            Some(other) if other.tried_at < lane.tried_at => *other = lane,
+            Some(_) => {}
+            None => lanes.push(lane),
+        }
     }
+    lanes.truncate(LANES);
+    lanes
 }
 
 async fn read(
@@ -251,15 +257,24 @@ async fn read(
         }
     };
     let mut lanes = Vec::new();
-    for lane in db::lanes::list_lanes(&mut conn, LANES).await? {
+    let consumers = db::consumers::list_consumers(&mut conn).await?;
+    // Where none has said so, it is as the café's own topic has it.
+    let polls_updates = |line: &&ConsumerLine| line.queue == UPDATES.code;
+    let is_fifo = consumers
+        .iter()
+        .filter(polls_updates)
+        .all(|line| line.is_fifo);
+    let tried_again = db::lanes::list_tried_again(&mut conn, TRIED_AGAIN).await?;
+    for lane in one_a_group(tried_again, is_fifo) {
         let behind = db::lanes::count_behind(&mut conn, &lane, COUNTED_BEHIND + 1).await?;
         lanes.push(LaneLine { lane, behind });
     }
     Ok(ConsumersPage {
         layout,
         lanes,
+        is_fifo,
         queues: QUEUES.into_iter().map(queue).collect(),
-        consumers: db::consumers::list_consumers(&mut conn).await?,
+        consumers,
         mistakes,
     })
 }

@@ -10,16 +10,15 @@ use super::suppliers::{find, refused};
 use crate::catalogue;
 use crate::db;
 use crate::db::accounts::Account;
-use crate::db::activity::Activity;
 use crate::db::bean_aliases::Alias;
 use crate::db::bean_lists::{BeanFilter, Order};
 use crate::db::beans::Bean;
 use crate::db::suppliers::{Reliability, Supplier};
 use crate::db::update_lists::Filter;
-use crate::domain::{Action, Role, SupplierId};
+use crate::domain::{Role, SupplierId};
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::form::Form;
@@ -114,8 +113,7 @@ pub(super) struct SwitchForm {
 /// Switches a supplier on or off. What it sends while it is off is refused, and nothing else about it changes.
 pub(super) async fn switch(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<SupplierId>,
     Form(form): Form<SwitchForm>,
 ) -> Result<Redirect, WebError> {
@@ -124,21 +122,12 @@ pub(super) async fn switch(
         "off" => false,
         _ => return Err(WebError::BadForm),
     };
-    let (action, notice) = if active {
-        (Action::SwitchedSupplierOn, Notice::SupplierOn)
+    let notice = if active {
+        Notice::SupplierOn
     } else {
-        (Action::SwitchedSupplierOff, Notice::SupplierOff)
+        Notice::SupplierOff
     };
-    let name = find(&state, id).await?.name;
-    let (details, address) = (format!("{name} (number {id})"), client.origin());
-    let activity = Activity {
-        actor: Some(viewer.0.account),
-        action,
-        account: None,
-        details: &details,
-        address: &address,
-    };
-    catalogue::switch_supplier(&state.pool, &*state.clock, id, active, &activity)
+    catalogue::switch_supplier(&state.pool, &*state.clock, id, active, acting.actor())
         .await
         .map_err(refused)?;
     Ok(Redirect::to(&notice.on(&paths::supplier(id))))

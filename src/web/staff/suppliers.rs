@@ -11,6 +11,7 @@ use crate::db;
 use crate::db::beans::Bean;
 use crate::db::suppliers::Supplier;
 use crate::domain::SupplierId;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
@@ -44,6 +45,7 @@ pub(super) async fn new_supplier(layout: Layout) -> Page<SupplierFormPage> {
 
 pub(super) async fn create_supplier(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
     Form(form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
@@ -52,7 +54,8 @@ pub(super) async fn create_supplier(
         Err(mistakes) => return Ok(refuse(layout, None, &form, mistakes)),
     };
     let submission = form.submission();
-    catalogue::add_supplier(&state.pool, &*state.clock, &typed, Some(&submission))
+    let (pool, clock, by) = (&state.pool, &*state.clock, acting.actor());
+    catalogue::add_supplier(pool, clock, &typed, Some(&submission), by)
         .await
         .map_err(refused)?;
     Ok(Redirect::to(&Notice::SupplierAdded.on(paths::SUPPLIERS)).into_response())
@@ -74,6 +77,7 @@ pub(super) async fn edit_supplier(
 
 pub(super) async fn change_supplier(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
     Form(mut form): Form<SupplierForm>,
 ) -> Result<Response, WebError> {
@@ -86,7 +90,9 @@ pub(super) async fn change_supplier(
             Err(mistakes) => return Ok(refuse(layout, Some(id), &form, mistakes)),
         };
         let (pool, clock, seen) = (&state.pool, &*state.clock, Version::seen(&form.seen));
-        match catalogue::change_supplier(pool, clock, id, &typed, seen.as_ref()).await {
+        match catalogue::change_supplier(pool, clock, id, &typed, seen.as_ref(), acting.actor())
+            .await
+        {
             Ok(()) => return Ok(Redirect::to(&notice.on(paths::SUPPLIERS)).into_response()),
             Err(CatalogueError::ChangedMeanwhile) => {}
             Err(error) => return Err(refused(error)),
@@ -143,10 +149,11 @@ pub(super) async fn confirm_removal(
 
 pub(super) async fn remove_supplier(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<SupplierId>,
 ) -> Result<Response, WebError> {
-    match catalogue::remove_supplier(&state.pool, &*state.clock, id).await {
+    match catalogue::remove_supplier(&state.pool, &*state.clock, id, acting.actor()).await {
         Ok(()) => Ok(Redirect::to(&Notice::SupplierRemoved.on(paths::SUPPLIERS)).into_response()),
         Err(CatalogueError::HasBeans(_)) => {
             ask_about_removal(&state, layout, id, StatusCode::CONFLICT).await

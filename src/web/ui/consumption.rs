@@ -138,7 +138,8 @@ mod tests {
     fn heard(silent_seconds: i64, received: i64, failed: Option<i64>) -> ConsumerLine {
         let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
         ConsumerLine {
-            instance: uuid::Uuid::nil(),
+            instance: crate::domain::Instance::this(),
+            is_fifo: true,
             queue: "updates".to_owned(),
             version: "1".to_owned(),
             started_at: at(0),

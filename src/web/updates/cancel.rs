@@ -4,12 +4,11 @@ use axum::extract::State;
 use axum::response::Redirect;
 
 use super::show;
-use crate::db::activity::Activity;
 use crate::domain::{Action, UpdateId};
 use crate::inventory::{EndError, cancel_update};
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::notice::Notice;
@@ -18,20 +17,14 @@ use crate::web::ui::notice::Notice;
 pub(super) async fn cancel(
     State(state): State<AppState>,
     viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<UpdateId>,
 ) -> Result<Redirect, WebError> {
     let mut conn = state.connection().await?;
     let line = show::find(&mut conn, id, viewer.bound_to()).await?;
     drop(conn);
-    let (update, address) = (line.id.to_string(), client.origin());
-    let activity = Activity {
-        actor: Some(viewer.0.account),
-        action: Action::CancelledUpdate,
-        account: None,
-        details: &update,
-        address: &address,
-    };
+    let update = line.id.to_string();
+    let activity = acting.did(Action::CancelledUpdate, &update);
     let notice = match cancel_update(&state.pool, &*state.clock, line.id, &activity).await {
         Ok(()) => Notice::UpdateCancelled,
         Err(EndError::MovedOn(_)) => Notice::UpdateHasEnded,

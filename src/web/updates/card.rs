@@ -35,10 +35,14 @@ impl Step {
         }
     }
 
+    /// Whether the café sent it again: a person's deed has no receive.
+    fn is_sent_by_hand(&self) -> bool {
+        self.line.state == UpdateState::Resent && self.attempts.is_none()
+    }
+
     /// What happened, and in which of the attempts.
     pub(crate) fn sentence(&self) -> String {
-        // A person's deed has no receive.
-        if self.line.state == UpdateState::Resent && self.attempts.is_none() {
+        if self.is_sent_by_hand() {
             return "The café sent it again, unchanged.".to_owned();
         }
         let sentence = wording::step(self.line.state);
@@ -150,14 +154,24 @@ impl Card {
             .into_iter()
             .map(|event| Step::new(event, eyes))
             .collect();
-        Self {
+        let mut card = Self {
             related: earlier.into_iter().chain(later).collect(),
             steps,
             has_all_steps: true,
             correctable: correctable.filter(|_| eyes.may_act),
             update: line.into(),
             eyes,
+        };
+        if card.is_on_its_way() {
+            card.update.tag = wording::tag(UpdateState::Resent);
         }
+        card
+    }
+
+    /// Whether its message was sent again, and nothing has come of that yet.
+    fn is_on_its_way(&self) -> bool {
+        let is_dead = self.update.line.state == UpdateState::DeadLettered;
+        is_dead && self.steps.last().is_some_and(Step::is_sent_by_hand)
     }
 
     /// Tells attempts that ended the same way as one step.
@@ -177,6 +191,9 @@ impl Card {
     }
 
     pub(crate) fn sentence(&self) -> &'static str {
+        if self.is_on_its_way() {
+            return "The café has sent it again. What comes of it will stand here.";
+        }
         let line = &self.update.line;
         wording::standing_sentence(line.state, line.kind, self.eyes.is_cafe)
     }
@@ -190,6 +207,17 @@ impl Card {
         let line = &self.update.line;
         let is_dead = line.state == UpdateState::DeadLettered;
         self.eyes.may_act && self.eyes.is_cafe && is_dead && !line.is_correction()
+    }
+
+    /// Whether its message can be sent again as it is.
+    pub(crate) fn is_resendable(&self) -> bool {
+        self.is_discardable() && !self.is_on_its_way()
+    }
+
+    /// The messages in which it was tried, where somebody may want to know; the newest first.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = &EventLine> {
+        let lines = self.steps.iter().rev().map(|step| &step.line);
+        lines.filter(|line| self.eyes.is_cafe && line.message_id.is_some())
     }
 
     /// Whether the café has done so; it says so if that is too long ago to be taken back.

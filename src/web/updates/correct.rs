@@ -22,6 +22,7 @@ use crate::inventory::{
     Following, SentForm, Slip, SlipError, accept_slip, bags_so_far, difference, moved_at,
 };
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
@@ -168,13 +169,13 @@ pub(super) async fn ask(
 pub(super) async fn take_form(
     State(state): State<AppState>,
     viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<UpdateId>,
     Form(mut form): Form<CorrectionForm>,
 ) -> Result<Response, WebError> {
-    let sender = viewer.0.account;
     let found = Corrected::find(&state, &viewer, id).await?;
-    let sent_form = form.sent_by(sender, id).ok_or(WebError::BadForm)?;
+    let sent_form = form.sent_by(acting.account, id).ok_or(WebError::BadForm)?;
     if form.wish == "send"
         && let Some(slip) = find_same(&mut *state.connection().await?, Some(sent_form)).await?
     {
@@ -223,7 +224,7 @@ pub(super) async fn take_form(
         corrected,
         form,
         Correction {
-            sender,
+            acting,
             sent_form,
             update,
         },
@@ -233,7 +234,7 @@ pub(super) async fn take_form(
 
 /// What is sent when somebody has seen what it does.
 struct Correction {
-    sender: AccountId,
+    acting: Acting,
     sent_form: SentForm,
     update: InventoryUpdate,
 }
@@ -247,7 +248,8 @@ async fn send(
 ) -> Result<Response, WebError> {
     let slip = Slip {
         supplier: corrected.supplier,
-        sender: correction.sender,
+        sender: correction.acting.account,
+        address: correction.acting.address,
         form: correction.sent_form,
         updates: vec![correction.update],
         follows: Some(Following::Correction {

@@ -7,13 +7,11 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::show;
-use crate::db::activity::Activity;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{Action, ShortText, UpdateId, UpdateState};
 use crate::inventory::{EndError, RESTORABLE_FOR, discard_update, restore_update};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, Mistakes, TextField, text_sentence};
@@ -82,8 +80,7 @@ pub(super) async fn confirm(
 /// Discards an update, unless somebody has dealt with it meanwhile.
 pub(super) async fn discard(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<UpdateId>,
     Form(form): Form<DiscardForm>,
@@ -99,8 +96,7 @@ pub(super) async fn discard(
         }
     };
     let details = format!("{}: {}", line.id, why.as_str());
-    let address = client.origin();
-    let activity = by(&viewer, Action::DiscardedUpdate, &details, &address);
+    let activity = acting.did(Action::DiscardedUpdate, &details);
     let discarded = discard_update(&state.pool, &*state.clock, line.id, &why, &activity).await;
     Ok(lead(discarded, Notice::UpdateDiscarded, line.id)?.into_response())
 }
@@ -108,25 +104,14 @@ pub(super) async fn discard(
 /// Makes a discarded update a dead letter again.
 pub(super) async fn restore(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<UpdateId>,
 ) -> Result<Redirect, WebError> {
     let line = show::find(&mut *state.connection().await?, id, None).await?;
-    let (details, address) = (line.id.to_string(), client.origin());
-    let activity = by(&viewer, Action::RestoredUpdate, &details, &address);
+    let details = line.id.to_string();
+    let activity = acting.did(Action::RestoredUpdate, &details);
     let restored = restore_update(&state.pool, &*state.clock, line.id, &activity).await;
     lead(restored, Notice::UpdateRestored, line.id)
-}
-
-fn by<'a>(viewer: &Viewer, action: Action, details: &'a str, address: &'a str) -> Activity<'a> {
-    Activity {
-        actor: Some(viewer.0.account),
-        action,
-        account: None,
-        details,
-        address,
-    }
 }
 
 /// Leads to the update, and says what was done or that it came too late.

@@ -5,15 +5,13 @@ use axum::response::Redirect;
 
 use super::show;
 use crate::db;
-use crate::db::activity::Activity;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{
     Action, Bags, BeanType, InventoryUpdate, StockChange, SupplierId, UpdateId, UpdateKind,
 };
 use crate::inventory::{EndError, Following, SentForm, Slip, SlipError, accept_slip, leave_update};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::notice::Notice;
@@ -21,19 +19,12 @@ use crate::web::ui::notice::Notice;
 /// Leaves it at the count, and leads to the update.
 pub(super) async fn leave(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<UpdateId>,
 ) -> Result<Redirect, WebError> {
     let line = show::find(&mut *state.connection().await?, id, None).await?;
-    let (details, address) = (line.id.to_string(), client.origin());
-    let activity = Activity {
-        actor: Some(viewer.0.account),
-        action: Action::LeftUpdate,
-        account: None,
-        details: &details,
-        address: &address,
-    };
+    let details = line.id.to_string();
+    let activity = acting.did(Action::LeftUpdate, &details);
     let notice = match leave_update(&state.pool, &*state.clock, line.id, &activity).await {
         Ok(()) => Notice::UpdateLeft,
         Err(EndError::MovedOn(_)) => Notice::AlreadyDecided,
@@ -46,7 +37,7 @@ pub(super) async fn leave(
 /// Sends what it says once more, as something that happens now, and leads to what that has become.
 pub(super) async fn apply_anyway(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     Id(id): Id<UpdateId>,
 ) -> Result<Redirect, WebError> {
     let mut conn = state.connection().await?;
@@ -62,7 +53,7 @@ pub(super) async fn apply_anyway(
     };
     // There is one such form for each update, whoever sends it.
     let key = format!("anyway {}", line.id);
-    let sender = viewer.0.account;
+    let sender = acting.account;
     let form = SentForm::new(sender, &key, &[&key]).ok_or(WebError::BadForm)?;
     let update = InventoryUpdate {
         id: UpdateId::generate(),
@@ -77,6 +68,7 @@ pub(super) async fn apply_anyway(
     let slip = Slip {
         supplier: SupplierId(line.supplier.unwrap_or(bean.supplier.0)),
         sender,
+        address: acting.address,
         form,
         updates: vec![update],
         follows: Some(Following::Anyway(line.id)),

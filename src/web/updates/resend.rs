@@ -6,13 +6,11 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::show;
 use crate::db;
-use crate::db::activity::Activity;
 use crate::db::update_lists::UpdateLine;
 use crate::domain::{Action, UpdateId, UpdateState};
 use crate::inventory::{Prospect, Rehearsal, ResendError, resend_update};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
@@ -63,19 +61,12 @@ pub(super) async fn confirm(
 /// Sends it again, unless somebody has dealt with it meanwhile.
 pub(super) async fn resend(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<UpdateId>,
 ) -> Result<Redirect, WebError> {
     let line = show::find(&mut *state.connection().await?, id, None).await?;
-    let (details, address) = (line.id.to_string(), client.origin());
-    let activity = Activity {
-        actor: Some(viewer.0.account),
-        action: Action::ResentUpdate,
-        account: None,
-        details: &details,
-        address: &address,
-    };
+    let details = line.id.to_string();
+    let activity = acting.did(Action::ResentUpdate, &details);
     let notice = match resend_update(&state.pool, &*state.clock, line.id, &activity).await {
         Ok(()) => Notice::UpdateResent,
         Err(ResendError::OnItsWay) => Notice::UpdateOnItsWay,

@@ -20,6 +20,7 @@ use crate::domain::{
 };
 use crate::inventory::{Following, SentForm, Slip, SlipError, accept_slip};
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
@@ -116,6 +117,7 @@ fn filled_in(line: &UpdateLine, beans: &[OfferedBean]) -> Line {
 pub(super) async fn take_form(
     State(state): State<AppState>,
     viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     mut form: SlipForm,
 ) -> Result<Response, WebError> {
@@ -153,7 +155,7 @@ pub(super) async fn take_form(
         updates,
         effects,
     };
-    send(&state, &viewer, layout, desk, checked).await
+    send(&state, acting, layout, desk, checked).await
 }
 
 /// Finds what this very form has become. One that says something else by now is looked at first.
@@ -179,7 +181,7 @@ struct Checked {
 /// Sends a form, and leads to the page of what it has become.
 async fn send(
     state: &AppState,
-    viewer: &Viewer,
+    acting: Acting,
     layout: Layout,
     desk: Desk,
     checked: Checked,
@@ -189,10 +191,11 @@ async fn send(
         updates,
         effects,
     } = checked;
-    let sender = viewer.0.account;
+    let sender = acting.account;
     let slip = Slip {
         supplier: desk.supplier.id,
         sender,
+        address: acting.address,
         form: form.sent_by(sender).ok_or(WebError::BadForm)?,
         updates,
         follows: find_fixed(state, &form, desk.supplier.id).await?,

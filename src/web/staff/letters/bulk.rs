@@ -6,13 +6,11 @@ use axum::response::Redirect;
 
 use super::choice::Choice;
 use crate::db;
-use crate::db::activity::Activity;
 use crate::db::bulk_actions::{BulkAction, Progress};
 use crate::dead_letters::{self, BulkError};
 use crate::domain::{Action, BulkKind};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::layout::Layout;
@@ -164,19 +162,12 @@ fn choice_of(action: &BulkAction) -> Choice {
 /// Stops one: the letters that it has not come to are left alone.
 pub(super) async fn stop(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Id(id): Id<i64>,
 ) -> Result<Redirect, WebError> {
-    let (by, now) = (viewer.0.account, state.clock.now());
-    let (details, address) = (format!("bulk action {id}"), client.origin());
-    let activity = Activity {
-        actor: Some(by),
-        action: Action::StoppedBulkAction,
-        account: None,
-        details: &details,
-        address: &address,
-    };
+    let (by, now) = (acting.account, state.clock.now());
+    let details = format!("bulk action {id}");
+    let activity = acting.did(Action::StoppedBulkAction, &details);
     let notice = match dead_letters::stop(&state.pool, id, by, &activity, now).await {
         Ok(()) => Notice::BulkActionStopped,
         Err(BulkError::Over | BulkError::Differs) => Notice::BulkActionOver,

@@ -13,16 +13,14 @@ use super::choice::{Choice, sender};
 use super::prospects::{Prospects, rehearse_all};
 use crate::db;
 use crate::db::Connection;
-use crate::db::activity::Activity;
 use crate::db::bulk_actions::NewBulkAction;
 use crate::db::letter_lists::{LetterFilter, LettersOf};
 use crate::dead_letters::{self, BulkError, Undertaking};
 use crate::domain::{Action, BulkKind, ShortText, SupplierId};
 use crate::inventory::RESTORABLE_FOR;
 use crate::submission::Submission;
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
-use crate::web::http::ingress::Client;
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::form::{Form, Mistakes, TextField, new_key};
@@ -139,8 +137,7 @@ async fn ask(
 /// Sends the chosen letters again.
 pub(super) async fn resend(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     layout: Layout,
     Query(choice): Query<Choice>,
     Form(form): Form<CheckForm>,
@@ -151,14 +148,13 @@ pub(super) async fn resend(
         choice,
         kind: BulkKind::Resend,
     };
-    asked.begin(&viewer, &client, form).await
+    asked.begin(&acting, form).await
 }
 
 /// Discards the chosen letters.
 pub(super) async fn discard(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     layout: Layout,
     Query(choice): Query<Choice>,
     Form(form): Form<CheckForm>,
@@ -169,7 +165,7 @@ pub(super) async fn discard(
         choice,
         kind: BulkKind::Discard,
     };
-    asked.begin(&viewer, &client, form).await
+    asked.begin(&acting, form).await
 }
 
 /// What somebody wants done with the letters that an address chooses.
@@ -252,12 +248,7 @@ impl Asked<'_> {
     }
 
     /// Begins, unless the form says something that cannot be or other letters than were shown would be meant.
-    async fn begin(
-        self,
-        viewer: &Viewer,
-        client: &Client,
-        form: CheckForm,
-    ) -> Result<Response, WebError> {
+    async fn begin(self, acting: &Acting, form: CheckForm) -> Result<Response, WebError> {
         let filter = self.choice.filter().filter(|_| !self.choice.is_any());
         let filter = filter.ok_or(WebError::BadForm)?;
         let checked = match check(&form, self.kind)? {
@@ -270,7 +261,7 @@ impl Asked<'_> {
         let title = self
             .title(&mut *self.state.connection().await?, &filter)
             .await?;
-        let by = viewer.0.account;
+        let by = acting.account;
         let page = self.choice.address();
         let undertaking = Undertaking {
             action: NewBulkAction {
@@ -286,14 +277,8 @@ impl Asked<'_> {
             number: usize::try_from(checked.number).unwrap_or(usize::MAX),
             digest: &form.digest,
         };
-        let (details, address) = (self.details(&title, &checked), client.origin());
-        let activity = Activity {
-            actor: Some(by),
-            action: Action::StartedBulkAction,
-            account: None,
-            details: &details,
-            address: &address,
-        };
+        let details = self.details(&title, &checked);
+        let activity = acting.did(Action::StartedBulkAction, &details);
         let submission = Submission::new(&form.form_key, &[&page, &form.newest, self.kind.code()]);
         let (pool, now) = (&self.state.pool, self.state.clock.now());
         match dead_letters::start(pool, &undertaking, &submission, &activity, now).await {

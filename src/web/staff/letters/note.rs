@@ -6,11 +6,9 @@ use serde::Deserialize;
 
 use super::choice::Choice;
 use crate::db;
-use crate::db::activity::Activity;
 use crate::domain::{Action, ShortText};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
-use crate::web::http::ingress::Client;
 use crate::web::state::AppState;
 use crate::web::ui::form::Form;
 use crate::web::ui::notice::Notice;
@@ -25,8 +23,7 @@ pub(super) struct NoteForm {
 /// Notes something on the group that the address chooses; an empty note is taken away.
 pub(super) async fn set(
     State(state): State<AppState>,
-    viewer: Viewer,
-    client: Client,
+    acting: Acting,
     Query(choice): Query<Choice>,
     Form(form): Form<NoteForm>,
 ) -> Result<Redirect, WebError> {
@@ -41,15 +38,9 @@ pub(super) async fn set(
         Some(note)
     };
     let typed = note.as_ref().map_or("", ShortText::as_str);
-    let (by, now) = (viewer.0.account, state.clock.now());
-    let (details, address) = (format!("{scope}: {typed}"), client.origin());
-    let activity = Activity {
-        actor: Some(by),
-        action: Action::NotedOnLetters,
-        account: None,
-        details: &details,
-        address: &address,
-    };
+    let (by, now) = (acting.account, state.clock.now());
+    let details = format!("{scope}: {typed}");
+    let activity = acting.did(Action::NotedOnLetters, &details);
     db::in_transaction(&state.pool, async |tx| {
         match &note {
             Some(note) => db::letter_notes::set_note(tx, &scope, note.as_str(), by, now).await?,
