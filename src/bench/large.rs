@@ -181,12 +181,12 @@ pub(crate) async fn send_again(port: u16, session: &str, pool: &Pool) -> (usize,
     let answer = ask(port, &request).await;
     assert!(answer.starts_with("HTTP/1.1 303"), "{answer:.400}");
     let unfinished = "SELECT COUNT(*) FROM bulk_actions WHERE finished_at IS NULL";
-    while sqlx::query_scalar::<_, i64>(unfinished)
-        .fetch_one(pool)
-        .await
-        .unwrap()
-        > 0
-    {
+    let mut conn = pool.acquire().await.unwrap();
+    loop {
+        let number = sqlx::query_scalar::<_, i64>(unfinished);
+        if number.fetch_one(&mut *conn).await.unwrap() == 0 {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     (number.parse().unwrap(), began.elapsed())

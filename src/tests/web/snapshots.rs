@@ -72,7 +72,8 @@ fn write(element: scraper::ElementRef<'_>, depth: usize, lines: &mut Vec<String>
     }
 }
 
-/// Ids and keys have 32 hexadecimal digits, in one piece or as a UUID; versions of files have 8.
+/// Ids and keys have 32 hexadecimal digits, in one piece or as a UUID, and those of instances are cut to 12; versions
+/// of files have 8.
 fn without_ids(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_hexdigit() || c == '-';
     let mut stable = String::new();
@@ -83,7 +84,7 @@ fn without_ids(text: &str) -> String {
         let (run, after) = from.split_at(length);
         let digits = run.chars().filter(char::is_ascii_hexdigit).count();
         stable.push_str(before);
-        let is_id = digits == 32 || before.ends_with("?v=");
+        let is_id = [12, 32].contains(&digits) || before.ends_with("?v=");
         stable.push_str(if is_id { "…" } else { run });
         rest = after;
     }
