@@ -20,11 +20,12 @@ use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::wire::Decoder;
 use crate::messaging::{DEAD_LETTERS, QueueRole, ServiceError, UNDELIVERED, UPDATES};
 use crate::monitor::{self, Consuming};
+use crate::notifications::{Mailer, Telling};
 use crate::outbox::Relay;
 use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
-use crate::web;
+use crate::web::{self, MailWay};
 
 /// The parts of the program, which may run together or each alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -182,6 +183,30 @@ impl App {
         Ok(())
     }
 
+    /// Tells people of alerts, at links that lead to the `site`.
+    ///
+    /// # Errors
+    /// The mail server's URL cannot be used.
+    pub fn tell_people(&self, settings: &WebSettings, seats: Seats, site: &str) -> Result<()> {
+        let mailer = match (settings.mail.server(), seats) {
+            (Some(server), _) => Some(Mailer::smtp(&server, settings.mail.mail_from.clone())?),
+            (None, Seats::Demonstration) => Some(Mailer::Kept),
+            (None, Seats::Passwords) => None,
+        };
+        let telling = Telling {
+            pool: self.pool.clone(),
+            clock: Arc::clone(&self.clock),
+            mailer,
+            site: site.trim_end_matches('/').to_owned(),
+            zone: settings.time_zone,
+        };
+        let shutdown = self.shutdown.clone();
+        self.shutdown.supervise("notifications", move || {
+            telling.clone().run(shutdown.clone())
+        });
+        Ok(())
+    }
+
     fn carry_out_bulk_actions(&self) {
         let app = self.clone();
         self.shutdown.supervise("bulk actions", move || {
@@ -323,6 +348,11 @@ fn rules(settings: &WebSettings, seats: Seats) -> web::Rules {
         public_beans_json: settings.public_beans_json,
         time_zone: settings.time_zone,
         demonstration: seats == Seats::Demonstration,
+        mail: match (settings.mail.server(), seats) {
+            (Some(_), _) => MailWay::Server,
+            (None, Seats::Demonstration) => MailWay::Kept,
+            (None, Seats::Passwords) => MailWay::None,
+        },
     }
 }
 

@@ -28,6 +28,9 @@
 //! Whoever looks at the website has an account ([`accounts`]), and one table says who may use which page
 //! (`web/access.rs`). Pages about updates stay up to date while somebody looks at them (`web/live/`).
 //!
+//! Alerts begin and end in the transaction that crosses a bean's line; who wants to know is told by mail or in a feed
+//! ([`notifications`]).
+//!
 //! # Who may use whom
 //!
 //! The table in `src/tests/architecture.rs` is the only statement of the rule, and every file is held to
@@ -50,6 +53,7 @@ pub mod inventory;
 pub mod local;
 pub mod messaging;
 pub mod monitor;
+pub mod notifications;
 pub mod operations;
 pub mod outbox;
 pub mod provision;

@@ -167,10 +167,9 @@ pub(crate) async fn send_again(port: u16, session: &str, pool: &Pool) -> (usize,
         start.unwrap().split('"').next().unwrap().to_owned()
     };
     let number = field("number");
-    let mut form = format!("speed=100&typed={number}");
-    for name in ["form_key", "newest", "number", "digest"] {
-        form.push_str(&format!("&{name}={}", field(name)));
-    }
+    let hidden = ["form_key", "newest", "number", "digest"];
+    let hidden = hidden.map(|name| format!("&{name}={}", field(name)));
+    let form = format!("speed=100&typed={number}{}", hidden.concat());
     let request = format!(
         "POST {SENT_AGAIN} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Cookie: beanstock-session={session}\r\nContent-Type: application/x-www-form-urlencoded\r\n\

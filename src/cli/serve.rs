@@ -65,6 +65,12 @@ impl Serve {
         !self.listen.is_loopback() || !self.web.is_private()
     }
 
+    /// Where people find the site, for links in mail.
+    fn site(&self) -> String {
+        let own = || format!("http://{}", self.listen.reached_at(self.web.port()));
+        self.web.public_url().map_or_else(own, ToString::to_string)
+    }
+
     /// A part that was asked for by name cannot do without its setting.
     fn check_parts(&self) -> Result<()> {
         for part in &self.only {
@@ -113,8 +119,9 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         opening.wait(&shutdown).await?;
         keep_signed_in(&app, database, login, &aws);
         check_accounts(&app.pool, &parts, is_public).await?;
-        if settings.demo_data && demo::fill_if_empty(&app.pool, &*app.clock).await? {
-            tracing::info!("filled the empty database with the demonstration data");
+        fill(&app, settings.demo_data).await?;
+        if parts.contains(&Part::Relay) {
+            app.tell_people(&settings.web, Seats::Passwords, &settings.site())?;
         }
         let mut messaging = settings.messaging;
         if settings.provision {
@@ -143,6 +150,14 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
     started.map(|()| ExitCode::SUCCESS)
+}
+
+/// Fills an empty database with the demonstration data, if that is wanted.
+async fn fill(app: &App, is_wanted: bool) -> Result<()> {
+    if is_wanted && demo::fill_if_empty(&app.pool, &*app.clock).await? {
+        tracing::info!("filled the empty database with the demonstration data");
+    }
+    Ok(())
 }
 
 /// Tells how to make the first manager, and does not let accounts whose password others may know be used from

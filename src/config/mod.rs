@@ -5,45 +5,21 @@
 
 mod aws;
 pub mod database;
+mod mail;
 mod messaging;
 mod parse;
 pub mod reference;
+mod secret;
 mod web;
-
-use std::fmt;
-use std::str::FromStr;
 
 pub use self::aws::AwsSettings;
 pub use self::database::{DatabaseLogin, DatabaseSettings};
+pub use self::mail::MailSettings;
 pub use self::messaging::MessagingSettings;
 pub(crate) use self::parse::{kms_key, principal, resource_name, role_arn, tag};
+pub use self::secret::Secret;
 pub use self::web::{ListenSettings, WebSettings, cannot_listen};
 use crate::telemetry::LogFormat;
-
-/// A text that is not shown.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself, to be handed on and not to be printed.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
-    }
-}
 
 /// How to log.
 #[derive(Debug, Clone, clap::Args)]

@@ -5,7 +5,10 @@ use std::str::FromStr as _;
 
 use chrono_tz::Tz;
 use ipnet::IpNet;
+use lettre::Address;
 use url::Url;
+
+use super::secret::Secret;
 
 type Parsed<T> = Result<T, &'static str>;
 
@@ -31,6 +34,23 @@ pub(super) fn site(text: &str) -> Parsed<Url> {
     } else {
         Err("more than scheme, host and port")
     }
+}
+
+/// `smtps://user:password@host`, or `smtp://` where the server is on this machine or begins TLS itself.
+pub(super) fn mail_server(text: &str) -> Parsed<Secret> {
+    let url: Url = text.trim().parse().map_err(|_not_one| "not a URL")?;
+    if !["smtp", "smtps"].contains(&url.scheme()) {
+        return Err("neither smtp nor smtps");
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("without a host");
+    }
+    Ok(Secret(url.to_string()))
+}
+
+/// The address of a mailbox.
+pub(super) fn mail_address(text: &str) -> Parsed<Address> {
+    text.trim().parse().map_err(|_not_one| "not an address")
 }
 
 /// A queue's URL ends with the account and the queue's name.

@@ -165,6 +165,18 @@ pub const SETTINGS: &[Setting] = &[
         "Europe/Berlin",
         "",
     ),
+    setting(
+        "SMTP_URL",
+        "the URL of a mail server, smtps:// or smtp://",
+        "smtps://user:password@smtp.example.com",
+        "no mail is sent",
+    ),
+    setting(
+        "MAIL_FROM",
+        "an e-mail address",
+        "beanstock@example.com",
+        "",
+    ),
     setting("UNREADY_AFTER_IN_SEC", "seconds from 0 to 3600", "60", ""),
     setting(
         "DEMO_DATA",

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use ipnet::IpNet;
 use url::Url;
 
-use super::parse;
+use super::{MailSettings, parse};
 
 /// Where a server listens: on this machine alone, unless it is told otherwise.
 #[derive(Debug, Clone, clap::Args)]
@@ -74,6 +74,8 @@ pub struct WebSettings {
     /// Time zone of the times on pages, for whoever has not chosen another
     #[arg(long, env = "TIME_ZONE", default_value_t = Tz::UTC, value_parser = parse::time_zone)]
     pub time_zone: Tz,
+    #[command(flatten)]
+    pub mail: MailSettings,
     /// Time that the database or the queue may be unavailable before `/readyz` fails, in seconds
     #[arg(long, env = "UNREADY_AFTER_IN_SEC", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(0..=3600))]

@@ -114,7 +114,11 @@ pub async fn record_crossings(
             .await?;
         } else {
             sqlx::query!(
-                "UPDATE alerts SET ended_at = ?, going = NULL WHERE bean_id = ? AND kind = ? AND going = 1",
+                r#"
+                UPDATE alerts
+                SET ended_at = ?, going = NULL, untold = COALESCE(untold, 0) | 2
+                WHERE bean_id = ? AND kind = ? AND going = 1
+                "#,
                 now,
                 bean,
                 kind

@@ -238,6 +238,18 @@ pub async fn find_last_refusal(
     }))
 }
 
+/// When the oldest open letter was collected, if there is one.
+pub async fn find_oldest_open(conn: &mut MySqlConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let oldest = sqlx::query_scalar!(
+        r#"
+        SELECT MIN(collected_at) AS "oldest: DateTime<Utc>"
+        FROM dead_letters FORCE INDEX (idx_dead_letters_state_collected_at)
+        WHERE state = 'open'
+        "#
+    );
+    Ok(oldest.fetch_one(conn).await?)
+}
+
 /// As much of a body as can be read: a longer one is refused unread.
 const READABLE_CHARACTERS: i64 = 65_537;
 

@@ -23,6 +23,7 @@ mod supplier;
 mod text;
 mod update;
 mod update_id;
+mod wishes;
 
 pub use account::{
     AccountId, InvalidPassword, MAX_PASSWORD, MIN_PASSWORD, NewPassword, Role, email_key,
@@ -53,3 +54,4 @@ pub use update::{
     Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateKind, UpdateState,
 };
 pub use update_id::{UpdateId, UpdateKey};
+pub use wishes::{MAILS_AN_HOUR, NotificationKind, TimeOfDay, Wishes};

@@ -85,6 +85,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    (
+        "notifications",
+        &[
+            "clock",
+            "db",
+            "domain",
+            "messaging",
+            "shutdown",
+            "telemetry",
+        ],
+    ),
     ("adopt", &["db", "domain"]),
     // For whoever runs it.
     ("provision", &["config", "messaging"]),
@@ -193,6 +204,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "inventory",
             "messaging",
             "monitor",
+            "notifications",
             "outbox",
             "provision",
             "readiness",
@@ -242,7 +254,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Crates that belong into certain rooms.
 const CRATES: &[(&str, &[&str])] = &[
-    ("askama", &["web"]),
+    ("askama", &["notifications", "web"]),
+    ("lettre", &["config", "notifications"]),
     ("axum", &["local/aws", "web"]),
     ("hyper", &["web/http"]),
     ("tower", &["web"]),

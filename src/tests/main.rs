@@ -30,6 +30,7 @@ mod fleet;
 mod lab;
 mod local_mode;
 mod migrations;
+mod notifications;
 mod outbox;
 mod policies;
 mod provision;

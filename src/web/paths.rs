@@ -91,6 +91,13 @@ pub(crate) const ACCOUNT_ENABLE: &str = "/accounts/{id}/enable";
 pub(crate) const ACTIVITY: &str = "/activity";
 pub(crate) const ACTIVITY_CSV: &str = "/activity.csv";
 pub(crate) const OWN: &str = "/account";
+pub(crate) const OWN_ALERTS: &str = "/account/alerts";
+pub(crate) const OWN_ALERTS_FEED: &str = "/account/alerts/feed";
+pub(crate) const OWN_ALERTS_SEEN: &str = "/account/alerts/seen";
+pub(crate) const OWN_ALERTS_TEST: &str = "/account/alerts/test";
+pub(crate) const FEED: &str = "/feed/{token}";
+pub(crate) const MAILBOX: &str = "/local/mailbox";
+pub(crate) const MAIL: &str = "/local/mailbox/{id}";
 pub(crate) const OWN_PASSWORD: &str = "/account/password";
 pub(crate) const OWN_DISPLAY: &str = "/account/display";
 pub(crate) const OWN_SESSION: &str = "/account/sessions/{id}/end";
@@ -163,6 +170,16 @@ pub(crate) fn bean_line(id: impl Borrow<BeanId>) -> String {
 /// Where somebody says that they look after an alert.
 pub(crate) fn alert_acknowledge(alert: impl Borrow<i64>) -> String {
     format!("{ALERTS}/{}/acknowledge", alert.borrow())
+}
+
+/// Somebody's alerts for programs.
+pub(crate) fn feed(token: &Token) -> String {
+    format!("/feed/{}", token.expose())
+}
+
+/// A mail as it looks.
+pub(crate) fn mail(id: impl Borrow<i64>) -> String {
+    format!("{MAILBOX}/{}", id.borrow())
 }
 
 /// Where an alert is muted.

@@ -56,6 +56,18 @@ pub struct Rules {
     /// Whether the sign-in page lets everybody in as one of the demonstration accounts. Only where nobody
     /// but this machine's users can reach it.
     pub demonstration: bool,
+    pub mail: MailWay,
+}
+
+/// What becomes of mail to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailWay {
+    /// There is none.
+    None,
+    /// A mail server sends it.
+    Server,
+    /// It stays here, where it can be looked at.
+    Kept,
 }
 
 impl Default for Rules {
@@ -69,6 +81,7 @@ impl Default for Rules {
             public_beans_json: true,
             time_zone: Tz::UTC,
             demonstration: false,
+            mail: MailWay::None,
         }
     }
 }

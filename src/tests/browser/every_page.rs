@@ -8,14 +8,16 @@ use beanstock::db;
 use beanstock::db::activity::Actor;
 use beanstock::db::update_lists::UpdateLine;
 use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId, UpdateState};
-use beanstock::web::{self, Rules, TABLE, Who};
+use beanstock::web::{self, MailWay, Rules, TABLE, Who};
 
 use crate::support::browser::{Browser, LAPTOP, PHONE, Screen, Served};
 use crate::support::site::{PASSWORD, borrowed, with};
 use crate::support::{Kind, Site, TestApp};
 
 /// What answers with something that is no page.
-const NO_PAGES: [&str; 11] = [
+const NO_PAGES: [&str; 13] = [
+    "/feed/{token}",
+    "/local/mailbox/{id}",
     "/activity.csv",
     "/live",
     "/stock.csv",
@@ -73,7 +75,12 @@ impl Busy {
         for line in ["3:Excelsia:1", "3:Excelsa:9", "6:Arabica:0", "not a line"] {
             app.publish_line(line).await;
         }
-        let site = Site::after_all(&app).await;
+        let site = Site::after_all(&app).await.ruled_by(Rules {
+            mail: MailWay::Kept,
+            ..Rules::default()
+        });
+        site.post("/account/alerts", &[("low", "on")]).await;
+        site.post("/account/alerts/test", &[]).await;
         site.post("/stocktakes", &[]).await;
         let counted = [("bean", "5"), ("bags", "190")];
         site.post("/stocktakes/1/count", &counted).await;

@@ -10,6 +10,7 @@ pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod server;
 pub(crate) mod site;
+pub(crate) mod smtp;
 
 use std::net::{Ipv4Addr, TcpListener};
 

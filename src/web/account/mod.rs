@@ -1,5 +1,7 @@
 //! Pages for everybody's own account: signing in and out, choosing a password, and what is shown how.
 
+mod alerts;
+mod feed;
 mod own;
 mod place;
 mod sign_in;
@@ -29,6 +31,14 @@ pub(crate) fn router() -> Router<AppState> {
             get(welcome::show_welcome).post(welcome::choose_password),
         )
         .route(paths::OWN, get(own::show_own))
+        .route(
+            paths::OWN_ALERTS,
+            get(alerts::show_wishes).post(alerts::change_wishes),
+        )
+        .route(paths::OWN_ALERTS_FEED, post(alerts::change_feed))
+        .route(paths::OWN_ALERTS_SEEN, post(alerts::acknowledge_failures))
+        .route(paths::OWN_ALERTS_TEST, post(alerts::send_test))
+        .route(paths::FEED, get(feed::show_feed))
         .route(paths::OWN_PASSWORD, post(own::change_password))
         .route(paths::OWN_DISPLAY, post(own::change_display))
         .route(paths::OWN_SESSION, post(own::end_session))

@@ -27,6 +27,8 @@ pub enum Missing {
     Stocktake,
     BulkEdit,
     BulkAction,
+    Mail,
+    Feed,
     Account,
     /// A link to choose a password.
     Link,
@@ -43,6 +45,8 @@ impl fmt::Display for Missing {
             Self::Stocktake => "stocktake",
             Self::BulkEdit => "change of several beans",
             Self::BulkAction => "bulk action",
+            Self::Mail => "mail",
+            Self::Feed => "feed",
             Self::Letter => "dead letter",
             Self::Account => "account",
             Self::Link => "link",
@@ -183,6 +187,14 @@ impl WebError {
             Self::NotFound(Missing::BulkEdit) => (
                 "Change not found",
                 "Nobody has changed several beans under this number.",
+            ),
+            Self::NotFound(Missing::Mail) => (
+                "Mail not found",
+                "Mail is shown only where it is not sent, and for 30 days.",
+            ),
+            Self::NotFound(Missing::Feed) => (
+                "Feed not found",
+                "Its address was replaced by another, or the feed was closed.",
             ),
             Self::NotFound(Missing::BulkAction) => (
                 "Bulk action not found",

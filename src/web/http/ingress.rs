@@ -74,6 +74,16 @@ impl Ingress {
         Some(url.origin().ascii_serialization())
     }
 
+    /// The origin for links that people take along: the site's public one, or else the one they have come to.
+    pub(crate) fn origin_for(&self, headers: &HeaderMap) -> String {
+        self.origin().unwrap_or_else(|| {
+            let host = headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok());
+            format!("http://{}", host.unwrap_or("localhost"))
+        })
+    }
+
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies

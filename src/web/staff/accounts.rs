@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
@@ -152,12 +152,7 @@ async fn show_link(
     link: &Token,
 ) -> Result<Response, WebError> {
     let account = find(state, id).await?;
-    let origin = state.ingress.origin().unwrap_or_else(|| {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        format!("http://{}", host.unwrap_or("localhost"))
-    });
+    let origin = state.ingress.origin_for(headers);
     let link = format!("{origin}{}", paths::welcome(link));
     let page = LinkPage {
         layout,

@@ -14,6 +14,7 @@ mod bulk_form;
 mod consumers;
 mod home;
 mod letters;
+mod mailbox;
 mod role_choice;
 mod shelf;
 mod stock_files;
@@ -71,6 +72,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::STOCKTAKE_FINISH, post(stocktakes::finish))
         .route(paths::STOCK_CSV, get(stock_files::export_csv))
         .route(paths::STOCK_JSON, get(stock_files::export_json))
+        .route(paths::MAILBOX, get(mailbox::list_mails))
+        .route(paths::MAIL, get(mailbox::show_mail))
         .route(paths::CONSUMERS, get(consumers::list_consumers))
         .route(paths::QUEUE_PAUSE, post(consumers::pause))
         .route(paths::QUEUE_RESUME, post(consumers::resume))

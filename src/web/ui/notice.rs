@@ -17,6 +17,11 @@ pub(crate) enum Notice {
     SignedOut,
     PasswordChanged,
     DisplayChanged,
+    WishesSaved,
+    WishesFirst,
+    FeedClosed,
+    TestMailed,
+    TooManyMails,
     SessionEnded,
     RoleChanged,
     SessionsEnded,
@@ -73,7 +78,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 56] = [
+const NOTICES: [(Notice, &str, &str); 61] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -101,6 +106,31 @@ const NOTICES: [(Notice, &str, &str); 56] = [
         Notice::PasswordChanged,
         "password-changed",
         "Your password was changed. Your other sessions have ended.",
+    ),
+    (
+        Notice::WishesSaved,
+        "wishes-saved",
+        "Saved. From now on you are told of what you have ticked.",
+    ),
+    (
+        Notice::WishesFirst,
+        "wishes-first",
+        "Save first what you want to be told of. Then your feed has something to say.",
+    ),
+    (
+        Notice::FeedClosed,
+        "feed-closed",
+        "The feed is closed: its address leads nowhere any more.",
+    ),
+    (
+        Notice::TestMailed,
+        "test-mailed",
+        "The mail is on its way. What becomes of it stands below.",
+    ),
+    (
+        Notice::TooManyMails,
+        "too-many-mails",
+        "You have got as many mails within the last hour as you can. Try again later.",
     ),
     (
         Notice::DisplayChanged,

@@ -1,0 +1,384 @@
+//! Telling people of alerts: once each, by mail and in a feed, and not more than they can stand.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use beanstock::domain::Role;
+use beanstock::notifications::{Mailer, Telling};
+use beanstock::web::{MailWay, Rules};
+use chrono_tz::Tz;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::support::smtp::MailServer;
+use crate::support::{EXCELSA, Kind, Site, TestApp, free_port};
+
+fn telling(app: &TestApp, mailer: Option<Mailer>) -> Telling {
+    Telling {
+        pool: app.pool.clone(),
+        clock: Arc::clone(&app.clock),
+        mailer,
+        site: "https://beans.example.com".to_owned(),
+        zone: Tz::UTC,
+    }
+}
+
+fn by_smtp(app: &TestApp, server: &Url) -> Telling {
+    let from = "beanstock@example.com".parse().unwrap();
+    telling(app, Some(Mailer::smtp(server, from).unwrap()))
+}
+
+async fn tell(app: &TestApp, telling: &Telling) {
+    Box::pin(telling.tell_once(&app.shutdown)).await.unwrap();
+}
+
+/// Somebody of the café whose mail is sent.
+fn staff(app: &TestApp) -> Site {
+    Site::of(app).seen_by(Role::Staff).ruled_by(Rules {
+        mail: MailWay::Server,
+        ..Rules::default()
+    })
+}
+
+async fn wish(site: &Site, wishes: &[(&str, &str)]) {
+    let saved = site.post("/account/alerts", wishes).await;
+    assert_eq!(saved.status(), 303, "{}", saved.body);
+}
+
+const AT_ONCE: [(&str, &str); 4] = [
+    ("low", "on"),
+    ("out", "on"),
+    ("by_mail", "on"),
+    ("when", "once"),
+];
+
+/// Makes Excelsa run low, at a line of 190 bags.
+async fn run_low(site: &Site) {
+    let line = format!("/beans/{EXCELSA}/alert");
+    site.post(&line, &[("bags", "190")]).await;
+    use_bags(site, "15").await;
+}
+
+async fn use_bags(site: &Site, bags: &str) {
+    let key = format!("{bags} bags");
+    let fields = [("form_key", key.as_str()), ("bags", bags)];
+    let used = site.post(&format!("/beans/{EXCELSA}/use"), &fields).await;
+    assert_eq!(used.status(), 303, "{}", used.body);
+}
+
+/// A mail without the line breaks that transport has put into it.
+fn unfolded(mail: &str) -> String {
+    mail.replace("=\r\n", "")
+        .replace("=3D", "=")
+        .replace("\r\n ", " ")
+}
+
+#[tokio::test]
+async fn a_crossing_is_one_mail_however_many_instances_tell_of_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, server) = (staff(&app), MailServer::start().await);
+    wish(&site, &AT_ONCE).await;
+    run_low(&site).await;
+
+    let tellings = [(); 3].map(|()| by_smtp(&app, &server.url));
+    for _ in 0..3 {
+        let [one, two, three] = &tellings;
+        tokio::join!(tell(&app, one), tell(&app, two), tell(&app, three));
+    }
+
+    let mails = server.mails();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let mail = unfolded(&mails[0]);
+    assert!(
+        mail.contains("From: Beanstock <beanstock@example.com>"),
+        "{mail}"
+    );
+    assert!(
+        mail.contains("Subject: House Excelsa from Cordillera Direct is low: 185 bags left"),
+        "{mail}"
+    );
+    assert!(
+        mail.contains("Message-ID: <beanstock-1@example.com>"),
+        "{mail}"
+    );
+    assert!(mail.contains("Auto-Submitted: auto-generated"), "{mail}");
+    assert!(
+        mail.contains("text/plain") && mail.contains("text/html"),
+        "{mail}"
+    );
+    assert_eq!(
+        mail.matches("https://beans.example.com/beans/5").count(),
+        2,
+        "{mail}"
+    );
+    assert_eq!(
+        mail.matches("https://beans.example.com/account/alerts")
+            .count(),
+        2,
+        "{mail}"
+    );
+    let page = site.get("/account/alerts").await;
+    assert_eq!(page.all(".sessions .tag"), ["Sent"]);
+}
+
+#[tokio::test]
+async fn what_a_mail_server_was_away_for_is_sent_once_it_is_back() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, port) = (staff(&app), free_port());
+    let url: Url = format!("smtp://127.0.0.1:{port}").parse().unwrap();
+    wish(&site, &AT_ONCE).await;
+    run_low(&site).await;
+    let telling = by_smtp(&app, &url);
+    tell(&app, &telling).await;
+    let waiting = site.get("/account/alerts").await;
+    tell(&app, &telling).await;
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .unwrap();
+    let server = MailServer::start_on(listener, false);
+    tell(&app, &telling).await;
+    let too_early = server.mails().len();
+    app.execute("UPDATE mails SET due_at = '2000-01-01'").await;
+    tell(&app, &telling).await;
+    tell(&app, &telling).await;
+
+    assert_eq!(waiting.all(".sessions .tag"), ["Waiting"]);
+    assert_eq!(too_early, 0, "it is tried again half a minute later");
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_is_refused_is_told_on_the_page_until_it_is_seen() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, server) = (staff(&app), MailServer::that_refuses().await);
+    let sent = site.post("/account/alerts/test", &[]).await;
+    tell(&app, &by_smtp(&app, &server.url)).await;
+
+    let refused = site.get("/account/alerts").await;
+    site.post("/account/alerts/seen", &[]).await;
+    let seen = site.get("/account/alerts").await;
+
+    assert!(sent.header("location").ends_with("done=test-mailed"));
+    assert_eq!(refused.all(".sessions .tag"), ["Not sent"]);
+    assert!(refused.text_of(".mistakes").contains("could not be sent"));
+    assert!(
+        refused.text_of(".sessions").contains("550"),
+        "the server's words"
+    );
+    assert!(seen.all(".mistakes").is_empty());
+    assert_eq!(
+        seen.all(".sessions .tag"),
+        ["Not sent"],
+        "it stays in the list"
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_crossings_in_an_hour_are_six_mails_and_one_after_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = staff(&app);
+    wish(&site, &AT_ONCE).await;
+    let telling = telling(&app, Some(Mailer::Kept));
+
+    for _ in 0..20 {
+        app.execute(
+            "INSERT INTO alerts (bean_id, kind, quantity, began_at, ended_at, going) \
+             SELECT 1 + n.n % 14, 'low', 3, UTC_TIMESTAMP(6), NULL, NULL FROM \
+             (WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 50) SELECT n FROM n) AS n",
+        )
+        .await;
+        tell(&app, &telling).await;
+    }
+    let mails = site.rows_of("mails").await;
+    app.execute("UPDATE mails SET created_at = created_at - INTERVAL 61 MINUTE")
+        .await;
+    tell(&app, &telling).await;
+
+    assert_eq!(site.rows_of("notifications").await, 1_000);
+    assert_eq!(mails, 6);
+    assert_eq!(site.rows_of("mails").await, 7);
+    let last = site
+        .rows_of("mails WHERE subject = '700 alerts from Beanstock'")
+        .await;
+    assert_eq!(last, 1);
+    let told = "mails WHERE text_body LIKE '%And 688 more%' AND html_body LIKE '%And 688 more%'";
+    assert_eq!(site.rows_of(told).await, 1);
+}
+
+#[tokio::test]
+async fn the_end_is_told_to_whoever_wants_it_and_nothing_of_what_is_muted() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (staff, manager) = (staff(&app), Site::of(&app).seen_by(Role::Manager));
+    wish(&staff, &[("low", "on"), ("out", "on"), ("recovered", "on")]).await;
+    wish(&manager, &[("out", "on")]).await;
+    let telling = telling(&app, None);
+    run_low(&staff).await;
+    tell(&app, &telling).await;
+    use_bags(&staff, "185").await;
+    app.execute("UPDATE alerts SET muted_until = '2037-01-01' WHERE kind = 'low'")
+        .await;
+    tell(&app, &telling).await;
+    app.publish_line("3:Excelsa:200").await;
+    app.drain().await;
+    tell(&app, &telling).await;
+
+    for (kind, number) in [("low", 1), ("out", 2), ("not_out", 1), ("not_low", 0)] {
+        let told = format!("notifications WHERE kind = '{kind}'");
+        assert_eq!(staff.rows_of(&told).await, number, "{kind}");
+    }
+    assert_eq!(staff.rows_of("alerts WHERE untold IS NOT NULL").await, 0);
+    assert_eq!(staff.rows_of("mails").await, 0, "there is no mail server");
+}
+
+#[tokio::test]
+async fn dead_letters_that_wait_and_consumers_that_stop_are_told_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = staff(&app);
+    wish(
+        &site,
+        &[("hours", "2"), ("stopped", "on"), ("recovered", "on")],
+    )
+    .await;
+    app.publish_line("3:Geisha:9").await;
+    app.drain().await;
+    let telling = telling(&app, None);
+    tell(&app, &telling).await;
+    let early = site.rows_of("notifications").await;
+    app.execute("UPDATE dead_letters SET collected_at = collected_at - INTERVAL 121 MINUTE")
+        .await;
+    app.execute(
+        "INSERT INTO consumers (instance, queue, version, started_at, seen_at, in_hand) VALUES \
+         (UNHEX(REPEAT('07', 16)), 'updates', '1', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL 3 MINUTE, 0)",
+    )
+    .await;
+    tell(&app, &telling).await;
+    tell(&app, &telling).await;
+    let letters = site.rows_of("notifications WHERE kind = 'letters'").await;
+    let stopped = site.rows_of("notifications WHERE kind = 'stopped'").await;
+    app.execute("UPDATE consumers SET seen_at = UTC_TIMESTAMP(6)")
+        .await;
+    tell(&app, &telling).await;
+    tell(&app, &telling).await;
+
+    assert_eq!(early, 0);
+    assert_eq!((letters, stopped), (1, 1));
+    assert_eq!(
+        site.rows_of("notifications WHERE kind = 'running'").await,
+        1
+    );
+    assert_eq!(site.rows_of("notifications").await, 3);
+}
+
+#[tokio::test]
+async fn a_feed_is_read_without_signing_in_at_an_address_that_can_be_changed() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, stranger) = (staff(&app), Site::of(&app).seen_by(None));
+    let first = site.post("/account/alerts/feed", &[("to", "make")]).await;
+    wish(&site, &[("low", "on")]).await;
+    run_low(&site).await;
+    tell(&app, &telling(&app, None)).await;
+    let make = async || {
+        let made = site.post("/account/alerts/feed", &[("to", "make")]).await;
+        let address = made.text_of("code.address");
+        let place = address.find("/feed/").unwrap();
+        address[place..].to_owned()
+    };
+
+    let old = make().await;
+    let feed = stranger.get(&old).await;
+    let new = make().await;
+    let gone = stranger.get(&old).await.status();
+    let there = stranger.get(&new).await.status();
+    site.post("/account/alerts/feed", &[("to", "close")]).await;
+    let closed = stranger.get(&new).await.status();
+
+    assert!(first.header("location").ends_with("done=wishes-first"));
+    assert_eq!(
+        feed.header("content-type"),
+        "application/atom+xml; charset=utf-8"
+    );
+    assert!(feed.body.starts_with("<?xml"), "{}", feed.body);
+    assert!(
+        feed.body
+            .contains("<title>House Excelsa from Cordillera Direct is low: 185 bags left"),
+        "{}",
+        feed.body
+    );
+    assert_eq!(
+        (gone, there, closed),
+        (
+            404.try_into().unwrap(),
+            200.try_into().unwrap(),
+            404.try_into().unwrap()
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_wished_is_said_at_its_field_and_kept() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = staff(&app);
+    let wrong = [
+        ("hours", "soon"),
+        ("by_mail", "on"),
+        ("when", "digest"),
+        ("digest_at", "25:00"),
+        ("quiet_from", "22:00"),
+        ("quiet_until", ""),
+    ];
+
+    let page = site.post("/account/alerts", &wrong).await;
+    let right = [
+        ("hours", "24"),
+        ("when", "digest"),
+        ("digest_at", "07:30"),
+        ("quiet_from", "22:00"),
+        ("quiet_until", "06:00"),
+    ];
+    wish(&site, &right).await;
+    let saved = site.get("/account/alerts").await;
+
+    assert_eq!(page.status(), 422);
+    let fields = page.attributes(".mistakes a", "href");
+    assert_eq!(fields, ["#hours", "#digest_at", "#quiet_until"]);
+    assert_eq!(page.value_of("hours"), "soon");
+    assert_eq!(site.rows_of("notification_wishes").await, 1);
+    for (field, value) in [
+        ("hours", "24"),
+        ("digest_at", "07:30"),
+        ("quiet_from", "22:00"),
+        ("quiet_until", "06:00"),
+    ] {
+        assert_eq!(saved.value_of(field), value);
+    }
+}
+
+/// Names are whatever people type.
+#[tokio::test]
+async fn where_nothing_is_sent_mail_is_shown_as_it_would_look_and_can_do_nothing() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let kept = staff(&app).ruled_by(Rules {
+        mail: MailWay::Kept,
+        ..Rules::default()
+    });
+    app.execute("UPDATE beans SET product_name = '<img src=x>\\nBcc: a@b.c' WHERE id = 5")
+        .await;
+    wish(&kept, &AT_ONCE).await;
+    run_low(&kept).await;
+    tell(&app, &telling(&app, Some(Mailer::Kept))).await;
+
+    let mailbox = kept.get("/local/mailbox").await;
+    let mail = kept.get(&mailbox.attributes(".mail a", "href")[0]).await;
+    let elsewhere = staff(&app).get("/local/mailbox").await;
+
+    assert!(
+        mailbox
+            .text_of(".mail h2")
+            .starts_with("<img src=x> Bcc: a@b.c from Cordillera Direct is low")
+    );
+    assert!(mail.header("content-security-policy").contains("sandbox"));
+    assert!(!mail.body.contains("<img"), "{}", mail.body);
+    assert!(mail.body.contains("https://beans.example.com/beans/5"));
+    assert_eq!(elsewhere.status(), 404);
+}
