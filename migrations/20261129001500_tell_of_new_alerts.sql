@@ -1,2 +1,2 @@
 -- From now on the beginning of each is told.
-ALTER TABLE alerts ALTER COLUMN untold SET DEFAULT 1;
+ALTER TABLE alerts ALTER COLUMN unnotified SET DEFAULT 1;

@@ -14,7 +14,7 @@ CREATE TABLE mails (
     acknowledged_at DATETIME(6)  NULL COMMENT 'its reader has seen that it failed',
     PRIMARY KEY (id),
     KEY idx_mails_due_at (due_at),
-    KEY idx_mails_account_id (account_id, id),
+    KEY idx_mails_account_id_created_at (account_id, created_at),
     KEY idx_mails_created_at (created_at),
     CONSTRAINT fk_mails_account_id FOREIGN KEY (account_id) REFERENCES accounts (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;

@@ -10,7 +10,8 @@ CREATE TABLE notifications (
     mail_id    BIGINT       NULL COMMENT 'the mail that carries it',
     PRIMARY KEY (id),
     KEY idx_notifications_waiting_account_id (waiting, account_id),
-    KEY idx_notifications_account_id (account_id, id),
+    KEY idx_notifications_account_id (account_id),
+    KEY idx_notifications_at (at),
     CONSTRAINT fk_notifications_account_id FOREIGN KEY (account_id) REFERENCES accounts (id),
     CONSTRAINT fk_notifications_mail_id FOREIGN KEY (mail_id) REFERENCES mails (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;

@@ -20,12 +20,12 @@ use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::wire::Decoder;
 use crate::messaging::{DEAD_LETTERS, QueueRole, ServiceError, UNDELIVERED, UPDATES};
 use crate::monitor::{self, Consuming};
-use crate::notifications::{Mailer, Telling};
+use crate::notifications::{Mailer, Notifier};
 use crate::outbox::Relay;
 use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
-use crate::web::{self, MailWay};
+use crate::web::{self, MailDelivery};
 
 /// The parts of the program, which may run together or each alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -177,8 +177,8 @@ impl App {
             let (pool, running, shutdown) = followed.clone();
             monitor::follow_pauses(pool, running, shutdown)
         });
-        let telling = monitor::tell_of_consumers(pool, running, shutdown);
-        self.shutdown.tasks.spawn(telling);
+        let notifier = monitor::tell_of_consumers(pool, running, shutdown);
+        self.shutdown.tasks.spawn(notifier);
         self.readiness.is_up(QUEUE);
         Ok(())
     }
@@ -187,23 +187,31 @@ impl App {
     ///
     /// # Errors
     /// The mail server's URL cannot be used.
-    pub fn tell_people(&self, settings: &WebSettings, seats: Seats, site: &str) -> Result<()> {
+    pub fn notify_people(&self, settings: &WebSettings, seats: Seats, site: &str) -> Result<()> {
         let mailer = match (settings.mail.server(), seats) {
-            (Some(server), _) => Some(Mailer::smtp(&server, settings.mail.mail_from.clone())?),
-            (None, Seats::Demonstration) => Some(Mailer::Kept),
+            (Some(server), _) => {
+                let from = settings.mail.mail_from.clone();
+                let from =
+                    from.context("SMTP_URL needs MAIL_FROM, the address that mail comes from")?;
+                Some(Mailer::smtp(&server, from)?)
+            }
+            (None, Seats::Demonstration) => Some(Mailer::Captured),
             (None, Seats::Passwords) => None,
         };
-        let telling = Telling {
+        let notifier = Notifier {
             pool: self.pool.clone(),
             clock: Arc::clone(&self.clock),
             mailer,
             site: site.trim_end_matches('/').to_owned(),
             zone: settings.time_zone,
         };
-        let shutdown = self.shutdown.clone();
+        let (telling, shutdown) = (notifier.clone(), self.shutdown.clone());
         self.shutdown.supervise("notifications", move || {
             telling.clone().run(shutdown.clone())
         });
+        let shutdown = self.shutdown.clone();
+        self.shutdown
+            .supervise("mail", move || notifier.clone().send(shutdown.clone()));
         Ok(())
     }
 
@@ -349,9 +357,9 @@ fn rules(settings: &WebSettings, seats: Seats) -> web::Rules {
         time_zone: settings.time_zone,
         demonstration: seats == Seats::Demonstration,
         mail: match (settings.mail.server(), seats) {
-            (Some(_), _) => MailWay::Server,
-            (None, Seats::Demonstration) => MailWay::Kept,
-            (None, Seats::Passwords) => MailWay::None,
+            (Some(_), _) => MailDelivery::Server,
+            (None, Seats::Demonstration) => MailDelivery::Captured,
+            (None, Seats::Passwords) => MailDelivery::None,
         },
     }
 }

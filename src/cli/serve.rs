@@ -121,7 +121,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         check_accounts(&app.pool, &parts, is_public).await?;
         fill(&app, settings.demo_data).await?;
         if parts.contains(&Part::Relay) {
-            app.tell_people(&settings.web, Seats::Passwords, &settings.site())?;
+            app.notify_people(&settings.web, Seats::Passwords, &settings.site())?;
         }
         let mut messaging = settings.messaging;
         if settings.provision {

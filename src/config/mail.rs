@@ -10,12 +10,12 @@ use super::secret::Secret;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Mail")]
 pub struct MailSettings {
-    /// Mail server that people are told through of alerts
+    /// SMTP server for alert emails; pages tell of it and the relay uses it, so set it for all processes
     #[arg(long, env = "SMTP_URL", hide_env_values = true, value_parser = parse::mail_server)]
     smtp_url: Option<Secret>,
-    /// Address that mail comes from
-    #[arg(long, env = "MAIL_FROM", default_value = "beanstock@localhost", value_parser = parse::mail_address)]
-    pub mail_from: Address,
+    /// Sender address of alert emails, needed with `SMTP_URL`
+    #[arg(long, env = "MAIL_FROM", value_parser = parse::mail_address)]
+    pub mail_from: Option<Address>,
 }
 
 impl MailSettings {
@@ -47,10 +47,24 @@ mod tests {
         let settings = parse(&["--smtp-url", url, "--mail-from", "beans@example.com"]).unwrap();
 
         assert_eq!(settings.mail.server().unwrap().as_str(), url);
-        assert_eq!(settings.mail.mail_from.to_string(), "beans@example.com");
+        let from = settings.mail.mail_from.as_ref();
+        assert_eq!(from.unwrap().to_string(), "beans@example.com");
         assert!(!format!("{settings:?}").contains("hunter2"));
-        for wrong in ["smtp.example.com", "https://smtp.example.com", "smtp://"] {
+        let in_the_clear = "smtp://user:hunter2hunter2@smtp.example.com";
+        for wrong in [
+            "smtp.example.com",
+            "https://smtp.example.com",
+            "smtp://",
+            in_the_clear,
+        ] {
             assert!(parse(&["--smtp-url", wrong]).is_err(), "{wrong}");
+        }
+        for right in [
+            "smtp://localhost:1025",
+            "smtp://user:secret@127.0.0.1",
+            "smtp://user:secret@smtp.example.com?tls=required",
+        ] {
+            assert!(parse(&["--smtp-url", right]).is_ok(), "{right}");
         }
         assert!(parse(&["--mail-from", "nobody"]).is_err());
         assert!(parse(&[]).unwrap().mail.server().is_none());

@@ -36,7 +36,8 @@ pub(super) fn site(text: &str) -> Parsed<Url> {
     }
 }
 
-/// `smtps://user:password@host`, or `smtp://` where the server is on this machine or begins TLS itself.
+/// `smtps://user:password@host`, or `smtp://host?tls=required` for a server that begins TLS itself. Without TLS no
+/// password leaves this machine.
 pub(super) fn mail_server(text: &str) -> Parsed<Secret> {
     let url: Url = text.trim().parse().map_err(|_not_one| "not a URL")?;
     if !["smtp", "smtps"].contains(&url.scheme()) {
@@ -44,6 +45,14 @@ pub(super) fn mail_server(text: &str) -> Parsed<Secret> {
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err("without a host");
+    }
+    let has_tls = url.scheme() == "smtps" || url.query() == Some("tls=required");
+    let is_here = url.host_str().is_some_and(|host| {
+        let address: Option<IpAddr> = host.parse().ok();
+        host == "localhost" || address.is_some_and(|address| address.is_loopback())
+    });
+    if url.password().is_some() && !has_tls && !is_here {
+        return Err("a password without TLS (smtps://, or ?tls=required at its end)");
     }
     Ok(Secret(url.to_string()))
 }

@@ -175,7 +175,7 @@ pub const SETTINGS: &[Setting] = &[
         "MAIL_FROM",
         "an e-mail address",
         "beanstock@example.com",
-        "",
+        NONE,
     ),
     setting("UNREADY_AFTER_IN_SEC", "seconds from 0 to 3600", "60", ""),
     setting(

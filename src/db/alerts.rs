@@ -116,7 +116,7 @@ pub async fn record_crossings(
             sqlx::query!(
                 r#"
                 UPDATE alerts
-                SET ended_at = ?, going = NULL, untold = COALESCE(untold, 0) | 2
+                SET ended_at = ?, going = NULL, unnotified = COALESCE(unnotified, 0) | 2
                 WHERE bean_id = ? AND kind = ? AND going = 1
                 "#,
                 now,
@@ -137,7 +137,7 @@ pub async fn end_alerts_of(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query!(
-        "UPDATE alerts SET ended_at = ?, going = NULL WHERE bean_id = ? AND going = 1",
+        "UPDATE alerts SET ended_at = ?, going = NULL, unnotified = NULL WHERE bean_id = ? AND going = 1",
         now,
         bean.0
     )

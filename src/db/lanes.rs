@@ -28,14 +28,10 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Whether both are about one bean of one supplier; what could not be read is about none.
-    pub fn shares_group_with(&self, other: &Self) -> bool {
-        let key = |lane: &Self| {
-            let bean_type = BeanType::stored(lane.bean_type.clone()?);
-            Some((lane.supplier?, bean_type.key()))
-        };
-        let own = key(self);
-        own.is_some() && own == key(other)
+    /// The supplier and the key of the bean, which make the group of our own messages; none if they could not be read.
+    pub fn group(&self) -> Option<(i64, String)> {
+        let bean_type = BeanType::stored(self.bean_type.clone()?);
+        Some((self.supplier?, bean_type.key()))
     }
 }
 

@@ -6,37 +6,47 @@ use sqlx::MySqlConnection;
 use super::DbResult;
 use crate::domain::AccountId;
 
-/// A mail that was written.
+/// What a mail says.
 #[derive(Debug, Clone)]
-pub struct NewMail<'a> {
-    pub account: AccountId,
+pub struct MailText<'a> {
     /// Up to 300 characters.
     pub subject: &'a str,
     pub text: &'a str,
     pub html: &'a str,
 }
 
-/// Adds a mail, due at once; gives its number.
+/// Adds a mail that says nothing yet, due at once; gives its number.
 pub async fn insert_mail(
     conn: &mut MySqlConnection,
-    mail: &NewMail<'_>,
+    account: AccountId,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
     let inserted = sqlx::query!(
         r#"
         INSERT INTO mails (account_id, subject, text_body, html_body, created_at, due_at)
-        VALUES (?, ?, ?, ?, ?, ?)
+        VALUES (?, '', '', '', ?, ?)
         "#,
-        mail.account.0,
-        mail.subject,
-        mail.text,
-        mail.html,
+        account.0,
         now,
         now
     )
     .execute(conn)
     .await?;
     Ok(i64::try_from(inserted.last_insert_id()).unwrap_or(i64::MAX))
+}
+
+/// Sets what a mail says.
+pub async fn set_text(conn: &mut MySqlConnection, mail: i64, text: &MailText<'_>) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE mails SET subject = ?, text_body = ?, html_body = ? WHERE id = ?",
+        text.subject,
+        text.text,
+        text.html,
+        mail
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Counts the mails that were written to somebody since a moment.
@@ -66,6 +76,8 @@ pub struct DueMail {
     pub created_at: DateTime<Utc>,
     /// How often it was tried, this time included.
     pub attempts: i32,
+    /// Whether its reader may no longer sign in for the café.
+    pub is_reader_gone: bool,
 }
 
 /// Takes a mail that is due, so that nobody else sends it until a moment.
@@ -99,7 +111,8 @@ pub async fn take_due(
             m.text_body AS text,
             m.html_body AS html,
             m.created_at AS "created_at: DateTime<Utc>",
-            m.attempts
+            m.attempts,
+            (a.disabled_at IS NOT NULL OR a.supplier_id IS NOT NULL) AS "is_reader_gone!: bool"
         FROM mails AS m
         JOIN accounts AS a ON a.id = m.account_id
         WHERE m.id = ?
@@ -119,10 +132,10 @@ pub enum Attempted {
     GivenUp(String),
 }
 
-/// Notes what became of it.
+/// Notes what became of it, unless somebody else has tried it since.
 pub async fn set_attempted(
     conn: &mut MySqlConnection,
-    mail: i64,
+    mail: &DueMail,
     attempted: &Attempted,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
@@ -135,13 +148,14 @@ pub async fn set_attempted(
         r#"
         UPDATE mails
         SET sent_at = ?, failed_at = ?, due_at = ?, error = LEFT(?, 500)
-        WHERE id = ?
+        WHERE id = ? AND attempts = ? AND sent_at IS NULL
         "#,
         sent,
         failed,
         due,
         error,
-        mail
+        mail.id,
+        mail.attempts
     )
     .execute(conn)
     .await?;
@@ -160,40 +174,63 @@ pub struct MailLine {
     pub failed_at: Option<DateTime<Utc>>,
     /// Of the last attempt that failed.
     pub error: Option<String>,
-    pub acknowledged_at: Option<DateTime<Utc>>,
 }
 
-/// Lists the newest mails, of one reader or of all, the newest first.
-pub async fn list_mails(
+macro_rules! select_mails {
+    ($rest:literal, $($argument:expr),+) => {
+        sqlx::query_as!(
+            MailLine,
+            r#"
+            SELECT
+                m.id,
+                a.email AS "to",
+                m.subject,
+                m.text_body AS text,
+                m.created_at AS "created_at: DateTime<Utc>",
+                m.sent_at AS "sent_at: DateTime<Utc>",
+                m.failed_at AS "failed_at: DateTime<Utc>",
+                m.error
+            FROM mails AS m
+            JOIN accounts AS a ON a.id = m.account_id
+            "#
+                + $rest,
+            $($argument),+
+        )
+    };
+}
+
+/// Lists the newest mails, the newest first.
+pub async fn list_mails(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<MailLine>> {
+    let mails = select_mails!("ORDER BY m.id DESC LIMIT ?", limit);
+    Ok(mails.fetch_all(conn).await?)
+}
+
+/// Lists the newest mails to somebody, the newest first.
+pub async fn list_mails_to(
     conn: &mut MySqlConnection,
-    account: Option<AccountId>,
+    account: AccountId,
     limit: i64,
 ) -> DbResult<Vec<MailLine>> {
-    let (first, last) = account.map_or((0, i64::MAX), |id| (id.0, id.0));
-    let rows = sqlx::query_as!(
-        MailLine,
-        r#"
-        SELECT
-            m.id,
-            a.email AS "to",
-            m.subject,
-            m.text_body AS text,
-            m.created_at AS "created_at: DateTime<Utc>",
-            m.sent_at AS "sent_at: DateTime<Utc>",
-            m.failed_at AS "failed_at: DateTime<Utc>",
-            m.error,
-            m.acknowledged_at AS "acknowledged_at: DateTime<Utc>"
-        FROM mails AS m
-        JOIN accounts AS a ON a.id = m.account_id
-        WHERE m.account_id BETWEEN ? AND ?
-        ORDER BY m.id DESC
-        LIMIT ?
-        "#,
-        first,
-        last,
+    let mails = select_mails!(
+        "WHERE m.account_id = ? ORDER BY m.created_at DESC, m.id DESC LIMIT ?",
+        account.0,
         limit
     );
-    Ok(rows.fetch_all(conn).await?)
+    Ok(mails.fetch_all(conn).await?)
+}
+
+/// Whether mails to somebody failed and they have not seen it yet.
+pub async fn has_unseen_failures(conn: &mut MySqlConnection, account: AccountId) -> DbResult<bool> {
+    let failed = sqlx::query_scalar!(
+        r#"
+        SELECT 1 AS "failed!: i64"
+        FROM mails
+        WHERE account_id = ? AND failed_at IS NOT NULL AND acknowledged_at IS NULL
+        LIMIT 1
+        "#,
+        account.0
+    );
+    Ok(failed.fetch_optional(conn).await?.is_some())
 }
 
 /// Finds how a mail looks.
@@ -222,14 +259,11 @@ pub async fn acknowledge_failures(
     Ok(())
 }
 
-/// Forgets mails from before a moment, with what they told.
+/// Forgets mails from before a moment, with what they told; up to 10,000 notifications at a time.
 pub async fn forget_mails(conn: &mut MySqlConnection, before: DateTime<Utc>) -> DbResult<()> {
-    sqlx::query!(
-        "DELETE FROM notifications WHERE waiting IS NULL AND at < ?",
-        before
-    )
-    .execute(&mut *conn)
-    .await?;
+    sqlx::query!("DELETE FROM notifications WHERE at < ? LIMIT 10000", before)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query!(
         r#"
         DELETE FROM mails

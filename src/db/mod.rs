@@ -30,7 +30,7 @@ pub mod live;
 pub mod mails;
 pub mod minutes;
 pub mod movements;
-pub mod notification_wishes;
+pub mod notification_preferences;
 pub mod notifications;
 pub mod outbox;
 pub mod queue_pauses;

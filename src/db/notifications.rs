@@ -10,7 +10,7 @@ use crate::domain::{AccountId, AlertKind, BeanId, NotificationKind};
 
 /// An alert of which something is to be told.
 #[derive(Debug, Clone)]
-pub struct UntoldAlert {
+pub struct UnnotifiedAlert {
     pub id: i64,
     pub bean: BeanId,
     pub product_name: String,
@@ -29,10 +29,19 @@ pub struct UntoldAlert {
     pub tells_end: bool,
 }
 
-/// Takes alerts of which something is to be told, the oldest first; those that somebody else has taken are left out.
-pub async fn take_untold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<UntoldAlert>> {
+/// Takes alerts of which something is to be told; those that somebody else has taken are left out.
+pub async fn take_unnotified(
+    conn: &mut MySqlConnection,
+    limit: i64,
+) -> DbResult<Vec<UnnotifiedAlert>> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM alerts WHERE untold > 0 ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED",
+        r#"
+        SELECT id
+        FROM alerts FORCE INDEX (idx_alerts_unnotified)
+        WHERE unnotified > 0
+        LIMIT ?
+        FOR UPDATE SKIP LOCKED
+        "#,
         limit
     );
     let ids: Vec<i64> = ids.fetch_all(&mut *conn).await?;
@@ -53,7 +62,7 @@ pub async fn take_untold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec
             l.began_at AS "began_at!: DateTime<Utc>",
             l.ended_at AS "ended_at: DateTime<Utc>",
             l.muted_until AS "muted_until: DateTime<Utc>",
-            l.untold AS "untold!: i8"
+            l.unnotified AS "unnotified!: i8"
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS taken
         STRAIGHT_JOIN alerts AS l ON l.id = taken.id
         STRAIGHT_JOIN beans AS b ON b.id = l.bean_id
@@ -65,7 +74,7 @@ pub async fn take_untold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec
     let rows = rows.fetch_all(conn).await?;
     rows.into_iter()
         .map(|row| {
-            Ok(UntoldAlert {
+            Ok(UnnotifiedAlert {
                 id: row.id,
                 bean: BeanId(row.bean_id),
                 product_name: row.product_name,
@@ -77,8 +86,8 @@ pub async fn take_untold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec
                 began_at: row.began_at,
                 ended_at: row.ended_at,
                 muted_until: row.muted_until,
-                tells_begin: row.untold & 1 != 0,
-                tells_end: row.untold & 2 != 0,
+                tells_begin: row.unnotified & 1 != 0,
+                tells_end: row.unnotified & 2 != 0,
             })
         })
         .collect()
@@ -90,7 +99,7 @@ pub async fn set_told(conn: &mut MySqlConnection, alerts: &[i64]) -> DbResult<()
         r#"
         UPDATE alerts AS l
         JOIN JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS told ON told.id = l.id
-        SET l.untold = NULL
+        SET l.unnotified = NULL
         "#,
         json(&alerts)
     )
@@ -185,77 +194,62 @@ pub async fn list_waiting(conn: &mut MySqlConnection) -> DbResult<Vec<(AccountId
 #[derive(Debug, Clone)]
 pub struct NotificationLine {
     pub id: i64,
-    pub kind: NotificationKind,
     pub sentence: String,
     pub path: String,
     pub at: DateTime<Utc>,
 }
 
-struct LineRow {
-    id: i64,
-    kind: String,
-    sentence: String,
-    path: String,
-    at: DateTime<Utc>,
-}
-
-impl TryFrom<LineRow> for NotificationLine {
-    type Error = super::DbError;
-
-    fn try_from(row: LineRow) -> DbResult<Self> {
-        let kind = code(
-            "notifications",
-            "kind",
-            &row.kind,
-            NotificationKind::from_code,
-        )?;
-        Ok(Self {
-            id: row.id,
-            kind,
-            sentence: row.sentence,
-            path: row.path,
-            at: row.at,
-        })
-    }
-}
-
-/// Lists all that waits for somebody's next mail, in the order it happened; at most so many, and how many there are.
-pub async fn list_for_mail(
-    conn: &mut MySqlConnection,
-    account: AccountId,
-    most: i64,
-) -> DbResult<(Vec<NotificationLine>, i64)> {
-    let number = sqlx::query_scalar!(
-        r#"SELECT COUNT(*) AS "number!: i64" FROM notifications WHERE waiting = 1 AND account_id = ?"#,
+/// Whether something waits for somebody's next mail.
+pub async fn is_waiting(conn: &mut MySqlConnection, account: AccountId) -> DbResult<bool> {
+    let waiting = sqlx::query_scalar!(
+        r#"SELECT 1 AS "waiting!: i64" FROM notifications WHERE waiting = 1 AND account_id = ? LIMIT 1"#,
         account.0
     );
-    let number = number.fetch_one(&mut *conn).await?;
-    let rows = sqlx::query_as!(
-        LineRow,
-        r#"
-        SELECT id, kind, sentence, path, at AS "at: DateTime<Utc>"
-        FROM notifications
-        WHERE waiting = 1 AND account_id = ?
-        ORDER BY id
-        LIMIT ?
-        "#,
-        account.0,
-        most
-    );
-    let lines: DbResult<Vec<_>> = rows
-        .fetch_all(conn)
-        .await?
-        .into_iter()
-        .map(NotificationLine::try_from)
-        .collect();
-    Ok((lines?, number))
+    Ok(waiting.fetch_optional(conn).await?.is_some())
 }
 
-/// Notes that a mail carries all that waited for somebody.
+/// Notes that a mail carries all that waits for somebody.
 pub async fn set_mailed(conn: &mut MySqlConnection, account: AccountId, mail: i64) -> DbResult<()> {
     sqlx::query!(
         "UPDATE notifications SET waiting = NULL, mail_id = ? WHERE waiting = 1 AND account_id = ?",
         mail,
+        account.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lists what a mail carries, in the order it happened; at most so many, and how many there are.
+pub async fn list_of_mail(
+    conn: &mut MySqlConnection,
+    mail: i64,
+    most: i64,
+) -> DbResult<(Vec<NotificationLine>, i64)> {
+    let number = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "number!: i64" FROM notifications WHERE mail_id = ?"#,
+        mail
+    );
+    let number = number.fetch_one(&mut *conn).await?;
+    let lines = sqlx::query_as!(
+        NotificationLine,
+        r#"
+        SELECT id, sentence, path, at AS "at: DateTime<Utc>"
+        FROM notifications
+        WHERE mail_id = ?
+        ORDER BY id
+        LIMIT ?
+        "#,
+        mail,
+        most
+    );
+    Ok((lines.fetch_all(conn).await?, number))
+}
+
+/// Has nothing wait for somebody's next mail any more.
+pub async fn forget_waiting(conn: &mut MySqlConnection, account: AccountId) -> DbResult<()> {
+    sqlx::query!(
+        "UPDATE notifications SET waiting = NULL WHERE waiting = 1 AND account_id = ?",
         account.0
     )
     .execute(conn)
@@ -269,10 +263,10 @@ pub async fn list_newest(
     account: AccountId,
     limit: i64,
 ) -> DbResult<Vec<NotificationLine>> {
-    let rows = sqlx::query_as!(
-        LineRow,
+    let lines = sqlx::query_as!(
+        NotificationLine,
         r#"
-        SELECT id, kind, sentence, path, at AS "at: DateTime<Utc>"
+        SELECT id, sentence, path, at AS "at: DateTime<Utc>"
         FROM notifications
         WHERE account_id = ?
         ORDER BY id DESC
@@ -281,29 +275,39 @@ pub async fn list_newest(
         account.0,
         limit
     );
-    let rows = rows.fetch_all(conn).await?;
-    rows.into_iter().map(NotificationLine::try_from).collect()
+    Ok(lines.fetch_all(conn).await?)
 }
 
-/// Finds since when it is known that no consumer runs, and keeps everybody else from settling it; `None` if it was not
-/// known, and nothing at all if somebody else is about to.
-pub async fn lock_stopped(conn: &mut MySqlConnection) -> DbResult<Option<Option<DateTime<Utc>>>> {
-    let since = sqlx::query_scalar!(
+/// Whether no consumer runs, as far as that was told.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopped {
+    /// Since when it is known; `None` if one ran.
+    pub since: Option<DateTime<Utc>>,
+    /// When one was last seen to run.
+    pub ran_at: Option<DateTime<Utc>>,
+}
+
+/// Finds whether it was told that no consumer runs, and keeps everybody else from settling it; `None` if somebody
+/// else is about to.
+pub async fn lock_stopped(conn: &mut MySqlConnection) -> DbResult<Option<Stopped>> {
+    let stopped = sqlx::query_as!(
+        Stopped,
         r#"
-        SELECT since AS "since: DateTime<Utc>"
+        SELECT since AS "since: DateTime<Utc>", good_at AS "ran_at: DateTime<Utc>"
         FROM watched_conditions
         WHERE code = 'stopped'
         FOR UPDATE SKIP LOCKED
         "#
     );
-    Ok(since.fetch_optional(conn).await?)
+    Ok(stopped.fetch_optional(conn).await?)
 }
 
-/// Notes since when no consumer runs.
-pub async fn set_stopped(conn: &mut MySqlConnection, since: Option<DateTime<Utc>>) -> DbResult<()> {
+/// Notes whether no consumer runs.
+pub async fn set_stopped(conn: &mut MySqlConnection, stopped: Stopped) -> DbResult<()> {
     sqlx::query!(
-        "UPDATE watched_conditions SET since = ? WHERE code = 'stopped'",
-        since
+        "UPDATE watched_conditions SET since = ?, good_at = ? WHERE code = 'stopped'",
+        stopped.since,
+        stopped.ran_at
     )
     .execute(conn)
     .await?;

@@ -13,6 +13,7 @@ mod contact;
 mod decide;
 mod follows;
 mod instance;
+mod notification_preferences;
 mod reason;
 mod run_rate;
 mod shelf;
@@ -23,7 +24,6 @@ mod supplier;
 mod text;
 mod update;
 mod update_id;
-mod wishes;
 
 pub use account::{
     AccountId, InvalidPassword, MAX_PASSWORD, MIN_PASSWORD, NewPassword, Role, email_key,
@@ -40,6 +40,9 @@ pub use contact::{EmailAddress, PhoneNumber};
 pub use decide::{Decision, decide};
 pub use follows::{Follows, FollowsAs};
 pub use instance::Instance;
+pub use notification_preferences::{
+    MAILS_AN_HOUR, NotificationKind, NotificationPreferences, TimeOfDay,
+};
 pub use reason::{Reason, Refusal};
 pub use run_rate::{Gone, RunRate, Usage};
 pub use shelf::{Adjustment, Final, Uncountable, Undoable, count, undo};
@@ -54,4 +57,3 @@ pub use update::{
     Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateKind, UpdateState,
 };
 pub use update_id::{UpdateId, UpdateKey};
-pub use wishes::{MAILS_AN_HOUR, NotificationKind, TimeOfDay, Wishes};

@@ -33,7 +33,7 @@ pub struct Slip {
 
 impl Slip {
     /// What sending it does, for the log of what people did.
-    fn deed(&self, number: SlipNumber) -> (Action, String) {
+    fn activity(&self, number: SlipNumber) -> (Action, String) {
         match self.follows {
             None => {
                 let (updates, supplier) = (self.updates.len(), self.supplier);
@@ -196,7 +196,7 @@ async fn store(
         account: Some(slip.sender),
         address: &slip.address,
     };
-    let (action, details) = slip.deed(number);
+    let (action, details) = slip.activity(number);
     db::activity::insert_activity(tx, &actor.did(action, &details)).await?;
     Ok(())
 }

@@ -129,7 +129,7 @@ async fn run_with(
         .await?;
     let website = format!("http://{}", web.local_addr()?);
     app.start_web(web, &settings.web, Seats::Demonstration);
-    app.tell_people(&settings.web, Seats::Demonstration, &website)?;
+    app.notify_people(&settings.web, Seats::Demonstration, &website)?;
     announce(
         &website,
         &password,

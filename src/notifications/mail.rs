@@ -19,21 +19,21 @@ pub enum Mailer {
         from: Box<Mailbox>,
     },
     /// Nothing: they stay where they can be looked at.
-    Kept,
+    Captured,
 }
 
 impl fmt::Debug for Mailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Smtp { .. } => "Smtp",
-            Self::Kept => "Kept",
+            Self::Captured => "Kept",
         })
     }
 }
 
 /// Why no mails can be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("SMTP_URL cannot be used: {0}")]
+#[error("SMTP_URL cannot be used")]
 pub struct MailerError(#[from] lettre::transport::smtp::Error);
 
 /// Why a mail was not taken.
@@ -82,10 +82,17 @@ impl Mailer {
         let message = message(from, mail)?;
         let sent = server.send(message).await;
         sent.map(|_taken| ()).map_err(|error| Rejection {
-            is_final: error.is_permanent(),
+            is_final: is_about_the_reader(&error),
             words: chain(&error),
         })
     }
+}
+
+/// Whether the server refuses the mailbox, now and later ([RFC 5321, 4.2.3](https://www.rfc-editor.org/rfc/rfc5321)).
+/// Whatever else it refuses, like our password, somebody can mend.
+fn is_about_the_reader(error: &lettre::transport::smtp::Error) -> bool {
+    let code = error.status().map(u16::from);
+    code.is_some_and(|code| [550, 551, 553].contains(&code))
 }
 
 /// The mail with its headers. Answering it leads nowhere, so programs that answer for people on holiday are told not to
@@ -95,7 +102,9 @@ fn message(from: &Mailbox, mail: &DueMail) -> Result<Message, Rejection> {
         .to
         .parse()
         .map_err(|error: lettre::address::AddressError| Rejection::for_good(&error))?;
-    let id = format!("<beanstock-{}@{}>", mail.id, from.email.domain());
+    // The moment tells mails of two databases apart.
+    let (number, moment) = (mail.id, mail.created_at.timestamp_micros());
+    let id = format!("<{number}.{moment}@{}>", from.email.domain());
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     let message = Message::builder()
         .from(from.clone())

@@ -1,4 +1,4 @@
-//! Telling people of alerts, once each, and not more than they can stand.
+//! Notifier people of alerts, once each, and not more than they can stand.
 //!
 //! What has happened is turned into a notification for each who wants it, what waits for somebody is written into one
 //! mail when mail may reach them, and a mail is sent until the mail server takes it.
@@ -7,10 +7,10 @@
 //! once: nothing is told twice, and nothing is lost by a crash. A mail whose process dies after the server has taken
 //! it is sent once more, with the same `Message-ID`.
 
+mod fan_out;
 mod mail;
+mod notifier;
 mod send;
-mod tell;
-mod telling;
 mod watch;
 mod write;
 
@@ -19,13 +19,17 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 pub use self::mail::{Mailer, MailerError};
-pub use self::telling::Telling;
+pub use self::notifier::Notifier;
+pub use self::write::write_test;
 use crate::db::{self, DbResult};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
-/// How often somebody looks whether there is something to tell.
+/// How often somebody looks whether there is something to tell, or to send.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often somebody looks whether dead letters wait and consumers run.
+const WATCH_EVERY: Duration = Duration::from_secs(30);
 
 /// How often what is old is forgotten.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
@@ -33,19 +37,31 @@ const TIDY_EVERY: Duration = Duration::from_hours(1);
 /// What was told so long ago is forgotten, and the mail with it.
 pub const KEPT_FOR: TimeDelta = TimeDelta::days(30);
 
-impl Telling {
-    /// Tells people until this process stops.
+/// What is done only now and then.
+struct NowAndThen {
+    every: Duration,
+    last: Option<Instant>,
+}
+
+impl NowAndThen {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.last.is_none_or(|last| last.elapsed() >= self.every);
+        if is_due {
+            self.last = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+impl Notifier {
+    /// Turns what happens into notifications and mails until this process stops.
     pub async fn run(self, shutdown: Shutdown) {
-        const WHAT: &str = "telling people of alerts";
+        const WHAT: &str = "notifying people of alerts";
         let mut streak = Streak::default();
-        let mut tidied: Option<Instant> = None;
+        let [mut watch, mut tidy] =
+            [WATCH_EVERY, TIDY_EVERY].map(|every| NowAndThen { every, last: None });
         while shutdown.sleep(LOOK_EVERY).await.is_ok() {
-            let mut told = self.tell_once(&shutdown).await;
-            if told.is_ok() && tidied.is_none_or(|last| last.elapsed() > TIDY_EVERY) {
-                told = self.forget_what_is_old().await;
-                tidied = Some(Instant::now());
-            }
-            match told {
+            match self.look(&mut watch, &mut tidy).await {
                 Ok(()) => streak.succeeded(WHAT),
                 Err(error) => {
                     streak.failed(WHAT, &error);
@@ -54,21 +70,60 @@ impl Telling {
         }
     }
 
-    /// Tells what is to be told now.
+    async fn look(&self, watch: &mut NowAndThen, tidy: &mut NowAndThen) -> DbResult<()> {
+        self.notify_once().await?;
+        if watch.is_due() {
+            self.watch_once().await?;
+        }
+        if tidy.is_due() {
+            self.forget_what_is_old().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of alerts that have begun or are over, and writes the mails that may go now.
     ///
     /// # Errors
     /// The database failed. What was not done is done the next time.
-    pub async fn tell_once(&self, shutdown: &Shutdown) -> DbResult<()> {
-        while tell::tell_of_alerts(self).await? > 0 {}
+    pub async fn notify_once(&self) -> DbResult<()> {
+        while fan_out::tell_of_alerts(self).await? > 0 {}
+        write::write_mails(self).await
+    }
+
+    /// Tells of dead letters that wait for too long, and of consumers that have stopped or run again.
+    ///
+    /// # Errors
+    /// The database failed. What was not done is done the next time.
+    pub async fn watch_once(&self) -> DbResult<()> {
         watch::watch_letters(self).await?;
-        watch::watch_consumers(self).await?;
-        write::write_mails(self).await?;
-        while !shutdown.soft.is_cancelled() && send::send_one(self).await? {}
-        Ok(())
+        watch::watch_consumers(self).await
     }
 
     async fn forget_what_is_old(&self) -> DbResult<()> {
         let mut conn = self.pool.acquire().await?;
         db::mails::forget_mails(&mut conn, self.clock.now() - KEPT_FOR).await
+    }
+
+    /// Sends mails until this process stops. A mail server that takes its time holds up nobody but the mails.
+    pub async fn send(self, shutdown: Shutdown) {
+        const WHAT: &str = "reading the mails to be sent";
+        let mut streak = Streak::default();
+        while shutdown.sleep(LOOK_EVERY).await.is_ok() {
+            match self.send_once(&shutdown).await {
+                Ok(()) => streak.succeeded(WHAT),
+                Err(error) => {
+                    streak.failed(WHAT, &error);
+                }
+            }
+        }
+    }
+
+    /// Sends the mails that are due.
+    ///
+    /// # Errors
+    /// The database failed. What was not done is done the next time.
+    pub async fn send_once(&self, shutdown: &Shutdown) -> DbResult<()> {
+        while !shutdown.soft.is_cancelled() && send::send_one(self).await? {}
+        Ok(())
     }
 }

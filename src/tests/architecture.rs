@@ -124,7 +124,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("web/api", &["db", "web", "web/http"]),
     (
         "web/account",
-        &["accounts", "db", "domain", "web", "web/http", "web/ui"],
+        &[
+            "accounts",
+            "db",
+            "domain",
+            "notifications",
+            "web",
+            "web/http",
+            "web/ui",
+        ],
     ),
     // Sent by suppliers, and by the café for them.
     (

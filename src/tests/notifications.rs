@@ -1,11 +1,11 @@
-//! Telling people of alerts: once each, by mail and in a feed, and not more than they can stand.
+//! Notifier people of alerts: once each, by mail and in a feed, and not more than they can stand.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use beanstock::domain::Role;
-use beanstock::notifications::{Mailer, Telling};
-use beanstock::web::{MailWay, Rules};
+use beanstock::notifications::{Mailer, Notifier};
+use beanstock::web::{MailDelivery, Rules};
 use chrono_tz::Tz;
 use tokio::net::TcpListener;
 use url::Url;
@@ -13,8 +13,8 @@ use url::Url;
 use crate::support::smtp::MailServer;
 use crate::support::{EXCELSA, Kind, Site, TestApp, free_port};
 
-fn telling(app: &TestApp, mailer: Option<Mailer>) -> Telling {
-    Telling {
+fn notifier(app: &TestApp, mailer: Option<Mailer>) -> Notifier {
+    Notifier {
         pool: app.pool.clone(),
         clock: Arc::clone(&app.clock),
         mailer,
@@ -23,25 +23,27 @@ fn telling(app: &TestApp, mailer: Option<Mailer>) -> Telling {
     }
 }
 
-fn by_smtp(app: &TestApp, server: &Url) -> Telling {
+fn by_smtp(app: &TestApp, server: &Url) -> Notifier {
     let from = "beanstock@example.com".parse().unwrap();
-    telling(app, Some(Mailer::smtp(server, from).unwrap()))
+    notifier(app, Some(Mailer::smtp(server, from).unwrap()))
 }
 
-async fn tell(app: &TestApp, telling: &Telling) {
-    Box::pin(telling.tell_once(&app.shutdown)).await.unwrap();
+async fn tell(app: &TestApp, notifier: &Notifier) {
+    Box::pin(notifier.notify_once()).await.unwrap();
+    Box::pin(notifier.watch_once()).await.unwrap();
+    Box::pin(notifier.send_once(&app.shutdown)).await.unwrap();
 }
 
 /// Somebody of the café whose mail is sent.
 fn staff(app: &TestApp) -> Site {
     Site::of(app).seen_by(Role::Staff).ruled_by(Rules {
-        mail: MailWay::Server,
+        mail: MailDelivery::Server,
         ..Rules::default()
     })
 }
 
-async fn wish(site: &Site, wishes: &[(&str, &str)]) {
-    let saved = site.post("/account/alerts", wishes).await;
+async fn wish(site: &Site, preferences: &[(&str, &str)]) {
+    let saved = site.post("/account/alerts", preferences).await;
     assert_eq!(saved.status(), 303, "{}", saved.body);
 }
 
@@ -97,10 +99,7 @@ async fn a_crossing_is_one_mail_however_many_instances_tell_of_it() {
         mail.contains("Subject: House Excelsa from Cordillera Direct is low: 185 bags left"),
         "{mail}"
     );
-    assert!(
-        mail.contains("Message-ID: <beanstock-1@example.com>"),
-        "{mail}"
-    );
+    assert!(mail.contains("Message-ID: <1."), "{mail}");
     assert!(mail.contains("Auto-Submitted: auto-generated"), "{mail}");
     assert!(
         mail.contains("text/plain") && mail.contains("text/html"),
@@ -128,20 +127,20 @@ async fn what_a_mail_server_was_away_for_is_sent_once_it_is_back() {
     let url: Url = format!("smtp://127.0.0.1:{port}").parse().unwrap();
     wish(&site, &AT_ONCE).await;
     run_low(&site).await;
-    let telling = by_smtp(&app, &url);
-    tell(&app, &telling).await;
+    let notifier = by_smtp(&app, &url);
+    tell(&app, &notifier).await;
     let waiting = site.get("/account/alerts").await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .unwrap();
     let server = MailServer::start_on(listener, false);
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
     let too_early = server.mails().len();
     app.execute("UPDATE mails SET due_at = '2000-01-01'").await;
-    tell(&app, &telling).await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
+    tell(&app, &notifier).await;
 
     assert_eq!(waiting.all(".sessions .tag"), ["Waiting"]);
     assert_eq!(too_early, 0, "it is tried again half a minute later");
@@ -179,7 +178,7 @@ async fn a_thousand_crossings_in_an_hour_are_six_mails_and_one_after_it() {
     let app = TestApp::start(Kind::Fifo).await;
     let site = staff(&app);
     wish(&site, &AT_ONCE).await;
-    let telling = telling(&app, Some(Mailer::Kept));
+    let notifier = notifier(&app, Some(Mailer::Captured));
 
     for _ in 0..20 {
         app.execute(
@@ -188,12 +187,12 @@ async fn a_thousand_crossings_in_an_hour_are_six_mails_and_one_after_it() {
              (WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 50) SELECT n FROM n) AS n",
         )
         .await;
-        tell(&app, &telling).await;
+        tell(&app, &notifier).await;
     }
     let mails = site.rows_of("mails").await;
     app.execute("UPDATE mails SET created_at = created_at - INTERVAL 61 MINUTE")
         .await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
 
     assert_eq!(site.rows_of("notifications").await, 1_000);
     assert_eq!(mails, 6);
@@ -212,62 +211,175 @@ async fn the_end_is_told_to_whoever_wants_it_and_nothing_of_what_is_muted() {
     let (staff, manager) = (staff(&app), Site::of(&app).seen_by(Role::Manager));
     wish(&staff, &[("low", "on"), ("out", "on"), ("recovered", "on")]).await;
     wish(&manager, &[("out", "on")]).await;
-    let telling = telling(&app, None);
+    let notifier = notifier(&app, None);
     run_low(&staff).await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
     use_bags(&staff, "185").await;
     app.execute("UPDATE alerts SET muted_until = '2037-01-01' WHERE kind = 'low'")
         .await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
     app.publish_line("3:Excelsa:200").await;
     app.drain().await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
 
+    // Staff want both and are told of the graver one.
     for (kind, number) in [("low", 1), ("out", 2), ("not_out", 1), ("not_low", 0)] {
         let told = format!("notifications WHERE kind = '{kind}'");
         assert_eq!(staff.rows_of(&told).await, number, "{kind}");
     }
-    assert_eq!(staff.rows_of("alerts WHERE untold IS NOT NULL").await, 0);
+    assert_eq!(
+        staff.rows_of("alerts WHERE unnotified IS NOT NULL").await,
+        0
+    );
     assert_eq!(staff.rows_of("mails").await, 0, "there is no mail server");
 }
 
 #[tokio::test]
-async fn dead_letters_that_wait_and_consumers_that_stop_are_told_once() {
+async fn dead_letters_that_wait_are_told_once_however_often_one_saves() {
     let app = TestApp::start(Kind::Fifo).await;
     let site = staff(&app);
-    wish(
-        &site,
-        &[("hours", "2"), ("stopped", "on"), ("recovered", "on")],
-    )
-    .await;
+    wish(&site, &[("hours", "2")]).await;
     app.publish_line("3:Geisha:9").await;
     app.drain().await;
-    let telling = telling(&app, None);
-    tell(&app, &telling).await;
+    let notifier = notifier(&app, None);
+    tell(&app, &notifier).await;
     let early = site.rows_of("notifications").await;
     app.execute("UPDATE dead_letters SET collected_at = collected_at - INTERVAL 121 MINUTE")
         .await;
-    app.execute(
-        "INSERT INTO consumers (instance, queue, version, started_at, seen_at, in_hand) VALUES \
-         (UNHEX(REPEAT('07', 16)), 'updates', '1', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL 3 MINUTE, 0)",
-    )
-    .await;
-    tell(&app, &telling).await;
-    tell(&app, &telling).await;
-    let letters = site.rows_of("notifications WHERE kind = 'letters'").await;
-    let stopped = site.rows_of("notifications WHERE kind = 'stopped'").await;
-    app.execute("UPDATE consumers SET seen_at = UTC_TIMESTAMP(6)")
-        .await;
-    tell(&app, &telling).await;
-    tell(&app, &telling).await;
+    tell(&app, &notifier).await;
+    wish(&site, &[("hours", "2"), ("low", "on")]).await;
+    tell(&app, &notifier).await;
+    let once = site.rows_of("notifications WHERE kind = 'letters'").await;
+    wish(&site, &[("hours", "1")]).await;
+    tell(&app, &notifier).await;
 
-    assert_eq!(early, 0);
-    assert_eq!((letters, stopped), (1, 1));
+    assert_eq!((early, once), (0, 1));
+    assert_eq!(
+        site.rows_of("notifications").await,
+        2,
+        "another number is another wish"
+    );
+}
+
+/// A consumer that stops in good order says so and is forgotten.
+#[tokio::test]
+async fn consumers_that_stop_and_run_again_are_told_once_each() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = staff(&app);
+    wish(&site, &[("stopped", "on"), ("recovered", "on")]).await;
+    let notifier = notifier(&app, None);
+    let runs = "INSERT INTO consumers (instance, queue, version, started_at, seen_at, in_hand) VALUES \
+                (UNHEX(REPEAT('07', 16)), 'updates', '1', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 0)";
+    tell(&app, &notifier).await;
+    let never = site.rows_of("notifications").await;
+    app.execute(runs).await;
+    tell(&app, &notifier).await;
+    app.execute("DELETE FROM consumers").await;
+    tell(&app, &notifier).await;
+    let deployed = site.rows_of("notifications").await;
+    app.execute("UPDATE watched_conditions SET good_at = good_at - INTERVAL 121 SECOND")
+        .await;
+    tell(&app, &notifier).await;
+    tell(&app, &notifier).await;
+    let stopped = site.rows_of("notifications WHERE kind = 'stopped'").await;
+    app.execute(runs).await;
+    tell(&app, &notifier).await;
+    tell(&app, &notifier).await;
+
+    assert_eq!((never, deployed, stopped), (0, 0, 1));
     assert_eq!(
         site.rows_of("notifications WHERE kind = 'running'").await,
         1
     );
-    assert_eq!(site.rows_of("notifications").await, 3);
+    assert_eq!(site.rows_of("notifications").await, 2);
+}
+
+#[tokio::test]
+async fn whoever_wants_no_mail_any_more_or_has_left_gets_none() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, server) = (staff(&app), MailServer::start().await);
+    let notifier = by_smtp(&app, &server.url);
+    let daily = [
+        AT_ONCE[0],
+        AT_ONCE[1],
+        AT_ONCE[2],
+        ("when", "digest"),
+        ("digest_at", "00:00"),
+    ];
+    wish(&site, &daily).await;
+    run_low(&site).await;
+    tell(&app, &notifier).await;
+    let waiting = site.rows_of("notifications WHERE waiting = 1").await;
+    wish(&site, &[("low", "on"), ("out", "on")]).await;
+    wish(&site, &AT_ONCE).await;
+    tell(&app, &notifier).await;
+    let unticked = server.mails().len();
+    site.post("/account/alerts/test", &[]).await;
+    app.execute("UPDATE accounts SET disabled_at = UTC_TIMESTAMP(6)")
+        .await;
+    tell(&app, &notifier).await;
+
+    assert_eq!(waiting, 1, "it waits for midnight");
+    assert_eq!(unticked, 0);
+    assert_eq!(server.mails().len(), 0);
+    assert_eq!(site.rows_of("mails WHERE failed_at IS NOT NULL").await, 1);
+}
+
+/// Somebody can mend what is wrong with our own account there.
+#[tokio::test]
+async fn a_mail_server_that_does_not_let_us_in_is_tried_again() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, server) = (staff(&app), MailServer::start().await);
+    let mut url = server.url.clone();
+    url.set_username("beans").unwrap();
+    url.set_password(Some("wrong")).unwrap();
+    site.post("/account/alerts/test", &[]).await;
+    tell(&app, &by_smtp(&app, &url)).await;
+
+    let page = site.get("/account/alerts").await;
+
+    assert_eq!(page.all(".sessions .tag"), ["Waiting"]);
+    assert!(!page.body.contains("wrong"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn what_was_over_before_anybody_could_be_told_is_no_news() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = staff(&app);
+    wish(&site, &[("low", "on"), ("out", "on"), ("recovered", "on")]).await;
+    run_low(&site).await;
+    app.publish_line("3:Excelsa:50").await;
+    app.drain().await;
+    use_bags(&site, "60").await;
+    app.execute("UPDATE alerts SET began_at = began_at - INTERVAL 25 HOUR WHERE going = 1")
+        .await;
+
+    tell(&app, &notifier(&app, None)).await;
+
+    assert_eq!(site.rows_of("alerts").await, 2);
+    assert_eq!(site.rows_of("notifications").await, 0);
+    assert_eq!(site.rows_of("alerts WHERE unnotified IS NOT NULL").await, 0);
+}
+
+#[tokio::test]
+async fn where_there_is_no_mail_saving_keeps_what_was_chosen_for_it() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let with_mail = staff(&app);
+    let without = with_mail.clone().ruled_by(Rules::default());
+    wish(
+        &with_mail,
+        &[
+            ("by_mail", "on"),
+            ("when", "digest"),
+            ("digest_at", "07:30"),
+        ],
+    )
+    .await;
+
+    wish(&without, &[("low", "on")]).await;
+
+    let kept = "notification_preferences WHERE by_mail AND digest_at = 450 AND low";
+    assert_eq!(with_mail.rows_of(kept).await, 1);
 }
 
 #[tokio::test]
@@ -277,7 +389,7 @@ async fn a_feed_is_read_without_signing_in_at_an_address_that_can_be_changed() {
     let first = site.post("/account/alerts/feed", &[("to", "make")]).await;
     wish(&site, &[("low", "on")]).await;
     run_low(&site).await;
-    tell(&app, &telling(&app, None)).await;
+    tell(&app, &notifier(&app, None)).await;
     let make = async || {
         let made = site.post("/account/alerts/feed", &[("to", "make")]).await;
         let address = made.text_of("code.address");
@@ -293,7 +405,7 @@ async fn a_feed_is_read_without_signing_in_at_an_address_that_can_be_changed() {
     site.post("/account/alerts/feed", &[("to", "close")]).await;
     let closed = stranger.get(&new).await.status();
 
-    assert!(first.header("location").ends_with("done=wishes-first"));
+    assert!(first.header("location").ends_with("done=preferences-first"));
     assert_eq!(
         feed.header("content-type"),
         "application/atom+xml; charset=utf-8"
@@ -343,7 +455,7 @@ async fn what_cannot_be_wished_is_said_at_its_field_and_kept() {
     let fields = page.attributes(".mistakes a", "href");
     assert_eq!(fields, ["#hours", "#digest_at", "#quiet_until"]);
     assert_eq!(page.value_of("hours"), "soon");
-    assert_eq!(site.rows_of("notification_wishes").await, 1);
+    assert_eq!(site.rows_of("notification_preferences").await, 1);
     for (field, value) in [
         ("hours", "24"),
         ("digest_at", "07:30"),
@@ -359,14 +471,14 @@ async fn what_cannot_be_wished_is_said_at_its_field_and_kept() {
 async fn where_nothing_is_sent_mail_is_shown_as_it_would_look_and_can_do_nothing() {
     let app = TestApp::start(Kind::Fifo).await;
     let kept = staff(&app).ruled_by(Rules {
-        mail: MailWay::Kept,
+        mail: MailDelivery::Captured,
         ..Rules::default()
     });
     app.execute("UPDATE beans SET product_name = '<img src=x>\\nBcc: a@b.c' WHERE id = 5")
         .await;
     wish(&kept, &AT_ONCE).await;
     run_low(&kept).await;
-    tell(&app, &telling(&app, Some(Mailer::Kept))).await;
+    tell(&app, &notifier(&app, Some(Mailer::Captured))).await;
 
     let mailbox = kept.get("/local/mailbox").await;
     let mail = kept.get(&mailbox.attributes(".mail a", "href")[0]).await;

@@ -40,7 +40,7 @@ use self::http::layers::{keep_running, surround};
 pub use self::http::server::ServerLimits;
 use self::http::{health, server};
 pub use self::paths::{HEALTHZ, READYZ, welcome};
-pub use self::state::{AppState, MailWay, Rules};
+pub use self::state::{AppState, MailDelivery, Rules};
 use self::ui::layout::Layout;
 use self::ui::query::Query;
 use self::ui::{assets, error_page};

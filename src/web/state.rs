@@ -56,18 +56,18 @@ pub struct Rules {
     /// Whether the sign-in page lets everybody in as one of the demonstration accounts. Only where nobody
     /// but this machine's users can reach it.
     pub demonstration: bool,
-    pub mail: MailWay,
+    pub mail: MailDelivery,
 }
 
 /// What becomes of mail to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailWay {
+pub enum MailDelivery {
     /// There is none.
     None,
     /// A mail server sends it.
     Server,
     /// It stays here, where it can be looked at.
-    Kept,
+    Captured,
 }
 
 impl Default for Rules {
@@ -81,7 +81,7 @@ impl Default for Rules {
             public_beans_json: true,
             time_zone: Tz::UTC,
             demonstration: false,
-            mail: MailWay::None,
+            mail: MailDelivery::None,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use beanstock::domain::Role;
-use beanstock::notifications::{Mailer, Telling};
-use beanstock::web::{MailWay, Rules};
+use beanstock::notifications::{Mailer, Notifier};
+use beanstock::web::{MailDelivery, Rules};
 use chrono_tz::Tz;
 use serde_json::json;
 
@@ -12,14 +12,14 @@ use crate::support::browser::{Browser, LAPTOP, Served};
 use crate::support::{Kind, Site, TestApp};
 
 async fn tell(app: &TestApp) {
-    let telling = Telling {
+    let notifier = Notifier {
         pool: app.pool.clone(),
         clock: Arc::clone(&app.clock),
-        mailer: Some(Mailer::Kept),
+        mailer: Some(Mailer::Captured),
         site: "http://localhost".to_owned(),
         zone: Tz::UTC,
     };
-    Box::pin(telling.tell_once(&app.shutdown)).await.unwrap();
+    Box::pin(notifier.notify_once()).await.unwrap();
 }
 
 async fn publish(app: &TestApp, line: &str) {
@@ -33,7 +33,7 @@ async fn publish(app: &TestApp, line: &str) {
 async fn a_bean_that_runs_low_is_on_the_page_and_in_a_mail_and_so_is_its_recovery() {
     let app = TestApp::start(Kind::Fifo).await;
     let site = Site::of(&app).seen_by(Role::Staff).ruled_by(Rules {
-        mail: MailWay::Kept,
+        mail: MailDelivery::Captured,
         ..Rules::default()
     });
     let served = Served::start(&site).await;

@@ -8,7 +8,7 @@ use beanstock::db;
 use beanstock::db::activity::Actor;
 use beanstock::db::update_lists::UpdateLine;
 use beanstock::domain::{AccountId, NewPassword, Role, SupplierId, UpdateId, UpdateState};
-use beanstock::web::{self, MailWay, Rules, TABLE, Who};
+use beanstock::web::{self, MailDelivery, Rules, TABLE, Who};
 
 use crate::support::browser::{Browser, LAPTOP, PHONE, Screen, Served};
 use crate::support::site::{PASSWORD, borrowed, with};
@@ -76,7 +76,7 @@ impl Busy {
             app.publish_line(line).await;
         }
         let site = Site::after_all(&app).await.ruled_by(Rules {
-            mail: MailWay::Kept,
+            mail: MailDelivery::Captured,
             ..Rules::default()
         });
         site.post("/account/alerts", &[("low", "on")]).await;

@@ -87,7 +87,7 @@ async fn what_people_send_and_what_they_change_on_the_list_is_in_the_log() {
     let log = manager.get("/activity").await.text_of("ol.sessions");
 
     assert_eq!(added.status(), 303, "{}", added.body);
-    assert!(log.contains("fixed and sent again an update"), "{log}");
+    assert!(log.contains("fixed and resent an update"), "{log}");
     assert!(log.contains("added a supplier (Hill Farm"), "{log}");
     let line = removed.text_of("ol.sessions");
     assert!(

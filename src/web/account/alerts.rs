@@ -8,12 +8,14 @@ use serde::Deserialize;
 
 use crate::accounts::Token;
 use crate::db;
-use crate::db::mails::{MailLine, NewMail};
-use crate::domain::{MAILS_AN_HOUR, TimeOfDay, Wishes};
+use crate::db::mails::MailLine;
+use crate::db::notification_preferences::Subscriber;
+use crate::domain::{AccountId, MAILS_AN_HOUR, NotificationPreferences, TimeOfDay};
+use crate::notifications::write_test;
 use crate::web::access::Viewer;
 use crate::web::http::error::WebError;
 use crate::web::paths;
-use crate::web::state::{AppState, MailWay};
+use crate::web::state::{AppState, MailDelivery};
 use crate::web::ui::form::{Form, Mistakes, TextField};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
@@ -45,19 +47,24 @@ struct AlertsPage {
     digest: TextField,
     quiet: [TextField; 2],
     /// What becomes of mail at all.
-    way: MailWay,
-    has_wishes: bool,
-    has_feed: bool,
+    way: MailDelivery,
+    stored: Option<Subscriber>,
     /// The address of their feed, when it has just been made.
     feed: Option<String>,
     mails: Vec<MailLine>,
+    /// Whether some to them failed that they have not seen yet.
+    has_failures: bool,
     mistakes: Mistakes,
 }
 
 impl AlertsPage {
-    fn has_failures(&self) -> bool {
-        let is_new = |mail: &MailLine| mail.failed_at.is_some() && mail.acknowledged_at.is_none();
-        self.mails.iter().any(is_new)
+    /// Whether somebody has chosen anything.
+    fn has_chosen(&self) -> bool {
+        self.stored.is_some()
+    }
+
+    fn has_feed(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.has_feed)
     }
 
     #[expect(clippy::unused_self, reason = "how a template calls it")]
@@ -65,19 +72,19 @@ impl AlertsPage {
         MAILS_AN_HOUR
     }
 
-    fn is_kept(&self) -> bool {
-        self.way == MailWay::Kept
+    fn is_captured(&self) -> bool {
+        self.way == MailDelivery::Captured
     }
 
     fn sends_mail(&self) -> bool {
-        self.way != MailWay::None
+        self.way != MailDelivery::None
     }
 }
 
 /// The form, as it was typed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct WishesForm {
+pub(super) struct PreferencesForm {
     low: Option<String>,
     out: Option<String>,
     out_at_supplier: Option<String>,
@@ -92,35 +99,35 @@ pub(super) struct WishesForm {
     quiet_until: String,
 }
 
-impl From<&Wishes> for WishesForm {
-    fn from(wishes: &Wishes) -> Self {
+impl From<&NotificationPreferences> for PreferencesForm {
+    fn from(preferences: &NotificationPreferences) -> Self {
         let tick = |is_on: bool| is_on.then(|| "on".to_owned());
         let time = |time: Option<TimeOfDay>| time.map_or_else(String::new, |time| time.to_string());
-        let (from, until) = wishes.quiet.unzip();
+        let (from, until) = preferences.quiet.unzip();
         Self {
-            low: tick(wishes.low),
-            out: tick(wishes.out),
-            out_at_supplier: tick(wishes.out_at_supplier),
-            recovered: tick(wishes.recovered),
-            stopped: tick(wishes.stopped),
-            hours: wishes
+            low: tick(preferences.low),
+            out: tick(preferences.out),
+            out_at_supplier: tick(preferences.out_at_supplier),
+            recovered: tick(preferences.recovered),
+            stopped: tick(preferences.stopped),
+            hours: preferences
                 .letters_after_hours
                 .map_or_else(String::new, |hours| hours.to_string()),
-            by_mail: tick(wishes.by_mail),
-            when: if wishes.digest_at.is_some() {
+            by_mail: tick(preferences.by_mail),
+            when: if preferences.digest_at.is_some() {
                 "digest".to_owned()
             } else {
                 "once".to_owned()
             },
-            digest_at: time(wishes.digest_at),
+            digest_at: time(preferences.digest_at),
             quiet_from: time(from),
             quiet_until: time(until),
         }
     }
 }
 
-impl WishesForm {
-    fn parse(&self) -> Result<Wishes, Mistakes> {
+impl PreferencesForm {
+    fn parse(&self) -> Result<NotificationPreferences, Mistakes> {
         let mut mistakes = Mistakes::default();
         let hours = self.hours.trim();
         let letters_after_hours = if hours.is_empty() {
@@ -140,20 +147,20 @@ impl WishesForm {
         if digest_at == Some(None) {
             mistakes.add(
                 "digest_at",
-                "Enter when you want the mail, for example 07:30",
+                "Enter when you want the email, for example 07:30",
             );
         }
         let quiet = self.parse_quiet(&mut mistakes);
         if quiet.is_some_and(|(from, until)| from == until) {
             mistakes.add(
                 "quiet_until",
-                "Quiet hours that end when they begin are none",
+                "The quiet hours must end at another time than they begin",
             );
         }
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
-        Ok(Wishes {
+        Ok(NotificationPreferences {
             low: self.low.is_some(),
             out: self.out.is_some(),
             out_at_supplier: self.out_at_supplier.is_some(),
@@ -196,14 +203,14 @@ impl WishesForm {
             tick("out", "A bean is out of stock", "No bag is left.", out),
             tick(
                 "out_at_supplier",
-                "A supplier has none",
-                "It has said that it is out of a bean.",
+                "A bean is out of stock at its supplier",
+                "The supplier has said so.",
                 &self.out_at_supplier,
             ),
             tick(
                 "recovered",
-                "And when that is over",
-                "Of what you have ticked.",
+                "When it recovers",
+                "For what you have ticked above.",
                 &self.recovered,
             ),
             tick(
@@ -217,18 +224,18 @@ impl WishesForm {
 
     /// What somebody who has never chosen is offered.
     fn proposed() -> Self {
-        Self::from(&Wishes {
+        Self::from(&NotificationPreferences {
             out: true,
             low: true,
             recovered: true,
             by_mail: true,
-            ..Wishes::default()
+            ..NotificationPreferences::default()
         })
     }
 }
 
 /// Asks what somebody wants to be told.
-pub(super) async fn show_wishes(
+pub(super) async fn show_preferences(
     State(state): State<AppState>,
     viewer: Viewer,
     layout: Layout,
@@ -248,17 +255,17 @@ async fn show(
     state: &AppState,
     layout: Layout,
     viewer: Viewer,
-    typed: Option<WishesForm>,
+    typed: Option<PreferencesForm>,
     showing: Showing,
 ) -> Result<Response, WebError> {
     let mut conn = state.connection().await?;
     let account = viewer.0.account;
-    let stored = db::notification_wishes::find_wisher(&mut conn, account).await?;
+    let stored = db::notification_preferences::find_subscriber(&mut conn, account).await?;
     let form = typed.unwrap_or_else(|| {
-        let wishes = stored
+        let preferences = stored
             .as_ref()
-            .map(|wisher| WishesForm::from(&wisher.wishes));
-        wishes.unwrap_or_else(WishesForm::proposed)
+            .map(|subscriber| PreferencesForm::from(&subscriber.preferences));
+        preferences.unwrap_or_else(PreferencesForm::proposed)
     });
     let mistakes = showing.mistakes;
     let time = |name: &'static str, label, value: &str| TextField {
@@ -281,21 +288,21 @@ async fn show(
         },
         by_mail: Tick {
             name: "by_mail",
-            label: "By e-mail",
+            label: "Email me",
             hint: "",
             is_on: form.by_mail.is_some(),
         },
         is_digest: form.when == "digest",
-        digest: time("digest_at", "At", &form.digest_at),
+        digest: time("digest_at", "Time of the daily email", &form.digest_at),
         quiet: [
-            time("quiet_from", "No mail from", &form.quiet_from),
-            time("quiet_until", "to", &form.quiet_until),
+            time("quiet_from", "No email from", &form.quiet_from),
+            time("quiet_until", "No email until", &form.quiet_until),
         ],
         way: state.rules.mail,
-        has_wishes: stored.is_some(),
-        has_feed: stored.is_some_and(|wisher| wisher.has_feed),
+        stored,
         feed: showing.feed,
-        mails: db::mails::list_mails(&mut conn, Some(account), MAILS).await?,
+        mails: db::mails::list_mails_to(&mut conn, account, MAILS).await?,
+        has_failures: db::mails::has_unseen_failures(&mut conn, account).await?,
         layout,
         viewer,
         mistakes,
@@ -304,18 +311,16 @@ async fn show(
 }
 
 /// Writes down what somebody wants to be told.
-pub(super) async fn change_wishes(
+pub(super) async fn change_preferences(
     State(state): State<AppState>,
     viewer: Viewer,
     layout: Layout,
-    Form(form): Form<WishesForm>,
+    Form(form): Form<PreferencesForm>,
 ) -> Result<Response, WebError> {
     match form.parse() {
-        Ok(wishes) => {
-            let (account, now) = (viewer.0.account, state.clock.now());
-            let mut conn = state.connection().await?;
-            db::notification_wishes::set_wishes(&mut conn, account, &wishes, now).await?;
-            Ok(back(Notice::WishesSaved))
+        Ok(preferences) => {
+            save(&state, viewer.0.account, preferences).await?;
+            Ok(back(Notice::PreferencesSaved))
         }
         Err(mistakes) => {
             let showing = Showing {
@@ -326,6 +331,34 @@ pub(super) async fn change_wishes(
             show(&state, layout, viewer, Some(form), showing).await
         }
     }
+}
+
+/// Saves them. Where there is no mail, the form does not ask about it, and what was chosen before stays.
+async fn save(
+    state: &AppState,
+    account: AccountId,
+    typed: NotificationPreferences,
+) -> Result<(), WebError> {
+    let now = state.clock.now();
+    let has_mail = state.rules.mail != MailDelivery::None;
+    db::in_transaction(&state.pool, async |tx| {
+        let stored = db::notification_preferences::find_subscriber(tx, account).await?;
+        let preferences = match stored {
+            Some(stored) if !has_mail => NotificationPreferences {
+                by_mail: stored.preferences.by_mail,
+                digest_at: stored.preferences.digest_at,
+                quiet: stored.preferences.quiet,
+                ..typed.clone()
+            },
+            _ => typed.clone(),
+        };
+        if !preferences.by_mail {
+            db::notifications::forget_waiting(tx, account).await?;
+        }
+        db::notification_preferences::set_preferences(tx, account, &preferences, now).await
+    })
+    .await?;
+    Ok(())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -347,18 +380,18 @@ pub(super) async fn change_feed(
     let mut conn = state.connection().await?;
     match form.to.as_str() {
         "close" => {
-            db::notification_wishes::set_feed(&mut conn, account, None).await?;
+            db::notification_preferences::set_feed(&mut conn, account, None).await?;
             Ok(back(Notice::FeedClosed))
         }
         "make" => {
-            if db::notification_wishes::find_wisher(&mut conn, account)
+            if db::notification_preferences::find_subscriber(&mut conn, account)
                 .await?
                 .is_none()
             {
-                return Ok(back(Notice::WishesFirst));
+                return Ok(back(Notice::PreferencesFirst));
             }
             let token = Token::generate();
-            db::notification_wishes::set_feed(&mut conn, account, Some(&token.hash())).await?;
+            db::notification_preferences::set_feed(&mut conn, account, Some(&token.hash())).await?;
             drop(conn);
             let origin = state.ingress.origin_for(&headers);
             let showing = Showing {
@@ -375,26 +408,18 @@ pub(super) async fn change_feed(
 pub(super) async fn send_test(
     State(state): State<AppState>,
     viewer: Viewer,
+    headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    if state.rules.mail == MailWay::None {
+    if state.rules.mail == MailDelivery::None {
         return Err(WebError::BadForm);
     }
-    let mut conn = state.connection().await?;
-    let (account, now) = (viewer.0.account, state.clock.now());
-    let hour = chrono::TimeDelta::hours(1);
-    let mails = db::mails::count_mails_since(&mut conn, account, now - hour).await?;
-    if mails >= MAILS_AN_HOUR {
-        return Ok(back(Notice::TooManyMails));
-    }
-    let mail = NewMail {
-        account,
-        subject: "Mail from Beanstock reaches you",
-        text: "You asked for this mail on the page on which you choose what reaches you. Alerts come like it.\n",
-        html: "<!DOCTYPE html><html lang=\"en\"><title>Beanstock</title><p>You asked for this mail on the page on \
-               which you choose what reaches you. Alerts come like it.</p></html>",
-    };
-    db::mails::insert_mail(&mut conn, &mail, now).await?;
-    Ok(back(Notice::TestMailed))
+    let (site, now) = (state.ingress.origin_for(&headers), state.clock.now());
+    let is_written = write_test(&state.pool, viewer.0.account, &site, now).await?;
+    Ok(back(if is_written {
+        Notice::TestMailed
+    } else {
+        Notice::TooManyMails
+    }))
 }
 
 /// Notes that somebody has seen that mail to them failed.

@@ -12,7 +12,7 @@ use crate::accounts::Token;
 use crate::db;
 use crate::db::notifications::NotificationLine;
 use crate::web::http::error::{Missing, WebError};
-use crate::web::paths::Id;
+use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 
 /// As many as a feed has.
@@ -22,6 +22,7 @@ const ENTRIES: i64 = 50;
 #[template(path = "account/feed.xml", escape = "html")]
 struct Feed {
     site: String,
+    path: String,
     account: i64,
     lines: Vec<NotificationLine>,
     updated: DateTime<Utc>,
@@ -41,11 +42,12 @@ pub(super) async fn show_feed(
     Id(token): Id<Token>,
 ) -> Result<Response, WebError> {
     let mut conn = state.connection().await?;
-    let found = db::notification_wishes::find_by_feed(&mut conn, &token.hash()).await?;
+    let found = db::notification_preferences::find_by_feed(&mut conn, &token.hash()).await?;
     let reader = found.ok_or(WebError::NotFound(Missing::Feed))?;
     let lines = db::notifications::list_newest(&mut conn, reader.account, ENTRIES).await?;
     let feed = Feed {
         site: state.ingress.origin_for(&headers),
+        path: paths::feed(&token),
         account: reader.account.0,
         updated: lines
             .first()

@@ -33,7 +33,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::OWN, get(own::show_own))
         .route(
             paths::OWN_ALERTS,
-            get(alerts::show_wishes).post(alerts::change_wishes),
+            get(alerts::show_preferences).post(alerts::change_preferences),
         )
         .route(paths::OWN_ALERTS_FEED, post(alerts::change_feed))
         .route(paths::OWN_ALERTS_SEEN, post(alerts::acknowledge_failures))

@@ -218,10 +218,12 @@ pub(super) async fn resume(
 /// Keeps the update that each message group waits for: where an earlier one has got lost, that is the one tried last.
 /// In a standard queue nothing waits for another.
 fn one_a_group(tried_again: Vec<Lane>, is_fifo: bool) -> Vec<Lane> {
+    let mut places = HashMap::new();
     let mut lanes: Vec<Lane> = Vec::new();
     for lane in tried_again {
-        let is_its = |other: &&mut Lane| is_fifo && lane.shares_group_with(other);
-        match lanes.iter_mut().find(is_its) {
+        let group = lane.group().filter(|_| is_fifo);
+        let place = group.map(|group| *places.entry(group).or_insert(lanes.len()));
+        match place.and_then(|place| lanes.get_mut(place)) {
             Some(other) if other.tried_at < lane.tried_at => *other = lane,
             Some(_) => {}
             None => lanes.push(lane),
@@ -259,7 +261,8 @@ async fn read(
     let mut lanes = Vec::new();
     let consumers = db::consumers::list_consumers(&mut conn).await?;
     // Where none has said so, it is as the café's own topic has it.
-    let polls_updates = |line: &&ConsumerLine| line.queue == UPDATES.code;
+    let polls_updates =
+        |line: &&ConsumerLine| line.queue == UPDATES.code && line.silent_seconds < SILENT_AFTER;
     let is_fifo = consumers
         .iter()
         .filter(polls_updates)

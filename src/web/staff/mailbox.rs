@@ -10,7 +10,7 @@ use crate::db;
 use crate::db::mails::MailLine;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
-use crate::web::state::{AppState, MailWay};
+use crate::web::state::{AppState, MailDelivery};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 
@@ -36,7 +36,7 @@ pub(super) async fn list_mails(
 ) -> Result<Page<MailboxPage>, WebError> {
     refuse_elsewhere(&state)?;
     let mut conn = state.connection().await?;
-    let mails = db::mails::list_mails(&mut conn, None, MAILS).await?;
+    let mails = db::mails::list_mails(&mut conn, MAILS).await?;
     Ok(Page::ok(MailboxPage { layout, mails }))
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn show_mail(
 
 /// Where mail is sent, it is its reader's.
 fn refuse_elsewhere(state: &AppState) -> Result<(), WebError> {
-    if state.rules.mail == MailWay::Kept {
+    if state.rules.mail == MailDelivery::Captured {
         Ok(())
     } else {
         Err(WebError::NotFound(Missing::Mail))

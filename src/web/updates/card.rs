@@ -192,7 +192,7 @@ impl Card {
 
     pub(crate) fn sentence(&self) -> &'static str {
         if self.is_on_its_way() {
-            return "The café has sent it again. What comes of it will stand here.";
+            return "The café has sent it again. The result will appear here.";
         }
         let line = &self.update.line;
         wording::standing_sentence(line.state, line.kind, self.eyes.is_cafe)

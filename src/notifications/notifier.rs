@@ -1,4 +1,4 @@
-//! What telling people needs to know.
+//! What notifying people needs to know.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::db::Pool;
 
 /// Where alerts come from, and what carries them to people.
 #[derive(Debug, Clone)]
-pub struct Telling {
+pub struct Notifier {
     pub pool: Pool,
     pub clock: Arc<dyn Clock>,
     /// What sends mail; without it people are told in their feeds only.

@@ -4,17 +4,17 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use crate::domain::{AccountId, TimeOfDay, Wishes};
+use crate::domain::{AccountId, NotificationPreferences, TimeOfDay};
 
 /// Somebody who wants to be told something.
 #[derive(Debug, Clone)]
-pub struct Wisher {
+pub struct Subscriber {
     pub account: AccountId,
-    pub wishes: Wishes,
+    pub preferences: NotificationPreferences,
     /// Their time zone, an IANA name; `None` for the café's.
     pub zone: Option<String>,
     /// Whether they were told of the dead letters that wait now.
-    pub letters_told: bool,
+    pub letters_notified: bool,
     /// Whether there is an address for their feed.
     pub has_feed: bool,
 }
@@ -33,16 +33,16 @@ struct Row {
     quiet_from: Option<i16>,
     quiet_until: Option<i16>,
     time_zone: Option<String>,
-    letters_told: bool,
+    letters_notified: bool,
     has_feed: bool,
 }
 
-impl From<Row> for Wisher {
+impl From<Row> for Subscriber {
     fn from(row: Row) -> Self {
         let time = |minutes: Option<i16>| minutes.map(TimeOfDay::stored);
         Self {
             account: AccountId(row.account_id),
-            wishes: Wishes {
+            preferences: NotificationPreferences {
                 low: row.low,
                 out: row.out_of_stock,
                 out_at_supplier: row.out_at_supplier,
@@ -54,14 +54,14 @@ impl From<Row> for Wisher {
                 quiet: time(row.quiet_from).zip(time(row.quiet_until)),
             },
             zone: row.time_zone,
-            letters_told: row.letters_told,
+            letters_notified: row.letters_notified,
             has_feed: row.has_feed,
         }
     }
 }
 
-/// Wishes of those who can sign in for the café, with what else a query says.
-macro_rules! select_wishers {
+/// Preferences of those who can sign in for the café, with what else a query says.
+macro_rules! select_subscribers {
     ($rest:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
@@ -79,9 +79,9 @@ macro_rules! select_wishers {
                 w.quiet_from,
                 w.quiet_until,
                 a.time_zone,
-                w.letters_told AS "letters_told: bool",
+                w.letters_notified AS "letters_notified: bool",
                 w.feed_hash IS NOT NULL AS "has_feed!: bool"
-            FROM notification_wishes AS w
+            FROM notification_preferences AS w
             JOIN accounts AS a ON a.id = w.account_id
             WHERE a.disabled_at IS NULL AND a.supplier_id IS NULL
             "#
@@ -92,56 +92,60 @@ macro_rules! select_wishers {
 }
 
 /// Lists everybody who wants to be told something.
-pub async fn list_wishers(conn: &mut MySqlConnection) -> DbResult<Vec<Wisher>> {
-    let rows = select_wishers!("ORDER BY w.account_id").fetch_all(conn);
-    Ok(rows.await?.into_iter().map(Wisher::from).collect())
+pub async fn list_subscribers(conn: &mut MySqlConnection) -> DbResult<Vec<Subscriber>> {
+    let rows = select_subscribers!("ORDER BY w.account_id").fetch_all(conn);
+    Ok(rows.await?.into_iter().map(Subscriber::from).collect())
 }
 
-pub async fn find_wisher(
+pub async fn find_subscriber(
     conn: &mut MySqlConnection,
     account: AccountId,
-) -> DbResult<Option<Wisher>> {
-    let row = select_wishers!("AND w.account_id = ?", account.0).fetch_optional(conn);
-    Ok(row.await?.map(Wisher::from))
+) -> DbResult<Option<Subscriber>> {
+    let row = select_subscribers!("AND w.account_id = ?", account.0).fetch_optional(conn);
+    Ok(row.await?.map(Subscriber::from))
 }
 
 /// Finds whose feed has an address with a secret, by the secret's SHA-256.
-pub async fn find_by_feed(conn: &mut MySqlConnection, hash: &[u8; 32]) -> DbResult<Option<Wisher>> {
-    let row = select_wishers!("AND w.feed_hash = ?", hash.as_slice()).fetch_optional(conn);
-    Ok(row.await?.map(Wisher::from))
+pub async fn find_by_feed(
+    conn: &mut MySqlConnection,
+    hash: &[u8; 32],
+) -> DbResult<Option<Subscriber>> {
+    let row = select_subscribers!("AND w.feed_hash = ?", hash.as_slice()).fetch_optional(conn);
+    Ok(row.await?.map(Subscriber::from))
 }
 
-/// Finds somebody's wishes and keeps everybody else from dealing with them; `None` if somebody does.
-pub async fn lock_wisher(
+/// Finds somebody's preferences and keeps everybody else from dealing with them; `None` if somebody does.
+pub async fn lock_subscriber(
     conn: &mut MySqlConnection,
     account: AccountId,
-) -> DbResult<Option<Wisher>> {
+) -> DbResult<Option<Subscriber>> {
     let locked = sqlx::query_scalar!(
-        "SELECT account_id FROM notification_wishes WHERE account_id = ? FOR UPDATE SKIP LOCKED",
+        "SELECT account_id FROM notification_preferences WHERE account_id = ? FOR UPDATE SKIP LOCKED",
         account.0
     );
     match locked.fetch_optional(&mut *conn).await? {
-        Some(_) => find_wisher(conn, account).await,
+        Some(_) => find_subscriber(conn, account).await,
         None => Ok(None),
     }
 }
 
 /// Writes down what somebody wants.
-pub async fn set_wishes(
+pub async fn set_preferences(
     conn: &mut MySqlConnection,
     account: AccountId,
-    wishes: &Wishes,
+    preferences: &NotificationPreferences,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    let (from, until) = wishes.quiet.unzip();
+    let (from, until) = preferences.quiet.unzip();
     sqlx::query!(
         r#"
-        INSERT INTO notification_wishes (
+        INSERT INTO notification_preferences (
             account_id, low, out_of_stock, out_at_supplier, recovered, letters_after_hours, stopped, by_mail,
             digest_at, quiet_from, quiet_until, updated_at
         )
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON DUPLICATE KEY UPDATE
+            letters_notified = IF(letters_after_hours <=> VALUES(letters_after_hours), letters_notified, FALSE),
             low = VALUES(low),
             out_of_stock = VALUES(out_of_stock),
             out_at_supplier = VALUES(out_at_supplier),
@@ -152,18 +156,17 @@ pub async fn set_wishes(
             digest_at = VALUES(digest_at),
             quiet_from = VALUES(quiet_from),
             quiet_until = VALUES(quiet_until),
-            letters_told = FALSE,
             updated_at = VALUES(updated_at)
         "#,
         account.0,
-        wishes.low,
-        wishes.out,
-        wishes.out_at_supplier,
-        wishes.recovered,
-        wishes.letters_after_hours,
-        wishes.stopped,
-        wishes.by_mail,
-        wishes.digest_at.map(TimeOfDay::minutes),
+        preferences.low,
+        preferences.out,
+        preferences.out_at_supplier,
+        preferences.recovered,
+        preferences.letters_after_hours,
+        preferences.stopped,
+        preferences.by_mail,
+        preferences.digest_at.map(TimeOfDay::minutes),
         from.map(TimeOfDay::minutes),
         until.map(TimeOfDay::minutes),
         now
@@ -173,14 +176,14 @@ pub async fn set_wishes(
     Ok(())
 }
 
-/// Gives somebody's feed another address, or none. They must have wishes.
+/// Gives somebody's feed another address, or none. They must have preferences.
 pub async fn set_feed(
     conn: &mut MySqlConnection,
     account: AccountId,
     hash: Option<&[u8; 32]>,
 ) -> DbResult<()> {
     sqlx::query!(
-        "UPDATE notification_wishes SET feed_hash = ? WHERE account_id = ?",
+        "UPDATE notification_preferences SET feed_hash = ? WHERE account_id = ?",
         hash.map(<[u8; 32]>::as_slice),
         account.0
     )
@@ -190,13 +193,13 @@ pub async fn set_feed(
 }
 
 /// Notes whether somebody was told of the dead letters that wait.
-pub async fn set_letters_told(
+pub async fn set_letters_notified(
     conn: &mut MySqlConnection,
     account: AccountId,
     told: bool,
 ) -> DbResult<()> {
     sqlx::query!(
-        "UPDATE notification_wishes SET letters_told = ? WHERE account_id = ?",
+        "UPDATE notification_preferences SET letters_notified = ? WHERE account_id = ?",
         told,
         account.0
     )

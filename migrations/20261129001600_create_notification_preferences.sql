@@ -1,5 +1,5 @@
 -- What somebody wants to be told, and how.
-CREATE TABLE notification_wishes (
+CREATE TABLE notification_preferences (
     account_id          BIGINT      NOT NULL,
     low                 BOOLEAN     NOT NULL,
     out_of_stock        BOOLEAN     NOT NULL,
@@ -12,9 +12,9 @@ CREATE TABLE notification_wishes (
     quiet_from          SMALLINT    NULL COMMENT 'no mail from here, in minutes after midnight',
     quiet_until         SMALLINT    NULL COMMENT 'to here',
     feed_hash           BINARY(32)  NULL COMMENT 'SHA-256 of the secret in the address of their feed',
-    letters_told        BOOLEAN     NOT NULL DEFAULT FALSE COMMENT 'they were told of the dead letters that wait now',
+    letters_notified        BOOLEAN     NOT NULL DEFAULT FALSE COMMENT 'they were told of the dead letters that wait now',
     updated_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (account_id),
-    UNIQUE KEY uq_notification_wishes_feed_hash (feed_hash),
-    CONSTRAINT fk_notification_wishes_account_id FOREIGN KEY (account_id) REFERENCES accounts (id)
+    UNIQUE KEY uq_notification_preferences_feed_hash (feed_hash),
+    CONSTRAINT fk_notification_preferences_account_id FOREIGN KEY (account_id) REFERENCES accounts (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;

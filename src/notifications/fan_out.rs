@@ -1,30 +1,33 @@
 //! Turns alerts that have begun or are over into notifications, one for each who wants it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::telling::Telling;
-use crate::db::notification_wishes::Wisher;
-use crate::db::notifications::{Notification, UntoldAlert};
+use super::notifier::Notifier;
+use crate::db::notification_preferences::Subscriber;
+use crate::db::notifications::{Notification, UnnotifiedAlert};
 use crate::db::{self, DbResult};
 use crate::domain::{AlertKind, NotificationKind};
+
+/// What happened longer ago is not told any more: nothing told of alerts for so long.
+const NEWS_FOR: TimeDelta = TimeDelta::days(1);
 
 /// As many alerts are taken at once.
 const TAKEN_AT_ONCE: i64 = 100;
 
 /// Takes the next alerts, and tells all who want to know; gives how many these were.
-pub(super) async fn tell_of_alerts(telling: &Telling) -> DbResult<usize> {
-    let now = telling.clock.now();
-    db::in_transaction(&telling.pool, async |tx| {
-        let alerts = db::notifications::take_untold(tx, TAKEN_AT_ONCE).await?;
+pub(super) async fn tell_of_alerts(notifier: &Notifier) -> DbResult<usize> {
+    let now = notifier.clock.now();
+    db::in_transaction(&notifier.pool, async |tx| {
+        let alerts = db::notifications::take_unnotified(tx, TAKEN_AT_ONCE).await?;
         if alerts.is_empty() {
             return Ok(0);
         }
-        let wishers = db::notification_wishes::list_wishers(tx).await?;
+        let subscribers = db::notification_preferences::list_subscribers(tx).await?;
         let told: Vec<Notification> = alerts
             .iter()
-            .filter(|alert| alert.muted_until.is_none_or(|until| until <= now))
+            .filter(|alert| is_news(alert, now))
             .flat_map(events)
-            .flat_map(|event| for_each(&wishers, &event, telling.mailer.is_some()))
+            .flat_map(|event| for_each(&subscribers, &event, notifier.mailer.is_some()))
             .collect();
         db::notifications::insert_notifications(tx, &told).await?;
         let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
@@ -34,40 +37,67 @@ pub(super) async fn tell_of_alerts(telling: &Telling) -> DbResult<usize> {
     .await
 }
 
+/// Whether anybody should still hear of it: it is not muted, and what was over before it could be told, or is as old as
+/// that, is no news.
+fn is_news(alert: &UnnotifiedAlert, now: DateTime<Utc>) -> bool {
+    let is_muted = alert.muted_until.is_some_and(|until| until > now);
+    let is_over = alert.tells_begin && alert.ended_at.is_some();
+    let happened = alert.ended_at.unwrap_or(alert.began_at);
+    !is_muted && !is_over && now - happened < NEWS_FOR
+}
+
 /// Something that has happened.
 pub(super) struct Event {
     pub(super) kind: NotificationKind,
     pub(super) sentence: String,
     pub(super) path: String,
     pub(super) at: DateTime<Utc>,
+    /// What else is told of the same and says more: whoever wants that is told that only.
+    pub(super) is_told_by: Option<NotificationKind>,
 }
 
 /// The same for everybody who wants to know.
-pub(super) fn for_each(wishers: &[Wisher], event: &Event, has_mailer: bool) -> Vec<Notification> {
-    let wanting = wishers
+pub(super) fn for_each(
+    subscribers: &[Subscriber],
+    event: &Event,
+    has_mailer: bool,
+) -> Vec<Notification> {
+    let says_more = |subscriber: &&Subscriber| {
+        event
+            .is_told_by
+            .is_some_and(|kind| subscriber.preferences.wants(kind))
+    };
+    let wanting = subscribers
         .iter()
-        .filter(|wisher| wisher.wishes.wants(event.kind));
+        .filter(|subscriber| subscriber.preferences.wants(event.kind) && !says_more(subscriber));
     wanting
-        .map(|wisher| event.tell(wisher, has_mailer))
+        .map(|subscriber| event.tell(subscriber, has_mailer))
         .collect()
 }
 
 impl Event {
-    pub(super) fn tell(&self, wisher: &Wisher, has_mailer: bool) -> Notification {
+    pub(super) fn tell(&self, subscriber: &Subscriber, has_mailer: bool) -> Notification {
         Notification {
-            account: wisher.account,
+            account: subscriber.account,
             kind: self.kind,
             sentence: self.sentence.clone(),
             path: self.path.clone(),
             at: self.at,
-            by_mail: has_mailer && wisher.wishes.by_mail,
+            by_mail: has_mailer && subscriber.preferences.by_mail,
         }
     }
 }
 
 /// What has happened to a bean, in the order it did.
-fn events(alert: &UntoldAlert) -> Vec<Event> {
+fn events(alert: &UnnotifiedAlert) -> Vec<Event> {
+    let is_out = alert.kind == AlertKind::Low && alert.quantity == 0;
     let event = |kind: NotificationKind, sentence: String, at| Event {
+        is_told_by: match kind {
+            NotificationKind::Alert(AlertKind::Low) if is_out => {
+                Some(NotificationKind::Alert(AlertKind::Out))
+            }
+            _ => None,
+        },
         kind,
         sentence,
         path: format!("/beans/{}", alert.bean),

@@ -97,7 +97,7 @@ impl std::fmt::Display for TimeOfDay {
     clippy::struct_excessive_bools,
     reason = "each is a box that people tick"
 )]
-pub struct Wishes {
+pub struct NotificationPreferences {
     pub low: bool,
     pub out: bool,
     pub out_at_supplier: bool,
@@ -114,7 +114,7 @@ pub struct Wishes {
     pub quiet: Option<(TimeOfDay, TimeOfDay)>,
 }
 
-impl Wishes {
+impl NotificationPreferences {
     pub fn wants(&self, kind: NotificationKind) -> bool {
         let about = |kind| match kind {
             AlertKind::Low => self.low,
@@ -132,7 +132,7 @@ impl Wishes {
 
     /// Whether mail may go out `now` to somebody in a zone, for whom something waits `since` a moment and who has got
     /// so many mails within the last hour.
-    pub fn let_mail_go(
+    pub fn may_mail(
         &self,
         since: DateTime<Utc>,
         mails_of_the_hour: i64,
@@ -189,10 +189,10 @@ mod tests {
         TimeOfDay::parse(text).unwrap()
     }
 
-    fn by_mail() -> Wishes {
-        Wishes {
+    fn by_mail() -> NotificationPreferences {
+        NotificationPreferences {
             by_mail: true,
-            ..Wishes::default()
+            ..NotificationPreferences::default()
         }
     }
 
@@ -200,18 +200,18 @@ mod tests {
     fn mail_goes_at_once_until_the_hour_has_had_enough() {
         let (since, now) = (at("2026-11-29T10:00:00Z"), at("2026-11-29T10:00:01Z"));
 
-        assert!(by_mail().let_mail_go(since, MAILS_AN_HOUR - 1, now, ZURICH));
-        assert!(!by_mail().let_mail_go(since, MAILS_AN_HOUR, now, ZURICH));
-        assert!(!Wishes::default().let_mail_go(since, 0, now, ZURICH));
+        assert!(by_mail().may_mail(since, MAILS_AN_HOUR - 1, now, ZURICH));
+        assert!(!by_mail().may_mail(since, MAILS_AN_HOUR, now, ZURICH));
+        assert!(!NotificationPreferences::default().may_mail(since, 0, now, ZURICH));
     }
 
     #[test]
     fn nobody_is_woken_in_quiet_hours_of_their_own_zone() {
-        let wishes = Wishes {
+        let preferences = NotificationPreferences {
             quiet: Some((time("22:00"), time("06:30"))),
             ..by_mail()
         };
-        let goes = |now: &str| wishes.let_mail_go(at("2026-11-01T00:00:00Z"), 0, at(now), ZURICH);
+        let goes = |now: &str| preferences.may_mail(at("2026-11-01T00:00:00Z"), 0, at(now), ZURICH);
 
         assert!(goes("2026-11-29T20:59:00Z"), "21:59 in Zürich");
         assert!(!goes("2026-11-29T21:00:00Z"));
@@ -221,11 +221,11 @@ mod tests {
 
     #[test]
     fn a_digest_carries_what_waited_at_its_time() {
-        let wishes = Wishes {
+        let preferences = NotificationPreferences {
             digest_at: Some(time("07:00")),
             ..by_mail()
         };
-        let goes = |since: &str, now: &str| wishes.let_mail_go(at(since), 0, at(now), ZURICH);
+        let goes = |since: &str, now: &str| preferences.may_mail(at(since), 0, at(now), ZURICH);
 
         assert!(!goes("2026-11-28T20:00:00Z", "2026-11-29T05:59:00Z"));
         assert!(goes("2026-11-28T20:00:00Z", "2026-11-29T06:00:00Z"));
@@ -235,28 +235,28 @@ mod tests {
 
     #[test]
     fn a_time_that_the_clocks_leave_out_comes_an_hour_later() {
-        let wishes = Wishes {
+        let preferences = NotificationPreferences {
             digest_at: Some(time("02:30")),
             ..by_mail()
         };
         let since = at("2026-03-28T12:00:00Z");
 
-        let goes = |now: &str| wishes.let_mail_go(since, 0, at(now), ZURICH);
+        let goes = |now: &str| preferences.may_mail(since, 0, at(now), ZURICH);
         assert!(!goes("2026-03-29T01:29:00Z"), "03:29 in Zürich");
         assert!(goes("2026-03-29T01:30:00Z"), "03:30 in Zürich");
     }
 
     #[test]
     fn the_end_is_told_of_what_was_wanted_only() {
-        let wishes = Wishes {
+        let preferences = NotificationPreferences {
             low: true,
             recovered: true,
-            ..Wishes::default()
+            ..NotificationPreferences::default()
         };
 
-        assert!(wishes.wants(NotificationKind::Recovered(AlertKind::Low)));
-        assert!(!wishes.wants(NotificationKind::Recovered(AlertKind::Out)));
-        assert!(!wishes.wants(NotificationKind::Running));
+        assert!(preferences.wants(NotificationKind::Recovered(AlertKind::Low)));
+        assert!(!preferences.wants(NotificationKind::Recovered(AlertKind::Out)));
+        assert!(!preferences.wants(NotificationKind::Running));
         for kind in NotificationKind::ALL {
             assert_eq!(NotificationKind::from_code(kind.code()), Some(kind));
         }
