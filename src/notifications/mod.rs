@@ -1,4 +1,4 @@
-//! Notifier people of alerts, once each, and not more than they can stand.
+//! Notifying people of alerts: once each, and in at most six emails an hour.
 //!
 //! What has happened is turned into a notification for each who wants it, what waits for somebody is written into one
 //! mail when mail may reach them, and a mail is sent until the mail server takes it.

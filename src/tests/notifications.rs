@@ -1,4 +1,4 @@
-//! Notifier people of alerts: once each, by mail and in a feed, and not more than they can stand.
+//! Notifying people of alerts: once each, in a feed and by email, of which nobody gets more than six an hour.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
