@@ -3,7 +3,9 @@
 use anyhow::{Context as _, Result};
 
 use crate::aws::{self, database_login};
-use crate::config::{AwsSettings, DatabaseLogin, DatabaseSettings, MessagingSettings};
+use crate::config::{
+    AwsSettings, DatabaseLogin, DatabaseSettings, MailSettings, MessagingSettings,
+};
 use crate::db::{self, Pool, PoolSettings};
 
 /// A command that works on the database alone.
@@ -22,6 +24,15 @@ pub(super) struct System {
     pub(super) database: DatabaseSettings,
     #[command(flatten)]
     pub(super) messaging: MessagingSettings,
+}
+
+/// A command that looks at everything, mail as well.
+#[derive(Debug, clap::Args)]
+pub(super) struct Checked {
+    #[command(flatten)]
+    pub(super) system: System,
+    #[command(flatten)]
+    pub(super) mail: MailSettings,
 }
 
 /// Connects, or tells why that is not possible.

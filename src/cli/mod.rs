@@ -18,7 +18,7 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::database::{Database, System, connect};
+use self::database::{Checked, Database, System, connect};
 use self::output::print;
 use crate::adopt;
 use crate::catalogue::demo;
@@ -83,7 +83,7 @@ enum Command {
     /// Tries everything `serve` will need, reports what is wrong and what to do, and changes nothing.
     ///
     /// Exits with 1 if something is broken.
-    Check(Box<System>),
+    Check(Box<Checked>),
     /// Publishes the updates in a file, one a line: `3:Excelsa:9` or JSON.
     Publish(Box<publish::Publish>),
     /// Reports how many updates wait, since when, and how many messages the queues hold.
@@ -168,7 +168,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         } => migrate(&database, demo_data).await,
         Command::Account(command) => account::run(*command).await,
         Command::Provision(settings) => provision::provision(*settings).await,
-        Command::Check(system) => report::check(&system).await,
+        Command::Check(checked) => report::check(&checked.system, &checked.mail).await,
         Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
         Command::Publish(settings) => publish::publish(*settings).await,
         Command::Status { system, json } => report::status(&system, json).await,

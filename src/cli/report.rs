@@ -8,9 +8,10 @@ use super::database::{Database, System, connect, signed_in};
 use super::output::print;
 use crate::aws::{self, Aws};
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::MailSettings;
 use crate::db::{self, DbError};
 use crate::operations::audit::audit;
-use crate::operations::check::{Line, Verdict, check_database, check_messaging};
+use crate::operations::check::{Line, Verdict, check_database, check_mail, check_messaging};
 use crate::operations::status::{QueueStatus, Status, read_status};
 
 /// `beanstock status`.
@@ -64,7 +65,7 @@ fn describe(status: &Status) -> String {
 }
 
 /// `beanstock check`.
-pub(super) async fn check(system: &System) -> Result<ExitCode> {
+pub(super) async fn check(system: &System, mail: &MailSettings) -> Result<ExitCode> {
     let messaging = &system.messaging;
     let mut lines = match signed_in(&system.database, &messaging.aws).await {
         Ok(settings) => check_database(&settings, || SystemClock.now()).await,
@@ -81,6 +82,7 @@ pub(super) async fn check(system: &System) -> Result<ExitCode> {
         Aws::unused()
     };
     lines.extend(check_messaging(messaging, &aws).await);
+    lines.extend(check_mail(mail).await);
     for line in &lines {
         print(&line.to_string())?;
     }

@@ -94,7 +94,8 @@ pub async fn count_arrival(
             attributes = IF(?, attributes, ?),
             receive_count = ?,
             reason = ?,
-            explanation = ?
+            explanation = ?,
+            tried_at = NULL
         WHERE open_update_id = ?
         "#,
         letter.message_id,
@@ -112,6 +113,31 @@ pub async fn count_arrival(
     .execute(conn)
     .await?;
     Ok(result.rows_affected() > 0)
+}
+
+/// Notes that the messages of open letters, which were sent again, have just been refused; `updates` ascends.
+pub async fn set_tried(
+    conn: &mut MySqlConnection,
+    updates: &[UpdateId],
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    if updates.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = updates.iter().map(|id| hex(id.0)).collect();
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS tried
+        STRAIGHT_JOIN dead_letters AS d FORCE INDEX (uq_dead_letters_open_update_id)
+            ON d.open_update_id = UNHEX(tried.id)
+        SET d.tried_at = ?
+        "#,
+        json(&ids),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// An open letter whose update was applied after all.

@@ -35,12 +35,13 @@ impl Lane {
     }
 }
 
-/// Lists the updates that were refused and are tried again, those that have waited longest first.
+/// Lists the updates that were refused and are tried again, those that have waited longest first: also dead letters
+/// that were sent again.
 pub async fn list_tried_again(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<Lane>> {
     let rows = sqlx::query!(
         r#"
         SELECT
-            u.id AS "id: Uuid",
+            u.id AS "id!: Uuid",
             u.supplier_id,
             s.name AS "supplier_name?",
             u.bean_type,
@@ -50,12 +51,20 @@ pub async fn list_tried_again(conn: &mut MySqlConnection, limit: i64) -> DbResul
             e.receive_count AS "receive_count?",
             e.receive_limit AS "receive_limit?",
             e.at AS "at?: DateTime<Utc>"
-        FROM inventory_updates AS u FORCE INDEX (idx_inventory_updates_state_accepted_at)
+        FROM (
+            SELECT r.id
+            FROM inventory_updates AS r FORCE INDEX (idx_inventory_updates_state_accepted_at)
+            WHERE r.state = 'refused'
+            UNION
+            SELECT d.update_id
+            FROM dead_letters AS d FORCE INDEX (idx_dead_letters_tried_at)
+            WHERE d.tried_at IS NOT NULL AND d.state = 'open'
+        ) AS tried
+        JOIN inventory_updates AS u ON u.id = tried.id
         LEFT JOIN suppliers AS s ON s.id = u.supplier_id
         LEFT JOIN update_events AS e ON e.id = (
             SELECT MAX(l.id) FROM update_events AS l WHERE l.update_id = u.id AND l.event = 'refused'
         )
-        WHERE u.state = 'refused'
         ORDER BY u.accepted_at, u.id
         LIMIT ?
         "#,

@@ -198,7 +198,8 @@ async fn write(
     db::timeline::insert_events(tx, &plan.events, now).await?;
     db::dead_letters::close_letters(tx, &plan.closings, now).await?;
     db::outbox::delete_messages(tx, &plan.delivered).await?;
-    db::outbox::delete_published_of(tx, &plan.refused_again).await
+    db::outbox::delete_published_of(tx, &plan.refused_again).await?;
+    db::dead_letters::set_tried(tx, &plan.refused_again, now).await
 }
 
 /// Records a message whose content passed every check and still cannot be stored: under an id of

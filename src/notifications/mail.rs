@@ -75,6 +75,21 @@ impl Mailer {
         })
     }
 
+    /// Signs in to the mail server and sends nothing.
+    ///
+    /// # Errors
+    /// Why that was not possible.
+    pub async fn try_out(&self) -> Result<(), String> {
+        match self {
+            Self::Smtp { server, .. } => match server.test_connection().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("the mail server hung up".to_owned()),
+                Err(error) => Err(chain(&error)),
+            },
+            Self::Captured => Ok(()),
+        }
+    }
+
     pub(super) async fn send(&self, mail: &DueMail) -> Result<(), Rejection> {
         let Self::Smtp { server, from } = self else {
             return Ok(());

@@ -103,7 +103,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("aws", &["config", "db", "shutdown", "telemetry"]),
     (
         "operations",
-        &["aws", "config", "db", "messaging", "telemetry"],
+        &[
+            "aws",
+            "config",
+            "db",
+            "messaging",
+            "notifications",
+            "telemetry",
+        ],
     ),
     // What people and programs see.
     (

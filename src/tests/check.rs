@@ -6,6 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::messaging::UNDELIVERED;
 
 use crate::support::process::{Program, Said, settings_for};
+use crate::support::smtp::MailServer;
 use crate::support::{EXCELSA, Kind, TestApp, server};
 
 async fn check(settings: &BTreeMap<&str, String>) -> Said {
@@ -63,6 +64,31 @@ async fn all_is_well_and_nothing_was_changed() {
         );
         assert_eq!(app.stock_of(EXCELSA).await, 200);
     }
+}
+
+#[tokio::test]
+async fn a_mail_server_is_signed_in_to_and_gets_nothing() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let server = MailServer::start().await;
+    let mut settings = all_settings(&app);
+    let without = check(&settings).await;
+    settings.insert("SMTP_URL", server.url.to_string());
+    let from_nobody = check(&settings).await;
+    settings.insert("MAIL_FROM", "beans@example.com".to_owned());
+    let there = check(&settings).await;
+    let mut strange = server.url.clone();
+    strange.set_username("beans").unwrap();
+    strange.set_password(Some("hunter2hunter2")).unwrap();
+    settings.insert("SMTP_URL", strange.to_string());
+    let refused = check(&settings).await;
+
+    assert_line(&without, "note   mail server", &["not emailed"]);
+    assert_line(&from_nobody, "BROKEN mail server", &["MAIL_FROM"]);
+    assert_line(&there, "ok     mail server", &["127.0.0.1 lets us in"]);
+    assert_eq!(there.status.code(), Some(0), "{}", there.out);
+    assert_line(&refused, "BROKEN mail server", &["SMTP_URL"]);
+    assert!(!refused.out.contains("hunter2"), "{}", refused.out);
+    assert!(server.mails().is_empty());
 }
 
 #[tokio::test]

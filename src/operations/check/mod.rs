@@ -1,11 +1,13 @@
 //! `beanstock check`: tries everything the program will need and changes nothing.
 
 mod database;
+mod mail;
 mod messaging;
 
 use std::fmt;
 
 pub use self::database::check_database;
+pub use self::mail::check_mail;
 pub use self::messaging::check_messaging;
 
 /// How one thing stands.

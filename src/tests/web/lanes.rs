@@ -57,6 +57,31 @@ async fn a_lane_that_waits_tells_its_first_message_and_what_is_behind_it() {
     assert!(after.all("section table").is_empty());
 }
 
+#[tokio::test]
+async fn a_dead_letter_that_is_sent_again_and_fails_holds_its_lane_up_until_it_is_back() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = staff(&app);
+    app.accept(&impossible()).await;
+    app.drain().await;
+    let update = site.get("/updates").await.attributes("td.first a", "href");
+    site.post(&format!("{}/resend", update[0]), &[]).await;
+    app.accept(&delivery(UpdateId::generate(), 2)).await;
+    publish(&app).await;
+    let sent = site.get("/consumers").await;
+    app.poller().poll_once().await.unwrap();
+
+    let refused = site.get("/consumers").await;
+    app.drain().await;
+    let back = site.get("/consumers").await;
+
+    assert!(sent.all("section table").is_empty(), "nobody has tried it");
+    let lanes = refused.text_of("section table");
+    assert!(lanes.contains("1 of 5"), "{lanes}");
+    assert!(lanes.contains("1 of ours"), "{lanes}");
+    assert!(back.all("section table").is_empty());
+    app.assert_audit_is_clean().await;
+}
+
 /// The message of an update that stays refused for good has got lost: its group does not wait for it.
 #[tokio::test]
 async fn a_group_is_one_lane_and_waits_for_what_was_tried_last() {

@@ -423,6 +423,25 @@ async fn many_are_dealt_with_only_by_who_types_how_many_and_can_be_stopped() {
 }
 
 #[tokio::test]
+async fn what_failed_again_is_not_called_done() {
+    let app = TestApp::start(Kind::Fifo).await;
+    about_geisha(&app, 1..3).await;
+    let staff = staff(&app);
+
+    let asked = staff.get(ABOUT_GEISHA).await;
+    let begun = staff
+        .post(ABOUT_GEISHA, &borrowed(&sure(&asked, &[])))
+        .await;
+    carry_out(&app).await;
+    app.drain().await;
+    let page = staff.get(begun.header("location")).await;
+    let list = staff.get("/bulk-actions").await;
+
+    assert_eq!(page.all("#progress p .tag"), ["Done, some failed"]);
+    assert_eq!(list.all("tbody .tag"), ["Done, some failed"]);
+}
+
+#[tokio::test]
 async fn managers_discard_many_and_each_can_be_restored() {
     let app = TestApp::start(Kind::Fifo).await;
     about_geisha(&app, 1..4).await;

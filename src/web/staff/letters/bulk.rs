@@ -31,8 +31,8 @@ pub(super) struct ActionsPage {
 
 impl ActionsPage {
     #[expect(clippy::unused_self, reason = "how a template calls it")]
-    fn state(&self, action: &BulkAction) -> Tag {
-        state_of(action)
+    fn state(&self, action: &BulkAction, progress: &Progress) -> Tag {
+        state_of(action, progress)
     }
 }
 
@@ -56,7 +56,7 @@ impl ActionPage {
     }
 
     fn state(&self) -> Tag {
-        state_of(&self.action)
+        state_of(&self.action, &self.progress)
     }
 
     /// What became of the letters, as it is drawn; only what there is.
@@ -105,10 +105,11 @@ struct Share {
     length: i64,
 }
 
-fn state_of(action: &BulkAction) -> Tag {
+fn state_of(action: &BulkAction, progress: &Progress) -> Tag {
     let (class, word) = match (&action.finished_at, &action.stopped_by) {
         (None, _) => ("waiting", "Under way"),
         (Some(_), Some(_)) => ("closed", "Stopped"),
+        (Some(_), None) if progress.failed > 0 => ("alarm", "Done, some failed"),
         (Some(_), None) => ("good", "Done"),
     };
     Tag { class, word }
