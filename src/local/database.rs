@@ -232,7 +232,7 @@ fn server_command(
         .arg(option("--pid-file=", &folder.join("server.pid")))
         .arg(option("--log-error=", &folder.join(LOG)))
         .args(["--skip-networking", "--max-connections=200"])
-        .args(["--innodb-buffer-pool-size=64M", "--performance-schema=OFF"])
+        .args(["--innodb-buffer-pool-size=128M", "--performance-schema=OFF"])
         .args(as_root());
     if !server.is_mariadb {
         command.arg("--mysqlx=OFF");
