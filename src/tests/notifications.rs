@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::support::process::until;
 use crate::support::smtp::MailServer;
 use crate::support::{EXCELSA, Kind, Site, TestApp, free_port};
 
@@ -340,6 +341,29 @@ async fn a_mail_server_that_does_not_let_us_in_is_tried_again() {
 
     assert_eq!(page.all(".sessions .tag"), ["Waiting"]);
     assert!(!page.body.contains("wrong"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_mail_server_that_hangs_keeps_nobody_from_being_told() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, server) = (staff(&app), MailServer::that_hangs().await);
+    wish(&site, &AT_ONCE).await;
+    site.post("/account/alerts/test", &[]).await;
+    let notifier = by_smtp(&app, &server.url);
+    tokio::spawn(notifier.clone().send(app.shutdown.clone()));
+    tokio::spawn(notifier.run(app.shutdown.clone()));
+    until("the mail is with the server", async || {
+        site.rows_of("mails WHERE attempts = 1").await == 1
+    })
+    .await;
+
+    run_low(&site).await;
+
+    until("the alert is told and its mail written", async || {
+        site.rows_of("notifications WHERE waiting IS NULL").await == 1
+    })
+    .await;
+    assert_eq!(site.rows_of("mails WHERE sent_at IS NULL").await, 2);
 }
 
 #[tokio::test]

@@ -60,6 +60,23 @@ impl MailServer {
         Self::start_on(listener, true)
     }
 
+    /// One that takes calls and says nothing.
+    pub(crate) async fn that_hangs() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            let mut calls = Vec::new();
+            while let Ok(call) = listener.accept().await {
+                calls.push(call);
+            }
+        });
+        Self {
+            url: url.parse().unwrap(),
+            taken: Arc::default(),
+            task,
+        }
+    }
+
     pub(crate) fn start_on(listener: TcpListener, refuses: bool) -> Self {
         let taken = Arc::default();
         let url = format!("smtp://{}", listener.local_addr().unwrap());

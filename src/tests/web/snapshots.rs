@@ -29,6 +29,7 @@ async fn every_page_is_as_it_was_last_looked_at() {
         ("updates", "/updates?state=applied"),
         ("update", &applied),
         ("dead_letters", "/dead-letters"),
+        ("own_alerts", "/account/alerts"),
         ("not_found", "/nowhere"),
     ] {
         let page = site.get(path).await;
