@@ -107,6 +107,16 @@ pub struct ConsumerLine {
     pub in_hand: i32,
 }
 
+/// A consumer that has been silent for so many seconds is taken to be gone; it says every five that it runs.
+const SILENT_AFTER: i64 = 20;
+
+impl ConsumerLine {
+    /// Whether it is taken to be gone.
+    pub fn is_silent(&self) -> bool {
+        self.silent_seconds >= SILENT_AFTER
+    }
+}
+
 /// Lists the consumers that ran within the last day, those seen last first; at most 200.
 pub async fn list_consumers(conn: &mut MySqlConnection) -> DbResult<Vec<ConsumerLine>> {
     let rows = sqlx::query!(

@@ -26,7 +26,7 @@ impl fmt::Debug for Mailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Smtp { .. } => "Smtp",
-            Self::Captured => "Kept",
+            Self::Captured => "Captured",
         })
     }
 }

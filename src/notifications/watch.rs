@@ -14,9 +14,6 @@ use crate::messaging::UPDATES;
 /// No consumer has been seen to run for so long: a deployment takes less.
 const STOPPED_AFTER: TimeDelta = TimeDelta::minutes(2);
 
-/// A consumer that has been silent for longer is taken to be gone; it says every five seconds that it runs.
-const SILENT_AFTER_SECONDS: i64 = 20;
-
 /// Tells those who want to know that dead letters have waited for longer than they say.
 pub(super) async fn watch_letters(notifier: &Notifier) -> DbResult<()> {
     let mut conn = notifier.pool.acquire().await?;
@@ -78,9 +75,9 @@ pub(super) async fn watch_consumers(notifier: &Notifier) -> DbResult<()> {
     if is_paused {
         return Ok(());
     }
-    let runs = consumers.iter().any(|consumer| {
-        consumer.queue == UPDATES.code && consumer.silent_seconds < SILENT_AFTER_SECONDS
-    });
+    let runs = consumers
+        .iter()
+        .any(|consumer| consumer.queue == UPDATES.code && !consumer.is_silent());
     db::in_transaction(&notifier.pool, async |tx| settle(tx, notifier, runs).await).await
 }
 

@@ -223,7 +223,6 @@ async fn the_end_is_told_to_whoever_wants_it_and_nothing_of_what_is_muted() {
     app.drain().await;
     tell(&app, &notifier).await;
 
-    // Staff want both and are told of the graver one.
     for (kind, number) in [("low", 1), ("out", 2), ("not_out", 1), ("not_low", 0)] {
         let told = format!("notifications WHERE kind = '{kind}'");
         assert_eq!(staff.rows_of(&told).await, number, "{kind}");
@@ -233,6 +232,25 @@ async fn the_end_is_told_to_whoever_wants_it_and_nothing_of_what_is_muted() {
         0
     );
     assert_eq!(staff.rows_of("mails").await, 0, "there is no mail server");
+}
+
+/// A bean that runs out is low as well.
+#[tokio::test]
+async fn of_a_bean_that_runs_out_one_is_not_told_twice() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (both, low) = (staff(&app), Site::of(&app).seen_by(Role::Manager));
+    wish(&both, &[("low", "on"), ("out", "on")]).await;
+    wish(&low, &[("low", "on")]).await;
+    let line = format!("/beans/{EXCELSA}/alert");
+    both.post(&line, &[("bags", "190")]).await;
+    use_bags(&both, "200").await;
+
+    tell(&app, &notifier(&app, None)).await;
+
+    assert_eq!(both.rows_of("alerts").await, 2);
+    assert_eq!(both.rows_of("notifications WHERE kind = 'out'").await, 1);
+    assert_eq!(both.rows_of("notifications WHERE kind = 'low'").await, 1);
+    assert_eq!(both.rows_of("notifications").await, 2);
 }
 
 #[tokio::test]

@@ -18,7 +18,6 @@ use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
 use crate::web::state::AppState;
-use crate::web::ui::consumption::SILENT_AFTER;
 use crate::web::ui::form::{Form, Mistakes, TextField, text_sentence};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
@@ -116,7 +115,7 @@ impl ConsumersPage {
 
     #[expect(clippy::unused_self, reason = "how a template calls it")]
     fn is_silent(&self, consumer: &ConsumerLine) -> bool {
-        consumer.silent_seconds >= SILENT_AFTER
+        consumer.is_silent()
     }
 
     fn first_column(&self) -> &'static str {
@@ -261,8 +260,7 @@ async fn read(
     let mut lanes = Vec::new();
     let consumers = db::consumers::list_consumers(&mut conn).await?;
     // Where none has said so, it is as the café's own topic has it.
-    let polls_updates =
-        |line: &&ConsumerLine| line.queue == UPDATES.code && line.silent_seconds < SILENT_AFTER;
+    let polls_updates = |line: &&ConsumerLine| line.queue == UPDATES.code && !line.is_silent();
     let is_fifo = consumers
         .iter()
         .filter(polls_updates)

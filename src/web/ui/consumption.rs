@@ -15,9 +15,6 @@ use crate::messaging::UPDATES;
 use crate::web::paths;
 use crate::web::ui::page::filters;
 
-/// A consumer says every five seconds that it runs; one that has been silent for longer is gone.
-pub(crate) const SILENT_AFTER: i64 = 20;
-
 /// How the consumers of the queue do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Consumption {
@@ -41,7 +38,7 @@ impl Consumption {
     /// How they do by what they have said themselves, and what people have paused.
     pub(crate) fn of(consumers: &[ConsumerLine], pauses: &[QueuePause]) -> Self {
         let of_updates = || consumers.iter().filter(|line| line.queue == UPDATES.code);
-        let is_heard = |line: &&ConsumerLine| line.silent_seconds < SILENT_AFTER;
+        let is_heard = |line: &&ConsumerLine| !line.is_silent();
         let running: Vec<&ConsumerLine> = of_updates().filter(is_heard).collect();
         if let Some(pause) = pauses.iter().find(|pause| pause.queue == UPDATES.code) {
             return Self::Paused(pause.clone());
