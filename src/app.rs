@@ -177,8 +177,8 @@ impl App {
             let (pool, running, shutdown) = followed.clone();
             monitor::follow_pauses(pool, running, shutdown)
         });
-        let notifier = monitor::tell_of_consumers(pool, running, shutdown);
-        self.shutdown.tasks.spawn(notifier);
+        let telling = monitor::tell_of_consumers(pool, running, shutdown);
+        self.shutdown.tasks.spawn(telling);
         self.readiness.is_up(QUEUE);
         Ok(())
     }
@@ -188,15 +188,17 @@ impl App {
     /// # Errors
     /// The mail server's URL cannot be used.
     pub fn notify_people(&self, settings: &WebSettings, seats: Seats, site: &str) -> Result<()> {
-        let mailer = match (settings.mail.server(), seats) {
-            (Some(server), _) => {
+        let mailer = match settings.mail.server() {
+            Some(server) => {
                 let from = settings.mail.mail_from.clone();
                 let from =
                     from.context("SMTP_URL needs MAIL_FROM, the address that mail comes from")?;
                 Some(Mailer::smtp(&server, from)?)
             }
-            (None, Seats::Demonstration) => Some(Mailer::Captured),
-            (None, Seats::Passwords) => None,
+            None if mail_delivery(settings, seats) == MailDelivery::Captured => {
+                Some(Mailer::Captured)
+            }
+            None => None,
         };
         let notifier = Notifier {
             pool: self.pool.clone(),
@@ -356,11 +358,16 @@ fn rules(settings: &WebSettings, seats: Seats) -> web::Rules {
         public_beans_json: settings.public_beans_json,
         time_zone: settings.time_zone,
         demonstration: seats == Seats::Demonstration,
-        mail: match (settings.mail.server(), seats) {
-            (Some(_), _) => MailDelivery::Server,
-            (None, Seats::Demonstration) => MailDelivery::Captured,
-            (None, Seats::Passwords) => MailDelivery::None,
-        },
+        mail: mail_delivery(settings, seats),
+    }
+}
+
+/// What becomes of mail: without a mail server it is kept on a laptop, and there is none elsewhere.
+fn mail_delivery(settings: &WebSettings, seats: Seats) -> MailDelivery {
+    match (settings.mail.server(), seats) {
+        (Some(_), _) => MailDelivery::Server,
+        (None, Seats::Demonstration) => MailDelivery::Captured,
+        (None, Seats::Passwords) => MailDelivery::None,
     }
 }
 

@@ -109,8 +109,8 @@ async fn consumers_that_are_not_heard_are_a_banner_nobody_misses() {
         switch: poller.switch(),
     };
     poller.start();
-    let notifier = tell_of_consumers(app.pool.clone(), vec![consuming], app.shutdown.clone());
-    app.shutdown.tasks.spawn(notifier);
+    let telling = tell_of_consumers(app.pool.clone(), vec![consuming], app.shutdown.clone());
+    app.shutdown.tasks.spawn(telling);
     until("it is heard", || async {
         site.rows_of("consumers").await == 1
     })
@@ -153,8 +153,8 @@ fn consume(app: &TestApp) -> Consuming {
     consuming.switch.set(false);
     poller.start();
     let (pool, shutdown) = (app.pool.clone(), app.shutdown.clone());
-    let notifier = tell_of_consumers(pool.clone(), vec![consuming.clone()], shutdown.clone());
-    app.shutdown.tasks.spawn(notifier);
+    let telling = tell_of_consumers(pool.clone(), vec![consuming.clone()], shutdown.clone());
+    app.shutdown.tasks.spawn(telling);
     let following = follow_pauses(pool, vec![consuming.clone()], shutdown);
     app.shutdown.tasks.spawn(following);
     consuming

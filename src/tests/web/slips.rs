@@ -540,7 +540,7 @@ async fn levels_are_told_to_those_alone_who_may_know_them() {
     too_many_of_staff.push(("supplier", "3".to_owned()));
 
     let hidden = post(&supplier, "check", &twelve_bags("k")).await;
-    let unnotified = post(&supplier, "check", &too_many).await;
+    let untold = post(&supplier, "check", &too_many).await;
     let open = supplier.clone().ruled_by(Rules {
         suppliers_see_stock: true,
         ..Rules::default()
@@ -550,7 +550,7 @@ async fn levels_are_told_to_those_alone_who_may_know_them() {
     let refused = post(&site.seen_by(Role::Staff), "check", &too_many_of_staff).await;
 
     assert_eq!(hidden.all(".effects dd"), ["12 bags more"]);
-    assert_eq!(unnotified.all(".effects dd"), ["201 bags fewer"]);
+    assert_eq!(untold.all(".effects dd"), ["201 bags fewer"]);
     assert_eq!(shown.all(".effects dd"), ["12 bags more (200 → 212 bags)"]);
     assert_eq!(staff.all(".effects dd"), ["12 bags more (200 → 212 bags)"]);
     assert_eq!(refused.status(), 422);
