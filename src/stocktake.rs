@@ -3,9 +3,10 @@
 //! What is counted is written down at once and booked when the stocktake is finished, each bean's stock as of
 //! the moment it was counted: deliveries and uses in between are neither lost nor counted twice.
 
+use crate::db::activity::Actor;
 use crate::db::stocktakes::{CountLine, Going};
 use crate::db::{self, Connection, DbError, Pool, WorkError};
-use crate::domain::{AccountId, BagsInStock, BeanId, ShortText};
+use crate::domain::{AccountId, Action, BagsInStock, BeanId, ShortText};
 use crate::shelf::{self, Deed, ShelfError};
 use crate::submission::Submission;
 
@@ -32,12 +33,36 @@ impl WorkError for StocktakeError {
 }
 
 /// Starts a stocktake, or joins the one that is going on: there is one shelf.
-pub async fn start(pool: &Pool, by: AccountId) -> Result<i64, StocktakeError> {
+///
+/// This and whatever else is done here is told in the log of what people did, with the address it came from.
+pub async fn start(pool: &Pool, by: AccountId, address: &str) -> Result<i64, StocktakeError> {
     db::in_transaction(pool, async |tx| {
         let now = db::server::tell_time(tx).await?;
-        Ok(db::stocktakes::start_stocktake(tx, by, now).await?)
+        if let Some(going) = db::stocktakes::find_going(tx).await? {
+            return Ok(going);
+        }
+        let started = db::stocktakes::start_stocktake(tx, by, now).await?;
+        log(tx, (by, address), Action::StartedStocktake, &name(started)).await?;
+        Ok(started)
     })
     .await
+}
+
+async fn log(
+    tx: &mut Connection,
+    (account, address): (AccountId, &str),
+    action: Action,
+    details: &str,
+) -> Result<(), DbError> {
+    let actor = Actor {
+        account: Some(account),
+        address,
+    };
+    db::activity::insert_activity(tx, &actor.did(action, details)).await
+}
+
+fn name(stocktake: i64) -> String {
+    format!("Stocktake {stocktake}")
 }
 
 /// Writes down how many bags of a bean are on the shelf now. Whoever counts a bean again replaces the count.
@@ -47,11 +72,16 @@ pub async fn count(
     bean: BeanId,
     bags: BagsInStock,
     by: AccountId,
+    address: &str,
 ) -> Result<(), StocktakeError> {
     db::in_transaction(pool, async |tx| {
         lock(tx, stocktake).await?;
         let now = db::server::tell_time(tx).await?;
         db::stocktakes::note_count(tx, stocktake, bean, bags.get(), by, now).await?;
+        let found = db::beans::find_bean(tx, bean).await?;
+        let product = found.map_or_else(String::new, |bean| bean.product_name);
+        let details = format!("{product}: {} bags, {}", bags.get(), name(stocktake));
+        log(tx, (by, address), Action::CountedBags, &details).await?;
         Ok(())
     })
     .await
@@ -61,13 +91,25 @@ pub async fn count(
 ///
 /// # Errors
 /// [`StocktakeError::BeingBooked`] once anybody has begun to book it.
-pub async fn abandon(pool: &Pool, stocktake: i64, by: AccountId) -> Result<(), StocktakeError> {
+pub async fn abandon(
+    pool: &Pool,
+    stocktake: i64,
+    by: AccountId,
+    address: &str,
+) -> Result<(), StocktakeError> {
     db::in_transaction(pool, async |tx| {
         if lock(tx, stocktake).await? == Going::Booking {
             return Err(StocktakeError::BeingBooked);
         }
         let now = db::server::tell_time(tx).await?;
         db::stocktakes::end_stocktake(tx, stocktake, by, true, now).await?;
+        log(
+            tx,
+            (by, address),
+            Action::DroppedStocktake,
+            &name(stocktake),
+        )
+        .await?;
         Ok(())
     })
     .await
@@ -81,11 +123,12 @@ pub async fn finish(
     pool: &Pool,
     stocktake: i64,
     by: AccountId,
+    address: &str,
     explain: impl Fn(&ShelfError) -> String,
 ) -> Result<(), StocktakeError> {
     begin_booking(pool, stocktake).await?;
     // Somebody may still count while others book.
-    while !end(pool, stocktake, by).await? {
+    while !end(pool, stocktake, (by, address)).await? {
         let counts = {
             let mut conn = pool.acquire().await?;
             db::stocktakes::list_counts(&mut conn, stocktake).await?
@@ -115,9 +158,9 @@ async fn book(pool: &Pool, stocktake: i64, line: &CountLine) -> Result<i64, Shel
     let deed = Deed::Count {
         bags,
         counted_at: line.counted_at,
-        why: ShortText::parse(&format!("Stocktake {number}")).ok(),
+        why: ShortText::parse(&name(stocktake)).ok(),
     };
-    shelf::book(pool, line.bean, &deed, line.counter, &form).await
+    shelf::book_count(pool, line.bean, &deed, line.counter, &form).await
 }
 
 async fn begin_booking(pool: &Pool, stocktake: i64) -> Result<(), StocktakeError> {
@@ -130,7 +173,11 @@ async fn begin_booking(pool: &Pool, stocktake: i64) -> Result<(), StocktakeError
 }
 
 /// Ends a stocktake that was booked; gives `false` if it has counts that are not.
-async fn end(pool: &Pool, stocktake: i64, by: AccountId) -> Result<bool, StocktakeError> {
+async fn end(
+    pool: &Pool,
+    stocktake: i64,
+    (by, address): (AccountId, &str),
+) -> Result<bool, StocktakeError> {
     db::in_transaction(pool, async |tx| {
         lock(tx, stocktake).await?;
         if db::stocktakes::has_pending(tx, stocktake).await? {
@@ -138,6 +185,7 @@ async fn end(pool: &Pool, stocktake: i64, by: AccountId) -> Result<bool, Stockta
         }
         let now = db::server::tell_time(tx).await?;
         db::stocktakes::end_stocktake(tx, stocktake, by, false, now).await?;
+        log(tx, (by, address), Action::BookedStocktake, &name(stocktake)).await?;
         Ok(true)
     })
     .await

@@ -173,13 +173,20 @@ pub async fn list_ended_alerts(
     rows.into_iter().map(AlertLine::try_from).collect()
 }
 
-/// Notes who looks after an alert; whoever was first stays. Gives whether it is still going on.
+/// Finds an alert.
+pub async fn find_alert(conn: &mut MySqlConnection, id: i64) -> DbResult<Option<AlertLine>> {
+    let row = query_alerts!("WHERE l.id = ?", id);
+    let row = row.fetch_optional(conn).await?;
+    row.map(AlertLine::try_from).transpose()
+}
+
+/// Notes who looks after an alert; whoever was first stays. One that is over is left as it is.
 pub async fn acknowledge_alert(
     conn: &mut MySqlConnection,
     alert: i64,
     by: AccountId,
     now: DateTime<Utc>,
-) -> DbResult<bool> {
+) -> DbResult<()> {
     sqlx::query!(
         r#"
         UPDATE alerts
@@ -190,31 +197,23 @@ pub async fn acknowledge_alert(
         by.0,
         alert
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    is_going(conn, alert).await
+    Ok(())
 }
 
-/// Mutes an alert until a moment, or not any more. Gives whether it is still going on.
+/// Mutes an alert until a moment, or not any more. One that is over is left as it is.
 pub async fn mute_alert(
     conn: &mut MySqlConnection,
     alert: i64,
     until: Option<DateTime<Utc>>,
-) -> DbResult<bool> {
+) -> DbResult<()> {
     sqlx::query!(
         "UPDATE alerts SET muted_until = ? WHERE id = ? AND going = 1",
         until,
         alert
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    is_going(conn, alert).await
-}
-
-async fn is_going(conn: &mut MySqlConnection, alert: i64) -> DbResult<bool> {
-    let is_going = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM alerts WHERE id = ? AND going = 1) AS "is_going!: bool""#,
-        alert
-    );
-    Ok(is_going.fetch_one(conn).await?)
+    Ok(())
 }

@@ -80,6 +80,12 @@ pub async fn start_stocktake(
     Ok(id.fetch_one(conn).await?)
 }
 
+/// Finds the stocktake that is going on.
+pub async fn find_going(conn: &mut MySqlConnection) -> DbResult<Option<i64>> {
+    let id = sqlx::query_scalar!("SELECT id FROM stocktakes WHERE going = 1");
+    Ok(id.fetch_optional(conn).await?)
+}
+
 /// A stocktake that is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Going {

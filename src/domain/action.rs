@@ -1,181 +1,98 @@
 //! What people do, as the log of activity names it.
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    SignedIn,
-    SignedOut,
+/// Makes the enum of actions, each with its stored code and its words.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident $code:literal $words:literal;)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action {
+            $($(#[$doc])* $action,)+
+        }
+
+        impl Action {
+            /// All there are, in the order people choose among them.
+            pub const ALL: &'static [Self] = &[$(Self::$action,)+];
+
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$action => $code,)+
+                }
+            }
+
+            /// What was done, as the log reads it: “Ana signed in”.
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$action => $words,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    SignedIn "signed_in" "signed in";
+    SignedOut "signed_out" "signed out";
     /// Ended a session elsewhere, their own or somebody's.
-    EndedSessions,
+    EndedSessions "ended_sessions" "ended sessions of";
     /// Made an account and a link to choose its first password.
-    Invited,
+    Invited "invited" "invited";
     /// Made an account with a password.
-    CreatedAccount,
+    CreatedAccount "created_account" "made an account for";
     /// Chose a password by a link.
-    ChosePassword,
-    ChangedPassword,
+    ChosePassword "chose_password" "chose a password";
+    ChangedPassword "changed_password" "changed the password";
     /// Made a link for somebody who has forgotten the password.
-    MadeResetLink,
-    ChangedRole,
-    DisabledAccount,
-    EnabledAccount,
+    MadeResetLink "made_reset_link" "made a link for a new password for";
+    ChangedRole "changed_role" "changed the role of";
+    DisabledAccount "disabled_account" "disabled the account of";
+    EnabledAccount "enabled_account" "enabled the account of";
     /// Typed updates into the form.
-    SentUpdates,
-    FixedUpdate,
-    CorrectedUpdate,
-    AppliedUpdate,
-    CancelledUpdate,
-    AddedBean,
-    ChangedBean,
-    ChangedBeans,
-    ChangedBeansBack,
-    RemovedBean,
-    AddedSupplier,
-    ChangedSupplier,
-    RemovedSupplier,
-    SwitchedSupplierOn,
-    SwitchedSupplierOff,
+    SentUpdates "sent_updates" "sent updates";
+    FixedUpdate "fixed_update" "fixed and resent an update";
+    CorrectedUpdate "corrected_update" "corrected an update";
+    AppliedUpdate "applied_update" "applied an update despite a later count";
+    CancelledUpdate "cancelled_update" "cancelled an update";
+    AddedBean "added_bean" "added a bean";
+    ChangedBean "changed_bean" "changed a bean";
+    ChangedBeans "changed_beans" "changed several beans";
+    ChangedBeansBack "changed_beans_back" "undid a change of several beans";
+    RemovedBean "removed_bean" "removed a bean";
+    UsedBags "used_bags" "used bags";
+    AdjustedStock "adjusted_stock" "adjusted the bags";
+    CountedBags "counted_bags" "counted the bags";
+    UndidMovement "undid_movement" "undid a stock movement";
+    StartedStocktake "started_stocktake" "started a stocktake";
+    BookedStocktake "booked_stocktake" "booked a stocktake";
+    DroppedStocktake "dropped_stocktake" "dropped a stocktake";
+    AddedSupplier "added_supplier" "added a supplier";
+    ChangedSupplier "changed_supplier" "changed a supplier";
+    RemovedSupplier "removed_supplier" "removed a supplier";
+    SwitchedSupplierOn "supplier_on" "switched a supplier on";
+    SwitchedSupplierOff "supplier_off" "switched a supplier off";
     /// Left an update at the count that had overtaken it.
-    LeftUpdate,
-    DiscardedUpdate,
-    RestoredUpdate,
-    PausedQueue,
-    ResumedQueue,
-    ResentUpdate,
-    StartedBulkAction,
-    StoppedBulkAction,
-    NotedOnLetters,
-    SettledName,
-    UnsettledName,
+    LeftUpdate "left_update" "left an update at the count";
+    DiscardedUpdate "discarded_update" "discarded an update";
+    RestoredUpdate "restored_update" "restored an update";
+    PausedQueue "paused_queue" "paused a queue";
+    ResumedQueue "resumed_queue" "resumed a queue";
+    ResentUpdate "resent_update" "sent an update again";
+    StartedBulkAction "started_bulk_action" "started a bulk action";
+    StoppedBulkAction "stopped_bulk_action" "stopped a bulk action";
+    NotedOnLetters "noted_on_letters" "left a note on dead letters";
+    SettledName "settled_name" "added another name for a bean";
+    UnsettledName "unsettled_name" "removed another name for a bean";
+    AcknowledgedAlert "acknowledged_alert" "acknowledged an alert";
+    MutedAlert "muted_alert" "muted an alert";
+    UnmutedAlert "unmuted_alert" "unmuted an alert";
+    ChoseAlerts "chose_alerts" "chose what to be told";
+    MadeFeed "made_feed" "made an address for a feed of alerts";
+    ClosedFeed "closed_feed" "closed a feed of alerts";
 }
 
 impl Action {
-    /// All there are, in the order people choose among them.
-    pub const ALL: [Self; 37] = [
-        Self::SignedIn,
-        Self::SignedOut,
-        Self::EndedSessions,
-        Self::Invited,
-        Self::CreatedAccount,
-        Self::ChosePassword,
-        Self::ChangedPassword,
-        Self::MadeResetLink,
-        Self::ChangedRole,
-        Self::DisabledAccount,
-        Self::EnabledAccount,
-        Self::SentUpdates,
-        Self::FixedUpdate,
-        Self::CorrectedUpdate,
-        Self::AppliedUpdate,
-        Self::CancelledUpdate,
-        Self::AddedBean,
-        Self::ChangedBean,
-        Self::ChangedBeans,
-        Self::ChangedBeansBack,
-        Self::RemovedBean,
-        Self::AddedSupplier,
-        Self::ChangedSupplier,
-        Self::RemovedSupplier,
-        Self::SwitchedSupplierOn,
-        Self::SwitchedSupplierOff,
-        Self::LeftUpdate,
-        Self::DiscardedUpdate,
-        Self::RestoredUpdate,
-        Self::PausedQueue,
-        Self::ResumedQueue,
-        Self::ResentUpdate,
-        Self::StartedBulkAction,
-        Self::StoppedBulkAction,
-        Self::NotedOnLetters,
-        Self::SettledName,
-        Self::UnsettledName,
-    ];
-
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::SignedIn => "signed_in",
-            Self::SignedOut => "signed_out",
-            Self::EndedSessions => "ended_sessions",
-            Self::Invited => "invited",
-            Self::CreatedAccount => "created_account",
-            Self::ChosePassword => "chose_password",
-            Self::ChangedPassword => "changed_password",
-            Self::MadeResetLink => "made_reset_link",
-            Self::ChangedRole => "changed_role",
-            Self::DisabledAccount => "disabled_account",
-            Self::EnabledAccount => "enabled_account",
-            Self::SentUpdates => "sent_updates",
-            Self::FixedUpdate => "fixed_update",
-            Self::CorrectedUpdate => "corrected_update",
-            Self::AppliedUpdate => "applied_update",
-            Self::CancelledUpdate => "cancelled_update",
-            Self::AddedBean => "added_bean",
-            Self::ChangedBean => "changed_bean",
-            Self::ChangedBeans => "changed_beans",
-            Self::ChangedBeansBack => "changed_beans_back",
-            Self::RemovedBean => "removed_bean",
-            Self::AddedSupplier => "added_supplier",
-            Self::ChangedSupplier => "changed_supplier",
-            Self::RemovedSupplier => "removed_supplier",
-            Self::SwitchedSupplierOn => "supplier_on",
-            Self::SwitchedSupplierOff => "supplier_off",
-            Self::LeftUpdate => "left_update",
-            Self::DiscardedUpdate => "discarded_update",
-            Self::RestoredUpdate => "restored_update",
-            Self::PausedQueue => "paused_queue",
-            Self::ResumedQueue => "resumed_queue",
-            Self::ResentUpdate => "resent_update",
-            Self::StartedBulkAction => "started_bulk_action",
-            Self::StoppedBulkAction => "stopped_bulk_action",
-            Self::NotedOnLetters => "noted_on_letters",
-            Self::SettledName => "settled_name",
-            Self::UnsettledName => "unsettled_name",
-        }
-    }
-
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.code() == code)
-    }
-
-    /// What was done, as the log reads it: “Ana signed in”.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::SignedIn => "signed in",
-            Self::SignedOut => "signed out",
-            Self::EndedSessions => "ended sessions of",
-            Self::Invited => "invited",
-            Self::CreatedAccount => "made an account for",
-            Self::ChosePassword => "chose a password",
-            Self::ChangedPassword => "changed the password",
-            Self::MadeResetLink => "made a link for a new password for",
-            Self::ChangedRole => "changed the role of",
-            Self::DisabledAccount => "disabled the account of",
-            Self::EnabledAccount => "enabled the account of",
-            Self::SentUpdates => "sent updates",
-            Self::FixedUpdate => "fixed and resent an update",
-            Self::CorrectedUpdate => "corrected an update",
-            Self::AppliedUpdate => "applied an update despite a later count",
-            Self::CancelledUpdate => "cancelled an update",
-            Self::AddedBean => "added a bean",
-            Self::ChangedBean => "changed a bean",
-            Self::ChangedBeans => "changed several beans",
-            Self::ChangedBeansBack => "undid a change of several beans",
-            Self::RemovedBean => "removed a bean",
-            Self::AddedSupplier => "added a supplier",
-            Self::ChangedSupplier => "changed a supplier",
-            Self::RemovedSupplier => "removed a supplier",
-            Self::SwitchedSupplierOn => "switched a supplier on",
-            Self::SwitchedSupplierOff => "switched a supplier off",
-            Self::LeftUpdate => "left an update at the count",
-            Self::DiscardedUpdate => "discarded an update",
-            Self::RestoredUpdate => "restored an update",
-            Self::PausedQueue => "paused a queue",
-            Self::ResumedQueue => "resumed a queue",
-            Self::ResentUpdate => "sent an update again",
-            Self::StartedBulkAction => "started a bulk action",
-            Self::StoppedBulkAction => "stopped a bulk action",
-            Self::NotedOnLetters => "left a note on dead letters",
-            Self::SettledName => "added another name for a bean",
-            Self::UnsettledName => "removed another name for a bean",
-        }
+        Self::ALL
+            .iter()
+            .find(|action| action.code() == code)
+            .copied()
     }
 }

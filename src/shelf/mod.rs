@@ -6,11 +6,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::db::activity::Actor;
 use crate::db::movements::MovementLine;
-use crate::db::{self, Connection, DbError, Pool, WorkError};
+use crate::db::{self, Connection, DbError, Pool, Transaction, WorkError};
 use crate::domain::{
-    AccountId, Adjustment, Bags, BagsInStock, BeanId, BeanStock, Cause, Final, Immovable,
-    MovementKind, ShortText, Stock, Uncountable, Undoable, count, crossings, undo,
+    AccountId, Action, Adjustment, Bags, BagsInStock, BeanId, BeanStock, Cause, Final, Immovable,
+    Movement, MovementKind, ShortText, Stock, Uncountable, Undoable, count, crossings, undo,
 };
 use crate::submission::Submission;
 
@@ -38,6 +39,17 @@ pub enum Deed {
         sequence: i64,
         why: Option<ShortText<500>>,
     },
+}
+
+impl Deed {
+    fn action(&self) -> Action {
+        match self {
+            Self::Use(_) => Action::UsedBags,
+            Self::Adjust { .. } => Action::AdjustedStock,
+            Self::Count { .. } => Action::CountedBags,
+            Self::Undo { .. } => Action::UndidMovement,
+        }
+    }
 }
 
 /// Why something is not booked.
@@ -97,41 +109,84 @@ pub async fn foresee(
     })
 }
 
-/// Does it, unless the same form has done it before. Gives the place of its movement in the bean's ledger.
+/// Does it, unless the same form has done it before, and says so in the log of what people did. Gives the place of
+/// its movement in the bean's ledger.
 pub async fn book(
     pool: &Pool,
     bean: BeanId,
     deed: &Deed,
+    by: Actor<'_>,
+    form: &Submission,
+) -> Result<i64, ShelfError> {
+    db::in_transaction(pool, async |tx| {
+        let booked = match claim_and_book(tx, bean, deed, by.account, form).await? {
+            Booked::Before(sequence) => return Ok(sequence),
+            Booked::Now(movement) => movement,
+        };
+        let name = db::beans::find_bean(tx, bean).await?;
+        let name = name.map_or_else(String::new, |bean| bean.product_name);
+        let details = format!(
+            "{name}: {} → {} bags",
+            booked.quantity_after - booked.change_by,
+            booked.quantity_after
+        );
+        db::activity::insert_activity(tx, &by.did(deed.action(), &details)).await?;
+        Ok(booked.sequence)
+    })
+    .await
+}
+
+/// Books a count of a stocktake, which has a log of its own, unless it was booked before.
+pub(crate) async fn book_count(
+    pool: &Pool,
+    bean: BeanId,
+    count: &Deed,
     by: AccountId,
     form: &Submission,
 ) -> Result<i64, ShelfError> {
     db::in_transaction(pool, async |tx| {
-        let locked = db::beans::lock_beans(tx, &[bean]).await?.pop();
-        let before = locked.ok_or(ShelfError::NoBean)?;
-        let mut bean = before;
-        let now = db::server::tell_time(tx).await?;
-        if let Some(earlier) = form.claim(tx, now).await? {
-            return Ok(earlier);
-        }
-        let Decided {
-            kind,
-            after,
-            occurred_at,
-            cause,
-        } = decide(tx, &bean, deed, now).await?;
-        let cause = Cause {
-            by: Some(by),
-            ..cause
-        };
-        let movement = bean.book(kind, after, occurred_at, cause);
-        db::beans::set_stock(tx, &[bean]).await?;
-        db::alerts::record_crossings(tx, &crossings(&before, &bean), now).await?;
-        let booked = movement.sequence;
-        db::movements::insert_movements(tx, &[movement], now).await?;
-        form.settle(tx, booked, now).await?;
-        Ok(booked)
+        let booked = claim_and_book(tx, bean, count, Some(by), form).await?;
+        Ok(match booked {
+            Booked::Before(sequence) => sequence,
+            Booked::Now(movement) => movement.sequence,
+        })
     })
     .await
+}
+
+/// What a form has come to.
+enum Booked {
+    /// It was sent before: the place of its movement.
+    Before(i64),
+    Now(Movement),
+}
+
+async fn claim_and_book(
+    tx: &mut Transaction,
+    bean: BeanId,
+    deed: &Deed,
+    by: Option<AccountId>,
+    form: &Submission,
+) -> Result<Booked, ShelfError> {
+    let locked = db::beans::lock_beans(tx, &[bean]).await?.pop();
+    let before = locked.ok_or(ShelfError::NoBean)?;
+    let mut bean = before;
+    let now = db::server::tell_time(tx).await?;
+    if let Some(earlier) = form.claim(tx, now).await? {
+        return Ok(Booked::Before(earlier));
+    }
+    let Decided {
+        kind,
+        after,
+        occurred_at,
+        cause,
+    } = decide(tx, &bean, deed, now).await?;
+    let movement = bean.book(kind, after, occurred_at, Cause { by, ..cause });
+    db::beans::set_stock(tx, &[bean]).await?;
+    db::alerts::record_crossings(tx, &crossings(&before, &bean), now).await?;
+    db::movements::insert_movements(tx, std::slice::from_ref(&movement), now).await?;
+    form.settle(tx, movement.sequence, now).await?;
+    Ok(Booked::Now(movement))
 }
 
 /// A movement to be made.

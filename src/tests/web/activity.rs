@@ -97,3 +97,69 @@ async fn what_people_send_and_what_they_change_on_the_list_is_in_the_log() {
     assert!(!line.contains("Whoever runs"), "{line}");
     app.assert_audit_is_clean().await;
 }
+
+#[tokio::test]
+async fn what_people_do_at_the_shelf_and_about_alerts_is_in_the_log_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let staff = Site::of(&app).seen_by(Role::Staff);
+    let used = [("form_key", "k"), ("bags", "2")];
+    staff.post("/beans/5/use", &used).await;
+    staff.post("/beans/5/use", &used).await;
+    let undone = [("form_key", "u"), ("do", "send")];
+    staff.post("/beans/5/movements/2/undo", &undone).await;
+    let damaged = [
+        ("form_key", "a"),
+        ("do", "send"),
+        ("reason", "damaged"),
+        ("bags", "3"),
+    ];
+    staff.post("/beans/5/adjust", &damaged).await;
+    let counted = [("form_key", "c"), ("do", "send"), ("bags", "0")];
+    staff.post("/beans/5/count", &counted).await;
+    let stocktake = staff.post("/stocktakes", &[]).await;
+    let stocktake = stocktake.header("location").to_owned();
+    let one = [("bean", "1"), ("bags", "7")];
+    staff.post(&format!("{stocktake}/count"), &one).await;
+    let finish = format!("{stocktake}/finish");
+    staff.post(&finish, &[("do", "book")]).await;
+    let ways = staff.get("/alerts").await.attributes("form", "action");
+    let [look, mute] = ["acknowledge", "mute"].map(|what| {
+        let mut ways = ways.iter();
+        ways.find(|way| way.ends_with(what)).unwrap()
+    });
+    staff.post(look, &[]).await;
+    staff.post(mute, &[("days", "1")]).await;
+    staff.post(mute, &[("days", "0")]).await;
+    staff.post("/account/alerts", &[("out", "on")]).await;
+    staff.post("/account/alerts/feed", &[("to", "make")]).await;
+
+    let manager = Site::of(&app).seen_by(Role::Manager);
+    let log = manager.get("/activity").await.all("ol.sessions li");
+
+    for told in [
+        "used bags (House Excelsa: 200 → 198 bags)",
+        "undid a stock movement (House Excelsa: 198 → 200 bags)",
+        "adjusted the bags (House Excelsa: 200 → 197 bags)",
+        "counted the bags (House Excelsa: 197 → 0 bags)",
+        "started a stocktake (Stocktake 1)",
+        "booked a stocktake (Stocktake 1)",
+        "acknowledged an alert (House Excelsa: Out of stock)",
+        "muted an alert (House Excelsa: Out of stock)",
+        "unmuted an alert (House Excelsa: Out of stock)",
+        "chose what to be told",
+        "made an address for a feed of alerts",
+    ] {
+        let lines = log.iter().filter(|line| line.contains(told));
+        let told_again = told.starts_with("muted");
+        let lines = lines.filter(|line| !told_again || !line.contains("unmuted"));
+        assert_eq!(lines.count(), 1, "{told}: {log:#?}");
+    }
+    let of_stocktake = log.iter().find(|line| line.contains("7 bags, Stocktake 1"));
+    assert!(of_stocktake.is_some(), "{log:#?}");
+    assert!(
+        log.iter()
+            .all(|line| !line.contains("Whoever runs") || !line.contains("bags")),
+        "{log:#?}"
+    );
+    app.assert_audit_is_clean().await;
+}

@@ -122,7 +122,7 @@ async fn a_booking_that_was_cut_short_is_finished_by_doing_it_again() {
     count(&site, &path, BeanId(1), "900").await;
     // It was booked, and nobody wrote that down any more.
     let by = beanstock::domain::AccountId(1);
-    stocktake::finish(&app.pool, 1, by, ToString::to_string)
+    stocktake::finish(&app.pool, 1, by, "", ToString::to_string)
         .await
         .unwrap();
     app.execute("UPDATE stocktake_counts SET movement = NULL")

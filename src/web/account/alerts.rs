@@ -7,12 +7,13 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use crate::accounts::Token;
-use crate::db;
 use crate::db::mails::MailLine;
 use crate::db::notification_preferences::Subscriber;
-use crate::domain::{AccountId, MAILS_AN_HOUR, NotificationPreferences, TimeOfDay};
+use crate::db::{self, DbResult};
+use crate::domain::{Action, MAILS_AN_HOUR, NotificationPreferences, TimeOfDay};
 use crate::notifications::write_test;
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
 use crate::web::state::{AppState, MailDelivery};
@@ -313,13 +314,14 @@ async fn show(
 /// Writes down what somebody wants to be told.
 pub(super) async fn change_preferences(
     State(state): State<AppState>,
+    acting: Acting,
     viewer: Viewer,
     layout: Layout,
     Form(form): Form<PreferencesForm>,
 ) -> Result<Response, WebError> {
     match form.parse() {
         Ok(preferences) => {
-            save(&state, viewer.0.account, preferences).await?;
+            save(&state, &acting, preferences).await?;
             Ok(back(Notice::PreferencesSaved))
         }
         Err(mistakes) => {
@@ -336,10 +338,10 @@ pub(super) async fn change_preferences(
 /// Saves them. Where there is no mail, the form does not ask about it, and what was chosen before stays.
 async fn save(
     state: &AppState,
-    account: AccountId,
+    acting: &Acting,
     typed: NotificationPreferences,
 ) -> Result<(), WebError> {
-    let now = state.clock.now();
+    let (account, now) = (acting.account, state.clock.now());
     let has_mail = state.rules.mail != MailDelivery::None;
     db::in_transaction(&state.pool, async |tx| {
         let stored = db::notification_preferences::find_subscriber(tx, account).await?;
@@ -355,7 +357,9 @@ async fn save(
         if !preferences.by_mail {
             db::notifications::forget_waiting(tx, account).await?;
         }
-        db::notification_preferences::set_preferences(tx, account, &preferences, now).await
+        db::notification_preferences::set_preferences(tx, account, &preferences, now).await?;
+        let activity = acting.did(Action::ChoseAlerts, "");
+        db::activity::insert_activity(tx, &activity).await
     })
     .await?;
     Ok(())
@@ -371,28 +375,22 @@ pub(super) struct FeedForm {
 /// Makes an address for somebody's feed, which replaces the one there was and is shown this once, or closes it.
 pub(super) async fn change_feed(
     State(state): State<AppState>,
+    acting: Acting,
     viewer: Viewer,
     headers: HeaderMap,
     layout: Layout,
     Form(form): Form<FeedForm>,
 ) -> Result<Response, WebError> {
-    let account = viewer.0.account;
-    let mut conn = state.connection().await?;
     match form.to.as_str() {
         "close" => {
-            db::notification_preferences::set_feed(&mut conn, account, None).await?;
+            set_feed(&state, &acting, None).await?;
             Ok(back(Notice::FeedClosed))
         }
         "make" => {
-            if db::notification_preferences::find_subscriber(&mut conn, account)
-                .await?
-                .is_none()
-            {
+            let token = Token::generate();
+            if !set_feed(&state, &acting, Some(&token)).await? {
                 return Ok(back(Notice::PreferencesFirst));
             }
-            let token = Token::generate();
-            db::notification_preferences::set_feed(&mut conn, account, Some(&token.hash())).await?;
-            drop(conn);
             let origin = state.ingress.origin_for(&headers);
             let showing = Showing {
                 feed: Some(format!("{origin}{}", paths::feed(&token))),
@@ -402,6 +400,30 @@ pub(super) async fn change_feed(
         }
         _ => Err(WebError::BadForm),
     }
+}
+
+/// Opens somebody's feed at an address, or closes it; gives `false` to whoever has chosen nothing to be in it.
+async fn set_feed(
+    state: &AppState,
+    acting: &Acting,
+    token: Option<&Token>,
+) -> Result<bool, WebError> {
+    let (account, hash) = (acting.account, token.map(Token::hash));
+    let action = match token {
+        Some(_) => Action::MadeFeed,
+        None => Action::ClosedFeed,
+    };
+    let is_set = db::in_transaction(&state.pool, async |tx| {
+        let stored = db::notification_preferences::find_subscriber(tx, account).await?;
+        if stored.is_none() {
+            return DbResult::Ok(false);
+        }
+        db::notification_preferences::set_feed(tx, account, hash.as_ref()).await?;
+        db::activity::insert_activity(tx, &acting.did(action, "")).await?;
+        Ok(true)
+    })
+    .await?;
+    Ok(is_set)
 }
 
 /// Sends somebody a mail that says that mail reaches them.

@@ -1,7 +1,5 @@
 //! The log of what people did: what somebody looks for in it, and the same as a file.
 
-use std::borrow::Borrow;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -91,7 +89,7 @@ pub(super) struct ActivityPage {
 
 impl ActivityPage {
     #[expect(clippy::unused_self, reason = "how a template calls it")]
-    fn actions(&self) -> [Action; Action::ALL.len()] {
+    fn actions(&self) -> &'static [Action] {
         Action::ALL
     }
 
@@ -99,8 +97,8 @@ impl ActivityPage {
         self.choice.who == account.id.to_string()
     }
 
-    fn is_what(&self, action: impl Borrow<Action>) -> bool {
-        self.choice.action() == Some(*action.borrow())
+    fn is_what(&self, action: &Action) -> bool {
+        self.choice.action() == Some(*action)
     }
 }
 

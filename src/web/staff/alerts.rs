@@ -9,11 +9,10 @@ use serde::Deserialize;
 
 use super::beans::find_bean;
 use crate::catalogue;
-use crate::db;
 use crate::db::alerts::AlertLine;
 use crate::db::beans::Bean;
-use crate::domain::{BagsInStock, BeanId};
-use crate::web::access::Viewer;
+use crate::db::{self, Connection, DbResult};
+use crate::domain::{Action, BagsInStock, BeanId};
 use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
@@ -65,19 +64,37 @@ pub(super) async fn list_alerts(
 
 pub(super) async fn acknowledge(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(alert): Id<i64>,
 ) -> Result<Redirect, WebError> {
-    let mut conn = state.connection().await?;
-    let by = viewer.0.account;
-    let is_going = db::alerts::acknowledge_alert(&mut conn, alert, by, layout.now).await?;
+    let (by, now) = (acting.account, layout.now);
+    let is_going = db::in_transaction(&state.pool, async |tx| {
+        let Some(details) = name_going(tx, alert).await? else {
+            return DbResult::Ok(false);
+        };
+        db::alerts::acknowledge_alert(tx, alert, by, now).await?;
+        let activity = acting.did(Action::AcknowledgedAlert, &details);
+        db::activity::insert_activity(tx, &activity).await?;
+        Ok(true)
+    })
+    .await?;
     let notice = if is_going {
         Notice::AlertAcknowledged
     } else {
         Notice::AlertOver
     };
     Ok(Redirect::to(&notice.on(paths::ALERTS)))
+}
+
+/// How the log of activity names an alert that is going on; nothing if it is over.
+async fn name_going(conn: &mut Connection, alert: i64) -> DbResult<Option<String>> {
+    let alert = db::alerts::find_alert(conn, alert).await?;
+    let going = alert.filter(|alert| alert.ended_at.is_none());
+    Ok(going.map(|alert| {
+        let what = wording::alert(alert.kind).word;
+        format!("{}: {what}", alert.product_name)
+    }))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -89,6 +106,7 @@ pub(super) struct MuteForm {
 
 pub(super) async fn mute(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
     Id(alert): Id<i64>,
     Form(form): Form<MuteForm>,
@@ -99,8 +117,20 @@ pub(super) async fn mute(
         "7" => Some(layout.now + TimeDelta::days(7)),
         _ => return Err(WebError::BadForm),
     };
-    let mut conn = state.connection().await?;
-    let is_going = db::alerts::mute_alert(&mut conn, alert, until).await?;
+    let action = if until.is_some() {
+        Action::MutedAlert
+    } else {
+        Action::UnmutedAlert
+    };
+    let is_going = db::in_transaction(&state.pool, async |tx| {
+        let Some(details) = name_going(tx, alert).await? else {
+            return DbResult::Ok(false);
+        };
+        db::alerts::mute_alert(tx, alert, until).await?;
+        db::activity::insert_activity(tx, &acting.did(action, &details)).await?;
+        Ok(true)
+    })
+    .await?;
     let notice = match (is_going, until) {
         (false, _) => Notice::AlertOver,
         (true, Some(_)) => Notice::AlertMuted,

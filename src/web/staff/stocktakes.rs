@@ -11,7 +11,7 @@ use crate::db;
 use crate::db::stocktakes::{CountLine, Stocktake, Uncounted};
 use crate::domain::BeanId;
 use crate::stocktake::{self, StocktakeError};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::state::AppState;
@@ -130,9 +130,9 @@ pub(super) async fn list_stocktakes(
 
 pub(super) async fn start(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
 ) -> Result<Redirect, WebError> {
-    let started = stocktake::start(&state.pool, viewer.0.account).await;
+    let started = stocktake::start(&state.pool, acting.account, &acting.address).await;
     let id = started.map_err(internal)?;
     Ok(Redirect::to(&paths::stocktake(id)))
 }
@@ -152,7 +152,7 @@ pub(super) async fn show_stocktake(
 /// Takes a count, and leads to the next bean.
 pub(super) async fn take_count(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<i64>,
     Form(form): Form<CountForm>,
@@ -170,27 +170,28 @@ pub(super) async fn take_count(
             return Ok(Page(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
-    let counted = stocktake::count(&state.pool, id, bean, bags, viewer.0.account).await;
+    let (by, address) = (acting.account, &acting.address);
+    let counted = stocktake::count(&state.pool, id, bean, bags, by, address).await;
     answer(counted, id, &paths::stocktake(id))
 }
 
 /// Books the stocktake, or drops it.
 pub(super) async fn finish(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<i64>,
     Form(form): Form<FinishForm>,
 ) -> Result<Response, WebError> {
-    let (by, zone) = (viewer.0.account, layout.zone);
+    let (by, address, zone) = (acting.account, &acting.address, layout.zone);
     let (finished, notice) = match form.wish.as_str() {
         "book" => {
             let explain = |error: &_| sentence(error, zone);
-            let booked = stocktake::finish(&state.pool, id, by, explain).await;
+            let booked = stocktake::finish(&state.pool, id, by, address, explain).await;
             (booked, Notice::StocktakeBooked)
         }
         "drop" => {
-            let dropped = stocktake::abandon(&state.pool, id, by).await;
+            let dropped = stocktake::abandon(&state.pool, id, by, address).await;
             (dropped, Notice::StocktakeDropped)
         }
         _ => return Err(WebError::BadForm),

@@ -10,7 +10,7 @@ use super::taking::{Answer, Typed, submission, take};
 use crate::db::beans::Bean;
 use crate::domain::{Adjustment, BeanId};
 use crate::shelf::{Deed, Effect};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id};
 use crate::web::staff::beans::find_bean;
@@ -163,19 +163,18 @@ pub(super) async fn show_form(
 
 pub(super) async fn take_form(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<BeanId>,
     Form(form): Form<AdjustForm>,
 ) -> Result<Response, WebError> {
     let bean = find_bean(&state, id).await?;
-    let by = viewer.0.account;
     let content = [&*form.reason, &form.bags, &form.why];
     let typed = Typed {
         bean: id,
         deed: form.read(),
-        by,
-        form: submission(&form.form_key, "adjust", id, by, &content)?,
+        by: acting.actor(),
+        form: submission(&form.form_key, "adjust", id, acting.account, &content)?,
         is_confirmed: form.wish == "send",
         field: "bags",
         zone: layout.zone,

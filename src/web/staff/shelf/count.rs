@@ -11,7 +11,7 @@ use super::taking::{Answer, Typed, submission, take};
 use crate::db::beans::Bean;
 use crate::domain::BeanId;
 use crate::shelf::{Deed, Effect};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id};
 use crate::web::staff::beans::find_bean;
@@ -102,20 +102,19 @@ pub(super) async fn show_form(
 
 pub(super) async fn take_form(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(id): Id<BeanId>,
     Form(mut form): Form<CountForm>,
 ) -> Result<Response, WebError> {
     let bean = find_bean(&state, id).await?;
-    let by = viewer.0.account;
     let deed = form.read(&layout);
     let content = [&*form.bags, &form.counted, &form.at, &form.why];
     let typed = Typed {
         bean: id,
         deed,
-        by,
-        form: submission(&form.form_key, "count", id, by, &content)?,
+        by: acting.actor(),
+        form: submission(&form.form_key, "count", id, acting.account, &content)?,
         is_confirmed: form.wish == "send",
         field: "bags",
         zone: layout.zone,

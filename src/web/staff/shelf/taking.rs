@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Redirect;
 use chrono_tz::Tz;
 
+use crate::db::activity::Actor;
 use crate::domain::{AccountId, BeanId, Final, Immovable};
 use crate::shelf::{self, Deed, Effect, ShelfError};
 use crate::submission::Submission;
@@ -39,10 +40,10 @@ pub(super) enum Answer {
 }
 
 /// What was typed about a bean's stock, and by whom.
-pub(super) struct Typed {
+pub(super) struct Typed<'a> {
     pub(super) bean: BeanId,
     pub(super) deed: Result<Deed, Mistakes>,
-    pub(super) by: AccountId,
+    pub(super) by: Actor<'a>,
     pub(super) form: Submission,
     /// Whether its effect has been seen.
     pub(super) is_confirmed: bool,
@@ -54,7 +55,7 @@ pub(super) struct Typed {
 /// Tells what a deed would do or, once that has been seen, does it.
 pub(super) async fn take(
     state: &AppState,
-    typed: Typed,
+    typed: Typed<'_>,
     notice: Notice,
 ) -> Result<Answer, WebError> {
     let deed = match typed.deed {

@@ -12,7 +12,7 @@ use crate::db::beans::Bean;
 use crate::db::movements::MovementLine;
 use crate::domain::BeanId;
 use crate::shelf::{Deed, Effect};
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, MovementPlace};
 use crate::web::staff::beans::find_bean;
@@ -48,7 +48,7 @@ struct UndoPage {
 
 pub(super) async fn ask(
     state: State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     place: MovementPlace,
 ) -> Result<Response, WebError> {
@@ -56,7 +56,7 @@ pub(super) async fn ask(
         form_key: new_key(),
         ..UndoForm::default()
     };
-    let mut answer = take_form(state, viewer, layout, place, Form(form)).await?;
+    let mut answer = take_form(state, acting, layout, place, Form(form)).await?;
     // That it cannot be undone is an answer to the question.
     *answer.status_mut() = StatusCode::OK;
     Ok(answer)
@@ -64,14 +64,13 @@ pub(super) async fn ask(
 
 pub(super) async fn take_form(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     MovementPlace { bean: id, sequence }: MovementPlace,
     Form(form): Form<UndoForm>,
 ) -> Result<Response, WebError> {
     let bean = find_bean(&state, id).await?;
     let movement = find_movement(&state, id, sequence).await?;
-    let by = viewer.0.account;
     let place = sequence.to_string();
     let why = parse_optional("Why", &form.why);
     let typed = Typed {
@@ -79,8 +78,14 @@ pub(super) async fn take_form(
         deed: why
             .map(|why| Deed::Undo { sequence, why })
             .map_err(|sentence| Mistakes::one("why", sentence)),
-        by,
-        form: submission(&form.form_key, "undo", id, by, &[&place, &form.why])?,
+        by: acting.actor(),
+        form: submission(
+            &form.form_key,
+            "undo",
+            id,
+            acting.account,
+            &[&place, &form.why],
+        )?,
         is_confirmed: form.wish == "send",
         field: "why",
         zone: layout.zone,

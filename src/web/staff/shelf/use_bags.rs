@@ -8,12 +8,13 @@ use serde::Deserialize;
 
 use super::taking::{refusal, submission};
 use crate::db;
+use crate::db::activity::Actor;
 use crate::db::bean_lists::{BeanFilter, Order};
 use crate::db::beans::Bean;
-use crate::domain::{AccountId, Bags, BeanId, MovementKind, isolate};
+use crate::domain::{Bags, BeanId, MovementKind, isolate};
 use crate::shelf::{self, Deed, ShelfError};
 use crate::submission::Submission;
-use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id, InPath as _};
 use crate::web::staff::beans::find_bean;
@@ -134,17 +135,16 @@ async fn show(
 
 pub(super) async fn take_form(
     State(state): State<AppState>,
-    viewer: Viewer,
+    acting: Acting,
     layout: Layout,
     Id(bean): Id<BeanId>,
     Form(form): Form<UseForm>,
 ) -> Result<Response, WebError> {
-    let by = viewer.0.account;
     // All buttons of a page have its key: each of them has one effect, and another one has its own.
-    let submission = submission(&form.form_key, "use", bean, by, &[&form.bags])?;
+    let submission = submission(&form.form_key, "use", bean, acting.account, &[&form.bags])?;
     let refusal = match parse_bags(&form.bags) {
         Err(sentence) => sentence,
-        Ok(bags) => match book(&state, bean, bags, by, &submission).await {
+        Ok(bags) => match book(&state, bean, bags, acting.actor(), &submission).await {
             Ok(sequence) => {
                 return Ok(Redirect::to(&paths::used(bean, sequence)).into_response());
             }
@@ -162,7 +162,7 @@ async fn book(
     state: &AppState,
     bean: BeanId,
     bags: Bags,
-    by: AccountId,
+    by: Actor<'_>,
     form: &Submission,
 ) -> Result<i64, ShelfError> {
     shelf::book(&state.pool, bean, &Deed::Use(bags), by, form).await
