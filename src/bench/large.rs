@@ -156,8 +156,8 @@ pub(crate) async fn time(port: u16, path: &str, session: &str) -> PageTimes {
     }
 }
 
-/// The group whose letters are all sent again: 6,250 of them.
-const SENT_AGAIN: &str = "/dead-letters/resend?reason=unavailable";
+/// The letters that are all sent again: 10,000 of one supplier, of every reason.
+const SENT_AGAIN: &str = "/dead-letters/resend?supplier=29";
 
 /// Sends all letters of a group again, as fast as the site offers; gives how many and how long that took.
 pub(crate) async fn send_again(port: u16, session: &str, pool: &Pool) -> (usize, Duration) {

@@ -97,8 +97,8 @@ impl ActivityPage {
         self.choice.who == account.id.to_string()
     }
 
-    fn is_what(&self, action: &Action) -> bool {
-        self.choice.action() == Some(*action)
+    fn is_what(&self, action: Action) -> bool {
+        self.choice.action() == Some(action)
     }
 }
 
