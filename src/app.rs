@@ -18,9 +18,11 @@ use crate::inventory::Apply;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::wire::Decoder;
-use crate::messaging::{DEAD_LETTERS, QueueRole, ServiceError, UNDELIVERED, UPDATES};
+use crate::messaging::{
+    ALERTS, DEAD_LETTERS, QueueRole, ServiceError, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+};
 use crate::monitor::{self, Consuming};
-use crate::notifications::{Mailer, Notifier};
+use crate::notifications::{Mailer, Notifier, TellOfOutOfStock};
 use crate::outbox::Relay;
 use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
@@ -133,7 +135,8 @@ impl App {
         });
     }
 
-    /// Starts the chosen parts that work with the queue and the topic.
+    /// Starts the chosen parts that work with the queue and the topic; with a notifier also what tells people of
+    /// messages in the alerts queue.
     ///
     /// # Errors
     /// The queue cannot be asked for its redrive policy.
@@ -142,9 +145,10 @@ impl App {
         settings: &MessagingSettings,
         aws: &Aws,
         parts: &[Part],
+        notifier: Option<&Notifier>,
     ) -> Result<()> {
         if parts.contains(&Part::Relay) {
-            self.start_relay(settings, aws);
+            self.start_relays(settings, aws);
             self.carry_out_bulk_actions();
         }
         let Some(url) = settings.queue(UPDATES) else {
@@ -171,6 +175,9 @@ impl App {
                 running.push(start(UNDELIVERED, queues.updates(url, redrive, 1)));
             }
         }
+        if let (Some(notifier), Some(url)) = (notifier, settings.queue(ALERTS)) {
+            running.push(start(ALERTS, queues.alerts(url, notifier)));
+        }
         let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
         let followed = (pool.clone(), running.clone(), shutdown.clone());
         self.shutdown.supervise("pauses", move || {
@@ -183,11 +190,17 @@ impl App {
         Ok(())
     }
 
-    /// Tells people of alerts, at links that lead to the `site`.
+    /// Tells people of alerts, at links that lead to the `site`. Gives what does so.
     ///
     /// # Errors
     /// The mail server's URL cannot be used.
-    pub fn notify_people(&self, settings: &WebSettings, seats: Seats, site: &str) -> Result<()> {
+    pub fn notify_people(
+        &self,
+        settings: &WebSettings,
+        seats: Seats,
+        messaging: &MessagingSettings,
+        site: &str,
+    ) -> Result<Notifier> {
         let mailer = match settings.mail.server() {
             Some(server) => {
                 let from = settings.mail.mail_from.clone();
@@ -204,6 +217,7 @@ impl App {
             pool: self.pool.clone(),
             clock: Arc::clone(&self.clock),
             mailer,
+            announces: messaging.alerts_topic().is_some(),
             site: site.trim_end_matches('/').to_owned(),
             zone: settings.time_zone,
         };
@@ -212,9 +226,10 @@ impl App {
             telling.clone().run(shutdown.clone())
         });
         let shutdown = self.shutdown.clone();
+        let sending = notifier.clone();
         self.shutdown
-            .supervise("mail", move || notifier.clone().send(shutdown.clone()));
-        Ok(())
+            .supervise("mail", move || sending.clone().send(shutdown.clone()));
+        Ok(notifier)
     }
 
     fn carry_out_bulk_actions(&self) {
@@ -225,14 +240,21 @@ impl App {
         });
     }
 
-    fn start_relay(&self, settings: &MessagingSettings, aws: &Aws) {
-        let Some(topic) = settings.topic() else {
-            tracing::warn!("TOPIC_ARN is not set, so accepted updates are not published");
-            return;
-        };
+    fn start_relays(&self, settings: &MessagingSettings, aws: &Aws) {
+        if let Some(topic) = settings.topic() {
+            self.start_relay(Destination::Updates, topic, aws);
+        } else {
+            tracing::warn!("{}", UPDATES_TOPIC.when_unset);
+        }
+        if let Some(topic) = settings.alerts_topic() {
+            self.start_relay(Destination::Alerts, topic, aws);
+        }
+    }
+
+    fn start_relay(&self, destination: Destination, topic: &str, aws: &Aws) {
         let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
         let relay = Relay::new(
-            Destination::Updates,
+            destination,
             publisher,
             self.pool.clone(),
             Arc::clone(&self.clock),
@@ -292,6 +314,17 @@ impl Queues<'_> {
             name: "poller",
             receivers: receivers.into(),
             max_receive_count,
+            ..self.consuming()
+        };
+        self.consumer(url, handler, consuming)
+    }
+
+    /// Copies of the messages that say a supplier has run out of a bean.
+    fn alerts(&self, url: &str, notifier: &Notifier) -> Consumer<SqsQueue, TellOfOutOfStock> {
+        let decoder = Decoder::new(&self.settings.topics());
+        let handler = TellOfOutOfStock::new(notifier.clone(), decoder);
+        let consuming = ConsumerSettings {
+            name: "alerts",
             ..self.consuming()
         };
         self.consumer(url, handler, consuming)
@@ -376,7 +409,9 @@ pub fn use_provisioned(settings: &mut MessagingSettings, provisioned: &Provision
     for (role, url) in &provisioned.queues {
         settings.set_queue(*role, url);
     }
-    settings.set_topic(provisioned.topic_arn());
+    for (role, arn) in &provisioned.topics {
+        settings.set_topic(*role, arn);
+    }
 }
 
 /// Asks again while the service does not answer: starting must not depend on who starts first.

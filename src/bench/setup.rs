@@ -118,7 +118,9 @@ impl Setup {
             queue_name: format!("updated_beans{suffix}"),
             dead_letter_queue_name: format!("DeadLetterQueue{suffix}"),
             undelivered_queue_name: format!("undelivered_beans{suffix}"),
+            alerts_queue_name: "inventory_alerts".to_owned(),
             topic_name: format!("updated_beans_sns{suffix}"),
+            alerts_topic_name: "beanstock_alerts".to_owned(),
             ..ResourceSettings::default()
         };
         let resources = local::provision_at(&sdk, &settings).await.unwrap();

@@ -102,12 +102,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
     app.expect(&parts);
     if parts.contains(&Part::Web) {
-        let address = settings.listen.address(settings.web.port());
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| cannot_listen(address, "PORT"))?;
-        tracing::info!("the website is at http://{}", listener.local_addr()?);
-        app.start_web(listener, &settings.web, Seats::Passwords);
+        start_web(&app, &settings).await?;
     }
     let opening = Opening {
         pool,
@@ -120,15 +115,17 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         keep_signed_in(&app, database, login, &aws);
         check_accounts(&app.pool, &parts, is_public).await?;
         fill(&app, settings.demo_data).await?;
-        if parts.contains(&Part::Relay) {
-            app.notify_people(&settings.web, Seats::Passwords, &settings.site())?;
-        }
+        let site = settings.site();
         let mut messaging = settings.messaging;
         if settings.provision {
             set_up(&settings.resources, &mut messaging, &aws, &shutdown).await?;
         }
+        let notifier = (parts.contains(&Part::Relay))
+            .then(|| app.notify_people(&settings.web, Seats::Passwords, &messaging, &site));
+        let notifier = notifier.transpose()?;
         if parts.iter().any(|part| *part != Part::Web) {
-            app.start_messaging(&messaging, &aws, &parts).await?;
+            app.start_messaging(&messaging, &aws, &parts, notifier.as_ref())
+                .await?;
         }
         tracing::info!("everything is up");
         anyhow::Ok(())
@@ -150,6 +147,16 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
     started.map(|()| ExitCode::SUCCESS)
+}
+
+async fn start_web(app: &App, settings: &Serve) -> Result<()> {
+    let address = settings.listen.address(settings.web.port());
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| cannot_listen(address, "PORT"))?;
+    tracing::info!("the website is at http://{}", listener.local_addr()?);
+    app.start_web(listener, &settings.web, Seats::Passwords);
+    Ok(())
 }
 
 /// Fills an empty database with the demonstration data, if that is wanted.

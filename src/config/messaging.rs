@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 
 use super::{AwsSettings, parse};
 use crate::messaging::sqs::is_same;
-use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use crate::messaging::{
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, TopicRole, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+};
 
 /// Where the queue and the topic are.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,6 +35,12 @@ pub struct MessagingSettings {
     /// URL of the queue for messages that the topic could not deliver; it is polled as well
     #[arg(long, env = "UNDELIVERED_QUEUE_URL", value_parser = parse::queue_url)]
     undelivered_queue_url: Option<String>,
+    /// URL of the queue for messages that say a supplier has run out of a bean
+    #[arg(long, env = "ALERTS_QUEUE_URL", value_parser = parse::queue_url)]
+    alerts_queue_url: Option<String>,
+    /// ARN of the topic that tells people and programs of alerts
+    #[arg(long, env = "ALERTS_TOPIC_ARN", value_parser = parse::topic_arn)]
+    alerts_topic_arn: Option<String>,
     /// ARN of the topic to publish to, followed by those of other topics to accept messages from
     #[arg(long, env = "TOPIC_ARN", value_delimiter = ',', value_parser = parse::topic_arn)]
     topic_arn: Vec<String>,
@@ -103,6 +111,7 @@ impl MessagingSettings {
             (UPDATES, updates),
             (DEAD_LETTERS, self.dead_letter_queue_url.as_ref()),
             (UNDELIVERED, self.undelivered_queue_url.as_ref()),
+            (ALERTS, self.alerts_queue_url.as_ref()),
         ]
         .into_iter()
         .map(|(role, url)| (role, url.map(String::as_str)))
@@ -140,16 +149,27 @@ impl MessagingSettings {
             (UPDATES, &mut self.queue_url),
             (DEAD_LETTERS, &mut self.dead_letter_queue_url),
             (UNDELIVERED, &mut self.undelivered_queue_url),
+            (ALERTS, &mut self.alerts_queue_url),
         ];
         for (_, setting) in setting.into_iter().filter(|(other, _)| *other == role) {
             *setting = Some(url.to_owned());
         }
     }
 
-    /// Points at the topic that was provisioned.
-    pub fn set_topic(&mut self, arn: &str) {
-        self.topic_arn.retain(|topic| topic != arn);
-        self.topic_arn.insert(0, arn.to_owned());
+    /// The ARN of the topic that tells of alerts.
+    pub fn alerts_topic(&self) -> Option<&str> {
+        self.alerts_topic_arn.as_deref()
+    }
+
+    /// Points at a topic that was provisioned.
+    pub fn set_topic(&mut self, role: TopicRole, arn: &str) {
+        if role == UPDATES_TOPIC {
+            self.topic_arn.retain(|topic| topic != arn);
+            self.topic_arn.insert(0, arn.to_owned());
+        }
+        if role == ALERTS_TOPIC {
+            self.alerts_topic_arn = Some(arn.to_owned());
+        }
     }
 }
 

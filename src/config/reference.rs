@@ -125,6 +125,18 @@ pub const SETTINGS: &[Setting] = &[
         "it is not polled",
     ),
     setting(
+        "ALERTS_QUEUE_URL",
+        QUEUE,
+        "https://sqs.us-east-1.amazonaws.com/123456789012/inventory_alerts",
+        "people hear of it some seconds later",
+    ),
+    setting(
+        "ALERTS_TOPIC_ARN",
+        "the ARN of a topic",
+        "arn:aws:sns:us-east-1:123456789012:beanstock_alerts",
+        "nobody is told by SNS",
+    ),
+    setting(
         "TOPIC_ARN",
         "ARNs of topics with commas between them",
         "arn:aws:sns:us-east-1:123456789012:updated_beans_sns.fifo",
@@ -194,7 +206,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("QUEUE_NAME", NAME, "updated_beans.fifo", ""),
     setting("DEAD_LETTER_QUEUE_NAME", NAME, "DeadLetterQueue.fifo", ""),
     setting("UNDELIVERED_QUEUE_NAME", NAME, "undelivered_beans.fifo", ""),
+    setting("ALERTS_QUEUE_NAME", NAME, "inventory_alerts", ""),
     setting("TOPIC_NAME", NAME, "updated_beans_sns.fifo", ""),
+    setting("ALERTS_TOPIC_NAME", NAME, "beanstock_alerts", ""),
     setting("MAX_RECEIVE_COUNT", "a number from 1 to 1000", "5", ""),
     setting(
         "KMS_KEY",

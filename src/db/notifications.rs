@@ -6,13 +6,14 @@ use sqlx::MySqlConnection;
 
 use super::DbResult;
 use super::rows::{code, json};
-use crate::domain::{AccountId, AlertKind, BeanId, NotificationKind};
+use crate::domain::{AccountId, AlertKind, BeanId, NotificationKind, SupplierId};
 
 /// An alert of which something is to be told.
 #[derive(Debug, Clone)]
 pub struct UnnotifiedAlert {
     pub id: i64,
     pub bean: BeanId,
+    pub supplier: SupplierId,
     pub product_name: String,
     pub supplier_name: String,
     pub kind: AlertKind,
@@ -45,6 +46,33 @@ pub async fn take_unnotified(
         limit
     );
     let ids: Vec<i64> = ids.fetch_all(&mut *conn).await?;
+    list_unnotified(conn, &ids).await
+}
+
+/// Takes the alerts of one kind about a bean of which something is to be told.
+pub async fn take_unnotified_of(
+    conn: &mut MySqlConnection,
+    bean: BeanId,
+    kind: AlertKind,
+) -> DbResult<Vec<UnnotifiedAlert>> {
+    let ids = sqlx::query_scalar!(
+        r#"
+        SELECT id
+        FROM alerts FORCE INDEX (uq_alerts_bean_id_kind_going)
+        WHERE bean_id = ? AND kind = ? AND unnotified > 0
+        FOR UPDATE SKIP LOCKED
+        "#,
+        bean.0,
+        kind.code()
+    );
+    let ids: Vec<i64> = ids.fetch_all(&mut *conn).await?;
+    list_unnotified(conn, &ids).await
+}
+
+async fn list_unnotified(
+    conn: &mut MySqlConnection,
+    ids: &[i64],
+) -> DbResult<Vec<UnnotifiedAlert>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -53,6 +81,7 @@ pub async fn take_unnotified(
         SELECT
             l.id AS "id!",
             l.bean_id AS "bean_id!",
+            b.supplier_id AS "supplier_id!",
             b.product_name AS "product_name!",
             s.name AS "supplier_name!",
             l.kind AS "kind!",
@@ -77,6 +106,7 @@ pub async fn take_unnotified(
             Ok(UnnotifiedAlert {
                 id: row.id,
                 bean: BeanId(row.bean_id),
+                supplier: SupplierId(row.supplier_id),
                 product_name: row.product_name,
                 supplier_name: row.supplier_name,
                 kind: code("alerts", "kind", &row.kind, AlertKind::from_code)?,

@@ -15,12 +15,15 @@ use crate::domain::{UpdateId, UpdateKind};
 pub enum Destination {
     /// The topic of updates.
     Updates,
+    /// The topic of alerts.
+    Alerts,
 }
 
 impl Destination {
     pub fn code(self) -> &'static str {
         match self {
             Self::Updates => "updates",
+            Self::Alerts => "alerts",
         }
     }
 }

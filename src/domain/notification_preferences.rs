@@ -51,6 +51,15 @@ impl NotificationKind {
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
+
+    /// How bad it is, for programs: `critical`, `warning` or `resolved`.
+    pub fn severity(self) -> &'static str {
+        match self {
+            Self::Alert(AlertKind::Out) | Self::Stopped => "critical",
+            Self::Alert(_) | Self::Letters => "warning",
+            Self::Recovered(_) | Self::Running => "resolved",
+        }
+    }
 }
 
 /// A time of day, to the minute.

@@ -125,11 +125,11 @@ async fn run_with(
     demo_accounts::provide(&pool, &*app.clock, &passwords, &password).await?;
     let mut messaging = settings.messaging.clone();
     app::use_provisioned(&mut messaging, &provisioned);
-    app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL)
-        .await?;
     let website = format!("http://{}", web.local_addr()?);
+    let notifier = app.notify_people(&settings.web, Seats::Demonstration, &messaging, &website)?;
+    app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL, Some(&notifier))
+        .await?;
     app.start_web(web, &settings.web, Seats::Demonstration);
-    app.notify_people(&settings.web, Seats::Demonstration, &website)?;
     announce(
         &website,
         &password,

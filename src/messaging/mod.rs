@@ -1,16 +1,20 @@
 //! Queues and topics, as the rest of the program sees them. No AWS types in the signatures.
 
+pub mod digest;
 mod role;
 pub mod sns;
 pub mod sqs;
 pub mod wire;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use self::role::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+pub use self::role::{
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, TopicRole, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+};
 use crate::telemetry;
 
 /// The most messages in one receive, delete, visibility change or publish (SQS and SNS quota).
@@ -104,13 +108,29 @@ pub trait Queue: Send + Sync + 'static {
 pub struct Publication {
     pub body: String,
     /// The subject, if it has one.
-    pub subject: Option<&'static str>,
+    pub subject: Option<Cow<'static, str>>,
     /// The message group; ignored by standard topics.
     pub group: String,
     /// The deduplication id. Without one a FIFO topic deduplicates by content, and then two honest
     /// deliveries of the same amount within five minutes are one.
     pub deduplication_id: Option<String>,
-    pub attributes: Vec<(&'static str, String)>,
+    pub attributes: Vec<(&'static str, AttributeValue)>,
+    /// Whether the body is JSON with a text for each protocol (`MessageStructure` = `json`).
+    pub has_parts: bool,
+}
+
+/// The value of an attribute that subscriptions filter by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeValue {
+    String(String),
+    /// A filter lets it through if it lets one of these through (`String.Array`).
+    Strings(Vec<String>),
+}
+
+impl From<&str> for AttributeValue {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
 }
 
 /// A topic of updates.

@@ -6,8 +6,8 @@ use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::sqs::{is_fifo, last_part};
 use super::{
-    FailedEntry, MAX_BATCH, Publication, Publisher, ServiceError, allowed, failed_entries,
-    service_error,
+    AttributeValue, FailedEntry, MAX_BATCH, Publication, Publisher, ServiceError, allowed,
+    failed_entries, service_error,
 };
 
 #[derive(Debug, Clone)]
@@ -79,14 +79,12 @@ impl SnsPublisher {
         let mut entry = PublishBatchRequestEntry::builder()
             .id(position.to_string())
             .message(&publication.body)
-            .set_subject(publication.subject.map(str::to_owned));
+            .set_subject(publication.subject.as_deref().map(str::to_owned));
+        if publication.has_parts {
+            entry = entry.message_structure("json");
+        }
         for (name, value) in &publication.attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build()
-                .expect("the type is set");
-            entry = entry.message_attributes(*name, value);
+            entry = entry.message_attributes(*name, attribute(value));
         }
         if is_fifo(&self.topic_arn) {
             entry = entry
@@ -108,12 +106,25 @@ impl SnsPublisher {
     }
 }
 
+fn attribute(value: &AttributeValue) -> MessageAttributeValue {
+    let (data_type, value) = match value {
+        AttributeValue::String(text) => ("String", text.clone()),
+        AttributeValue::Strings(texts) => ("String.Array", serde_json::json!(texts).to_string()),
+    };
+    MessageAttributeValue::builder()
+        .data_type(data_type)
+        .string_value(value)
+        .build()
+        .expect("the type is set")
+}
+
 impl Publisher for SnsPublisher {
     fn keeps_order(&self) -> bool {
         is_fifo(&self.topic_arn)
     }
 
-    /// Ten of our messages are at most 80 KiB, a third of what SNS takes in one batch (256 KiB).
+    /// Ten updates are at most 80 KiB, a third of what SNS takes in one batch (256 KiB); of the messages about alerts,
+    /// there is one a minute.
     async fn publish(&self, batch: &[Publication]) -> Result<Vec<FailedEntry>, ServiceError> {
         debug_assert!(batch.len() <= MAX_BATCH, "SNS takes ten at a time");
         let entries = batch

@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::notifier::Notifier;
+use crate::db::announcements::Announcement;
 use crate::db::notification_preferences::Subscriber;
 use crate::db::notifications::{Notification, UnnotifiedAlert};
-use crate::db::{self, DbResult};
-use crate::domain::{AlertKind, NotificationKind};
+use crate::db::{self, DbResult, Transaction};
+use crate::domain::{AlertKind, BeanId, NotificationKind, SupplierId};
 
 /// What happened longer ago is not told any more: nothing told of alerts for so long.
 const NEWS_FOR: TimeDelta = TimeDelta::days(1);
@@ -16,25 +17,63 @@ const TAKEN_AT_ONCE: i64 = 100;
 
 /// Takes the next alerts, and tells all who want to know; gives how many these were.
 pub(super) async fn tell_of_alerts(notifier: &Notifier) -> DbResult<usize> {
-    let now = notifier.clock.now();
     db::in_transaction(&notifier.pool, async |tx| {
         let alerts = db::notifications::take_unnotified(tx, TAKEN_AT_ONCE).await?;
-        if alerts.is_empty() {
-            return Ok(0);
-        }
-        let subscribers = db::notification_preferences::list_subscribers(tx).await?;
-        let told: Vec<Notification> = alerts
-            .iter()
-            .filter(|alert| is_news(alert, now))
-            .flat_map(events)
-            .flat_map(|event| for_each(&subscribers, &event, notifier.mailer.is_some()))
-            .collect();
-        db::notifications::insert_notifications(tx, &told).await?;
-        let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
-        db::notifications::set_told(tx, &ids).await?;
+        tell(tx, notifier, &alerts).await?;
         Ok(alerts.len())
     })
     .await
+}
+
+/// Tells of one bean's alert of a kind, if nobody has yet.
+pub(super) async fn tell_of_bean(
+    notifier: &Notifier,
+    bean: BeanId,
+    kind: AlertKind,
+) -> DbResult<()> {
+    db::in_transaction(&notifier.pool, async |tx| {
+        let alerts = db::notifications::take_unnotified_of(tx, bean, kind).await?;
+        tell(tx, notifier, &alerts).await
+    })
+    .await
+}
+
+async fn tell(
+    tx: &mut Transaction,
+    notifier: &Notifier,
+    alerts: &[UnnotifiedAlert],
+) -> DbResult<()> {
+    if alerts.is_empty() {
+        return Ok(());
+    }
+    let now = notifier.clock.now();
+    let subscribers = db::notification_preferences::list_subscribers(tx).await?;
+    let news = alerts.iter().filter(|alert| is_news(alert, now));
+    let events: Vec<Event> = news.flat_map(events).collect();
+    tell_of_events(tx, notifier, &subscribers, &events).await?;
+    let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+    db::notifications::set_told(tx, &ids).await
+}
+
+/// Tells everybody who wants to know, and has it announced.
+pub(super) async fn tell_of_events(
+    tx: &mut Transaction,
+    notifier: &Notifier,
+    subscribers: &[Subscriber],
+    events: &[Event],
+) -> DbResult<()> {
+    let has_mailer = notifier.mailer.is_some();
+    let told = events.iter();
+    let told = told.flat_map(|event| for_each(subscribers, event, has_mailer));
+    let told: Vec<Notification> = told.collect();
+    db::notifications::insert_notifications(tx, &told).await?;
+    if !notifier.announces {
+        return Ok(());
+    }
+    // The topic hears all, so what one event says better than another is said by that one only.
+    let announced = events.iter().filter(|event| event.is_told_by.is_none());
+    let announced: Vec<Announcement> = announced.map(Event::announcement).collect();
+    db::announcements::insert_announcements(tx, &announced).await
 }
 
 /// Whether anybody should still hear of it: it is not muted, and what was over before it could be told, or is as old as
@@ -51,17 +90,15 @@ pub(super) struct Event {
     pub(super) kind: NotificationKind,
     pub(super) sentence: String,
     pub(super) path: String,
+    /// The bean it has happened to, and its supplier.
+    pub(super) bean: Option<(BeanId, SupplierId)>,
     pub(super) at: DateTime<Utc>,
     /// What else is told of the same and says more: whoever wants that is told that only.
     pub(super) is_told_by: Option<NotificationKind>,
 }
 
 /// The same for everybody who wants to know.
-pub(super) fn for_each(
-    subscribers: &[Subscriber],
-    event: &Event,
-    has_mailer: bool,
-) -> Vec<Notification> {
+fn for_each(subscribers: &[Subscriber], event: &Event, has_mailer: bool) -> Vec<Notification> {
     let says_more = |subscriber: &&Subscriber| {
         event
             .is_told_by
@@ -76,6 +113,16 @@ pub(super) fn for_each(
 }
 
 impl Event {
+    fn announcement(&self) -> Announcement {
+        Announcement {
+            kind: self.kind,
+            sentence: self.sentence.clone(),
+            path: self.path.clone(),
+            bean: self.bean,
+            at: self.at,
+        }
+    }
+
     pub(super) fn tell(&self, subscriber: &Subscriber, has_mailer: bool) -> Notification {
         Notification {
             account: subscriber.account,
@@ -101,6 +148,7 @@ fn events(alert: &UnnotifiedAlert) -> Vec<Event> {
         kind,
         sentence,
         path: format!("/beans/{}", alert.bean),
+        bean: Some((alert.bean, alert.supplier)),
         at,
     };
     let name = format!("{} from {}", alert.product_name, alert.supplier_name);

@@ -7,9 +7,11 @@
 //! once: nothing is told twice, and nothing is lost by a crash. A mail whose process dies after the server has taken
 //! it is sent once more, with the same `Message-ID`.
 
+mod announce;
 mod fan_out;
 mod mail;
 mod notifier;
+mod out_of_stock;
 mod send;
 mod watch;
 mod write;
@@ -20,6 +22,7 @@ use chrono::TimeDelta;
 
 pub use self::mail::{Mailer, MailerError};
 pub use self::notifier::Notifier;
+pub use self::out_of_stock::TellOfOutOfStock;
 pub use self::write::write_test;
 use crate::db::{self, DbResult};
 use crate::shutdown::Shutdown;
@@ -81,12 +84,13 @@ impl Notifier {
         Ok(())
     }
 
-    /// Tells of alerts that have begun or are over, and writes the mails that may go now.
+    /// Tells of alerts that have begun or are over, announces them, and writes the mails that may go now.
     ///
     /// # Errors
     /// The database failed. What was not done is done the next time.
     pub async fn notify_once(&self) -> DbResult<()> {
         while fan_out::tell_of_alerts(self).await? > 0 {}
+        announce::announce(self).await?;
         write::write_mails(self).await
     }
 

@@ -15,6 +15,8 @@ pub struct Notifier {
     pub clock: Arc<dyn Clock>,
     /// What sends mail; without it people are told in their feeds only.
     pub mailer: Option<Mailer>,
+    /// Whether a topic is told of what happens.
+    pub announces: bool,
     /// Where the site is, for links; without a slash at its end.
     pub site: String,
     /// The zone of those who have not chosen one.

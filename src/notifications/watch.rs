@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::fan_out::{Event, for_each};
+use super::fan_out::{Event, tell_of_events};
 use super::notifier::Notifier;
 use crate::db::notification_preferences::Subscriber;
 use crate::db::notifications::Stopped;
@@ -44,6 +44,7 @@ pub(super) async fn watch_letters(notifier: &Notifier) -> DbResult<()> {
                 if hours == 1 { "hour" } else { "hours" }
             ),
             path: "/dead-letters".to_owned(),
+            bean: None,
             at: now,
             is_told_by: None,
         };
@@ -98,8 +99,8 @@ async fn settle(tx: &mut Transaction, notifier: &Notifier, runs: bool) -> DbResu
     };
     if let Some(event) = &event {
         let subscribers = db::notification_preferences::list_subscribers(tx).await?;
-        let told = for_each(&subscribers, event, notifier.mailer.is_some());
-        db::notifications::insert_notifications(tx, &told).await?;
+        let events = std::slice::from_ref(event);
+        tell_of_events(tx, notifier, &subscribers, events).await?;
     }
     let since = if runs {
         None
@@ -117,6 +118,7 @@ fn stopped(at: DateTime<Utc>) -> Event {
                    nothing is lost."
             .to_owned(),
         path: "/consumers".to_owned(),
+        bean: None,
         at,
         is_told_by: None,
     }
@@ -127,6 +129,7 @@ fn running(at: DateTime<Utc>) -> Event {
         kind: NotificationKind::Running,
         sentence: "Updates are being applied again.".to_owned(),
         path: "/consumers".to_owned(),
+        bean: None,
         at,
         is_told_by: None,
     }

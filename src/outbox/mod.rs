@@ -19,7 +19,7 @@ use crate::db::outbox::{Destination, NextAttempt, OutboxMessage};
 use crate::db::timeline::Event;
 use crate::db::{self, DbResult, Pool};
 use crate::domain::{UpdateId, UpdateState};
-use crate::messaging::{Publication, Publisher, ServiceError, wire};
+use crate::messaging::{Publication, Publisher, ServiceError, digest, wire};
 use crate::shutdown::{Shutdown, Stopping};
 use crate::telemetry::Streak;
 
@@ -191,7 +191,7 @@ impl<P: Publisher> Relay<P> {
         }
         let publications: Vec<Publication> = positions
             .iter()
-            .map(|position| publication(&batch[*position]))
+            .map(|position| publication(self.destination, &batch[*position]))
             .collect();
         match self.publisher.publish(&publications).await {
             Ok(failed) => failed
@@ -254,20 +254,21 @@ impl<P: Publisher> Relay<P> {
 }
 
 /// Repeats by the relay reuse one id, so that SNS drops those within five minutes.
-fn publication(message: &OutboxMessage) -> Publication {
+fn publication(destination: Destination, message: &OutboxMessage) -> Publication {
     let (id, group, body) = (
         message.id.to_string(),
         message.group.clone(),
         message.body.clone(),
     );
-    match message.update {
-        Some((_, kind)) => wire::publication(id, group, kind, body),
-        None => Publication {
+    match (message.update, destination) {
+        (Some((_, kind)), _) => wire::publication(id, group, kind, body),
+        (None, Destination::Updates) => Publication {
             body,
             group,
             deduplication_id: Some(id),
             ..Publication::default()
         },
+        (None, Destination::Alerts) => digest::publication(&body),
     }
 }
 

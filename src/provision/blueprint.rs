@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::account::AwsAccount;
 use super::topology::{QueueEntry, SubscriptionEntry, TopicEntry, Topology};
-use crate::messaging::QueueRole;
 use crate::messaging::sqs::is_fifo;
+use crate::messaging::{QueueRole, TopicRole};
 
 /// What a consumer does with a queue. Batches need no actions of their own.
 pub(super) const CONSUME: [&str; 4] = [
@@ -32,7 +32,7 @@ pub(super) struct QueueBlueprint {
 
 #[derive(Debug)]
 pub(super) struct TopicBlueprint {
-    pub(super) logical_id: &'static str,
+    pub(super) role: TopicRole,
     pub(super) name: String,
     pub(super) attributes: Attributes,
 }
@@ -178,6 +178,8 @@ impl Drawing<'_> {
         let mut attributes = vec![
             ("DisplayName", topic.display_name.to_owned()),
             ("Policy", self.topic_policy(topic).to_string()),
+            // With SHA-256; without it SNS signs with SHA-1.
+            ("SignatureVersion", "2".to_owned()),
         ];
         if is_fifo(&topic.name) {
             attributes.push(("ContentBasedDeduplication", "true".to_owned()));
@@ -186,7 +188,7 @@ impl Drawing<'_> {
             attributes.push(("KmsMasterKeyId", key.clone()));
         }
         TopicBlueprint {
-            logical_id: topic.logical_id,
+            role: topic.role,
             name: topic.name.clone(),
             attributes,
         }

@@ -31,7 +31,7 @@ pub fn template(topology: &Topology) -> Value {
         outputs.insert(format!("{name}Url"), json!({"Value": {"Ref": name}}));
     }
     for topic in &blueprint.topics {
-        let name = topic.logical_id;
+        let name = topic.role.logical_id;
         add(name, topic_resource(topic, &tags));
         add(&format!("{name}Policy"), topic_policy(topic));
         outputs.insert(format!("{name}Arn"), json!({"Value": {"Ref": name}}));
@@ -44,7 +44,7 @@ pub fn template(topology: &Topology) -> Value {
     }
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Queues, topic and subscription of Beanstock",
+        "Description": "Queues, topics and subscriptions of Beanstock",
         "Resources": substituted(Value::Object(resources)),
         "Outputs": outputs,
     })
@@ -88,8 +88,11 @@ fn topic_resource(topic: &TopicBlueprint, tags: &[Value]) -> Value {
         properties.insert("FifoTopic".to_owned(), json!(true));
     }
     for (name, value) in &topic.attributes {
-        if *name != "Policy" {
-            properties.insert((*name).to_owned(), typed(value));
+        match *name {
+            "Policy" => {}
+            // A text in templates as well.
+            "SignatureVersion" => drop(properties.insert((*name).to_owned(), json!(value))),
+            _ => drop(properties.insert((*name).to_owned(), typed(value))),
         }
     }
     properties.insert("Tags".to_owned(), json!(tags));
@@ -104,14 +107,17 @@ fn topic_policy(topic: &TopicBlueprint) -> Value {
         .map(|(_, policy)| typed(policy));
     json!({
         "Type": "AWS::SNS::TopicPolicy",
-        "Properties": {"Topics": [{"Ref": topic.logical_id}], "PolicyDocument": policy},
+        "Properties": {"Topics": [{"Ref": topic.role.logical_id}], "PolicyDocument": policy},
     })
 }
 
 fn subscription_resource(subscription: &SubscriptionBlueprint) -> Value {
     let entry = &subscription.entry;
     let mut properties = Map::new();
-    properties.insert("TopicArn".to_owned(), json!({"Ref": entry.topic}));
+    properties.insert(
+        "TopicArn".to_owned(),
+        json!({"Ref": entry.topic.logical_id}),
+    );
     properties.insert("Protocol".to_owned(), json!("sqs"));
     properties.insert("Endpoint".to_owned(), json!(subscription.queue_arn));
     for (name, value) in &subscription.attributes {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::account::AwsAccount;
 use super::blueprint::{CONSUME, one_or_more};
 use super::topology::Topology;
+use crate::messaging::UPDATES_TOPIC;
 
 /// What `beanstock check` and `beanstock provision` read.
 const READ_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"];
@@ -124,11 +125,8 @@ fn application(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
 
 /// A supplier's own script, or `beanstock publish`.
 fn publisher(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
-    let mut statements = vec![allow(
-        "Publish",
-        &["sns:Publish"],
-        topics(topology, account),
-    )];
+    let updates = account.arn("sns", topology.topic_name(UPDATES_TOPIC));
+    let mut statements = vec![allow("Publish", &["sns:Publish"], updates)];
     statements.extend(use_key(topology, account));
     statements
 }

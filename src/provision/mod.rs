@@ -1,4 +1,4 @@
-//! Creates the queues, the topic and the subscription, and repairs what has drifted.
+//! Creates the queues, topics and subscriptions, and repairs what has drifted.
 //!
 //! Running it again changes nothing that is right, and any number of instances may run it at once.
 //! Nothing is ever deleted. What there is to be stands in [`Topology`], how that is written as IAM
@@ -22,15 +22,15 @@ pub use self::account::AwsAccount;
 use self::blueprint::Blueprint;
 pub use self::settings::ResourceSettings;
 pub use self::topology::{QueueEntry, SubscriptionEntry, TopicEntry, Topology};
-use crate::messaging::QueueRole;
+use crate::messaging::{QueueRole, TopicRole, UPDATES_TOPIC};
 
 /// Where everything is, and what had to be done for it.
 #[derive(Debug, Clone)]
 pub struct Provisioned {
     /// The URL of each queue.
     pub queues: Vec<(QueueRole, String)>,
-    /// The ARN of each topic; the topic of updates first.
-    pub topics: Vec<String>,
+    /// The ARN of each topic.
+    pub topics: Vec<(TopicRole, String)>,
     /// What was or would be done, like `create the queue x`; empty if all was right.
     pub changes: Vec<String>,
 }
@@ -44,14 +44,21 @@ impl Provisioned {
 
     /// The ARN of the topic of updates.
     pub fn topic_arn(&self) -> &str {
-        self.topics.first().map_or("", String::as_str)
+        self.topic(UPDATES_TOPIC)
+    }
+
+    /// The ARN of the topic with a role; empty if there is none.
+    pub fn topic(&self, role: TopicRole) -> &str {
+        let found = self.topics.iter().find(|(other, _)| *other == role);
+        found.map_or("", |(_, arn)| arn)
     }
 
     /// The settings that lead there, like `QUEUE_URL=…`.
     pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let queues = self.queues.iter();
         let queues = queues.map(|(role, url)| (role.setting, url.as_str()));
-        queues.chain([("TOPIC_ARN", self.topic_arn())])
+        let topics = self.topics.iter();
+        queues.chain(topics.map(|(role, arn)| (role.setting, arn.as_str())))
     }
 }
 
@@ -87,7 +94,7 @@ pub async fn provision(
     let blueprint = Blueprint::new(topology, &account);
     let mut topics = Vec::new();
     for topic in &blueprint.topics {
-        topics.push(work.ensure_topic(&account, topic).await?);
+        topics.push((topic.role, work.ensure_topic(&account, topic).await?));
     }
     for (queue, wanted) in queues.iter().zip(&blueprint.queues) {
         work.repair_queue(queue, wanted).await?;

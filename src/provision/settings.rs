@@ -5,7 +5,9 @@ use crate::config::{kms_key, principal, resource_name, role_arn, tag};
 const QUEUE: &str = "updated_beans.fifo";
 const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue.fifo";
 const UNDELIVERED_QUEUE: &str = "undelivered_beans.fifo";
+const ALERTS_QUEUE: &str = "inventory_alerts";
 const TOPIC: &str = "updated_beans_sns.fifo";
+const ALERTS_TOPIC: &str = "beanstock_alerts";
 const MAX_RECEIVE_COUNT: u32 = 5;
 const TAG: &str = "application=beanstock";
 
@@ -25,23 +27,29 @@ pub struct ResourceSettings {
     #[arg(long, env = "UNDELIVERED_QUEUE_NAME", default_value = UNDELIVERED_QUEUE,
           value_parser = resource_name)]
     pub undelivered_queue_name: String,
-    /// Name of the topic
+    /// Name of the queue for messages that say a supplier has run out of a bean; it is a standard queue
+    #[arg(long, env = "ALERTS_QUEUE_NAME", default_value = ALERTS_QUEUE, value_parser = resource_name)]
+    pub alerts_queue_name: String,
+    /// Name of the topic of updates
     #[arg(long, env = "TOPIC_NAME", default_value = TOPIC, value_parser = resource_name)]
     pub topic_name: String,
+    /// Name of the topic that tells people and programs of alerts; it is a standard topic
+    #[arg(long, env = "ALERTS_TOPIC_NAME", default_value = ALERTS_TOPIC, value_parser = resource_name)]
+    pub alerts_topic_name: String,
     /// Number of receives after which a message becomes a dead letter
     #[arg(long, env = "MAX_RECEIVE_COUNT", default_value_t = MAX_RECEIVE_COUNT,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_receive_count: u32,
-    /// KMS key for queues and topic; its policy must allow `sns.amazonaws.com`
+    /// KMS key for queues and topics; its policy must allow `sns.amazonaws.com`
     #[arg(long, env = "KMS_KEY", value_parser = kms_key)]
     pub kms_key: Option<String>,
-    /// Other accounts and principals that may publish to the topic
+    /// Other accounts and principals that may publish to the topic of updates
     #[arg(long, env = "TOPIC_PUBLISHERS", value_delimiter = ',', value_parser = principal)]
     pub topic_publishers: Vec<String>,
     /// Role of the application, which the queue policies then allow to consume
     #[arg(long, env = "APPLICATION_ROLE", value_parser = role_arn)]
     pub application_role: Option<String>,
-    /// Tags for queues and topic
+    /// Tags for queues and topics
     #[arg(long, env = "RESOURCE_TAGS", value_delimiter = ',', default_value = TAG,
           value_parser = tag)]
     pub resource_tags: Vec<(String, String)>,
@@ -53,7 +61,9 @@ impl Default for ResourceSettings {
             queue_name: QUEUE.to_owned(),
             dead_letter_queue_name: DEAD_LETTER_QUEUE.to_owned(),
             undelivered_queue_name: UNDELIVERED_QUEUE.to_owned(),
+            alerts_queue_name: ALERTS_QUEUE.to_owned(),
             topic_name: TOPIC.to_owned(),
+            alerts_topic_name: ALERTS_TOPIC.to_owned(),
             max_receive_count: MAX_RECEIVE_COUNT,
             kms_key: None,
             topic_publishers: Vec::new(),

@@ -113,7 +113,7 @@ impl Work<'_> {
                 let current = self.subscription_attributes(&arn).await?;
                 (arn, current)
             }
-            None if self.change(format!("subscribe {queue} to the topic")) => {
+            None if self.change(format!("subscribe {queue} to {}", wanted.topic_name)) => {
                 (self.subscribe(topic_arn, queue_arn).await?, HashMap::new())
             }
             None => return Ok(()),
@@ -124,7 +124,7 @@ impl Work<'_> {
         };
         for (name, value) in wanted.attributes.iter().chain(lifted.as_ref()) {
             if subscription_has(&current, name, value)
-                || !self.change(format!("set {name} of the subscription"))
+                || !self.change(format!("set {name} of the subscription of {queue}"))
             {
                 continue;
             }

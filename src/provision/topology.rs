@@ -6,11 +6,14 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::settings::ResourceSettings;
 use crate::messaging::sqs::is_fifo;
-use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use crate::messaging::wire::inventory_alert;
+use crate::messaging::{
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, TopicRole, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+};
 
 /// A queue that is to be.
 #[derive(Debug, Clone)]
@@ -34,8 +37,8 @@ pub struct QueueEntry {
 /// A topic that is to be.
 #[derive(Debug, Clone)]
 pub struct TopicEntry {
-    /// Its logical id in `CloudFormation` templates.
-    pub logical_id: &'static str,
+    /// What it is for.
+    pub role: TopicRole,
     /// Its name; one that ends in `.fifo` makes it a FIFO topic.
     pub name: String,
     /// What people see it called.
@@ -49,8 +52,8 @@ pub struct TopicEntry {
 pub struct SubscriptionEntry {
     /// Its logical id in `CloudFormation` templates.
     pub logical_id: &'static str,
-    /// The logical id of the topic.
-    pub topic: &'static str,
+    /// The role of the topic.
+    pub topic: TopicRole,
     /// The role of the queue.
     pub queue: QueueRole,
     /// The role of the queue that takes what cannot be delivered.
@@ -78,55 +81,16 @@ pub struct Topology {
 /// The longest retention there is, because the original time of enqueueing may count.
 const FOURTEEN_DAYS: u32 = 1_209_600;
 const FOUR_DAYS: u32 = 345_600;
+/// What happened longer ago is no news.
+const A_DAY: u32 = 86_400;
 
 impl Topology {
     /// What Beanstock needs. The figures are the lab's, but for the retention of dead letters.
     pub fn new(settings: &ResourceSettings) -> Self {
-        let redrive = Some((DEAD_LETTERS, settings.max_receive_count));
         Self {
-            queues: vec![
-                QueueEntry {
-                    role: UPDATES,
-                    name: settings.queue_name.clone(),
-                    visibility: 30,
-                    wait: 20,
-                    retention: FOUR_DAYS,
-                    redrive,
-                    deduplicates_by_content: true,
-                },
-                QueueEntry {
-                    role: DEAD_LETTERS,
-                    name: settings.dead_letter_queue_name.clone(),
-                    visibility: 20,
-                    wait: 0,
-                    retention: FOURTEEN_DAYS,
-                    redrive: None,
-                    deduplicates_by_content: false,
-                },
-                QueueEntry {
-                    role: UNDELIVERED,
-                    name: settings.undelivered_queue_name.clone(),
-                    visibility: 30,
-                    wait: 20,
-                    retention: FOURTEEN_DAYS,
-                    redrive,
-                    deduplicates_by_content: false,
-                },
-            ],
-            topics: vec![TopicEntry {
-                logical_id: "Topic",
-                name: settings.topic_name.clone(),
-                display_name: "Updated beans",
-                publishers: settings.topic_publishers.clone(),
-            }],
-            subscriptions: vec![SubscriptionEntry {
-                logical_id: "Subscription",
-                topic: "Topic",
-                queue: UPDATES,
-                undelivered: UNDELIVERED,
-                raw: false,
-                filter: None,
-            }],
+            queues: queues(settings),
+            topics: topics(settings),
+            subscriptions: subscriptions(),
             kms_key: settings.kms_key.clone(),
             application_role: settings.application_role.clone(),
             tags: settings.resource_tags.clone(),
@@ -136,44 +100,65 @@ impl Topology {
     /// Checks what concerns several entries at once.
     ///
     /// # Errors
-    /// FIFO and standard are mixed, two queues have one name, or SNS could not use the key.
+    /// FIFO and standard are mixed where AWS does not take it, two queues or topics have one name, or SNS could not
+    /// use the key.
     pub fn check(&self) -> Result<()> {
-        let settings: Vec<&str> = self
-            .queues
-            .iter()
-            .map(|queue| queue.role.name_setting)
-            .collect();
-        let settings = settings.join(", ");
-        let queues: BTreeSet<&str> = self
-            .queues
-            .iter()
-            .map(|queue| queue.name.as_str())
-            .collect();
-        let reached = self.subscriptions.iter().flat_map(|subscription| {
-            let topic = self.topic_name(subscription.topic);
-            [subscription.queue, subscription.undelivered]
-                .map(|queue| (topic, self.queue_name(queue)))
-        });
-        let redriven = self.queues.iter().filter_map(|queue| {
-            let (to, _) = queue.redrive?;
-            Some((queue.name.as_str(), self.queue_name(to)))
-        });
+        self.check_kinds()?;
+        let queues = self.queues.iter().map(|queue| queue.name.as_str());
+        let topics = self.topics.iter().map(|topic| topic.name.as_str());
         ensure!(
-            reached
-                .chain(redriven)
-                .all(|(from, to)| is_fifo(from) == is_fifo(to)),
-            "{settings} and TOPIC_NAME must all end in .fifo, or none of them: SQS and SNS do not mix \
-             the two kinds here"
-        );
-        ensure!(
-            queues.len() == self.queues.len(),
-            "{settings} must all be different: each queue has a job of its own"
+            queues.collect::<BTreeSet<_>>().len() == self.queues.len()
+                && topics.collect::<BTreeSet<_>>().len() == self.topics.len(),
+            "{} must all be different, and so must {}: each queue and each topic has a job of its own",
+            listed(self.queues.iter().map(|queue| queue.role.name_setting)),
+            listed(self.topics.iter().map(|topic| topic.role.name_setting))
         );
         let managed = |key: &String| key.starts_with("alias/aws/") || key.contains(":alias/aws/");
         ensure!(
             !self.kms_key.as_ref().is_some_and(managed),
             "KMS_KEY is a key that AWS manages, and those do not let SNS in, so nothing would be \
              delivered; make a key of your own, or unset KMS_KEY to use SSE-SQS"
+        );
+        Ok(())
+    }
+
+    /// A FIFO queue takes dead letters of FIFO queues and of subscriptions to FIFO topics, a standard one those of
+    /// standard ones; and a standard topic does not deliver to a FIFO queue (SNS Developer Guide, "Amazon SNS
+    /// dead-letter queues" and "Message delivery for FIFO topics").
+    fn check_kinds(&self) -> Result<()> {
+        for queue in &self.queues {
+            let Some((to, _)) = queue.redrive else {
+                continue;
+            };
+            ensure!(
+                is_fifo(&queue.name) == is_fifo(self.queue_name(to)),
+                "{} and {} must both end in .fifo, or neither of them: a dead-letter queue is of its queue’s kind",
+                queue.role.name_setting,
+                to.name_setting
+            );
+        }
+        for subscription in &self.subscriptions {
+            let (topic, queue) = (subscription.topic, subscription.queue);
+            let topic_is_fifo = is_fifo(self.topic_name(topic));
+            ensure!(
+                topic_is_fifo || !is_fifo(self.queue_name(queue)),
+                "{} and {} must both end in .fifo, or neither of them: a standard topic does not deliver to a FIFO \
+                 queue",
+                topic.name_setting,
+                queue.name_setting
+            );
+            ensure!(
+                topic_is_fifo == is_fifo(self.queue_name(subscription.undelivered)),
+                "{} and {} must both end in .fifo, or neither of them: what a topic cannot deliver goes to a queue of \
+                 its kind",
+                topic.name_setting,
+                subscription.undelivered.name_setting
+            );
+        }
+        ensure!(
+            !is_fifo(self.topic_name(ALERTS_TOPIC)),
+            "{} must not end in .fifo: e-mail, SMS and HTTPS endpoints subscribe to standard topics only",
+            ALERTS_TOPIC.name_setting
         );
         Ok(())
     }
@@ -185,11 +170,8 @@ impl Topology {
     }
 
     /// The name of a topic.
-    pub(super) fn topic_name(&self, logical_id: &str) -> &str {
-        let topic = self
-            .topics
-            .iter()
-            .find(|topic| topic.logical_id == logical_id);
+    pub(super) fn topic_name(&self, role: TopicRole) -> &str {
+        let topic = self.topics.iter().find(|topic| topic.role == role);
         topic.map_or("", |topic| &topic.name)
     }
 
@@ -205,9 +187,101 @@ impl Topology {
             let mut subscriptions = self.subscriptions.iter();
             subscriptions.any(|subscription| {
                 let reaches = subscription.queue == role || subscription.undelivered == role;
-                subscription.topic == topic.logical_id && reaches
+                subscription.topic == topic.role && reaches
             })
         };
         self.topics.iter().filter(sends)
     }
+}
+
+fn queues(settings: &ResourceSettings) -> Vec<QueueEntry> {
+    let redrive = Some((DEAD_LETTERS, settings.max_receive_count));
+    vec![
+        QueueEntry {
+            role: UPDATES,
+            name: settings.queue_name.clone(),
+            visibility: 30,
+            wait: 20,
+            retention: FOUR_DAYS,
+            redrive,
+            deduplicates_by_content: true,
+        },
+        QueueEntry {
+            role: DEAD_LETTERS,
+            name: settings.dead_letter_queue_name.clone(),
+            visibility: 20,
+            wait: 0,
+            retention: FOURTEEN_DAYS,
+            redrive: None,
+            deduplicates_by_content: false,
+        },
+        QueueEntry {
+            role: UNDELIVERED,
+            name: settings.undelivered_queue_name.clone(),
+            visibility: 30,
+            wait: 20,
+            retention: FOURTEEN_DAYS,
+            redrive,
+            deduplicates_by_content: false,
+        },
+        // Its messages are copies, so one that nobody can be told of ends with the news, in no
+        // dead-letter queue.
+        QueueEntry {
+            role: ALERTS,
+            name: settings.alerts_queue_name.clone(),
+            visibility: 30,
+            wait: 20,
+            retention: A_DAY,
+            redrive: None,
+            deduplicates_by_content: false,
+        },
+    ]
+}
+
+fn topics(settings: &ResourceSettings) -> Vec<TopicEntry> {
+    vec![
+        TopicEntry {
+            role: UPDATES_TOPIC,
+            name: settings.topic_name.clone(),
+            display_name: "Updated beans",
+            publishers: settings.topic_publishers.clone(),
+        },
+        TopicEntry {
+            role: ALERTS_TOPIC,
+            name: settings.alerts_topic_name.clone(),
+            display_name: "Beanstock alerts",
+            publishers: Vec::new(),
+        },
+    ]
+}
+
+fn subscriptions() -> Vec<SubscriptionEntry> {
+    vec![
+        SubscriptionEntry {
+            logical_id: "Subscription",
+            topic: UPDATES_TOPIC,
+            queue: UPDATES,
+            undelivered: UNDELIVERED,
+            raw: false,
+            filter: None,
+        },
+        SubscriptionEntry {
+            logical_id: "AlertsSubscription",
+            topic: UPDATES_TOPIC,
+            queue: ALERTS,
+            undelivered: UNDELIVERED,
+            raw: false,
+            filter: Some(out_of_stock()),
+        },
+    ]
+}
+
+/// The lab's closing idea: a queue for messages whose sender says that a bean is out of stock.
+fn out_of_stock() -> Value {
+    let (attribute, value) = inventory_alert();
+    json!({attribute: [value]})
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
 }

@@ -89,8 +89,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "notifications",
         &[
             "clock",
+            "consumer",
             "db",
             "domain",
+            "inventory",
             "messaging",
             "shutdown",
             "telemetry",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use beanstock::messaging::UNDELIVERED;
+use beanstock::messaging::{ALERTS, ALERTS_TOPIC, UNDELIVERED};
 
 use crate::support::process::{Program, Said, settings_for};
 use crate::support::smtp::MailServer;
@@ -29,6 +29,9 @@ fn all_settings(app: &TestApp) -> BTreeMap<&'static str, String> {
         "UNDELIVERED_QUEUE_URL",
         resources.queue_url(UNDELIVERED).to_owned(),
     );
+    settings.insert("ALERTS_QUEUE_URL", resources.queue_url(ALERTS).to_owned());
+    let alerts = resources.topic(ALERTS_TOPIC).to_owned();
+    settings.insert("ALERTS_TOPIC_ARN", alerts);
     settings
 }
 
@@ -51,8 +54,11 @@ async fn all_is_well_and_nothing_was_changed() {
             "queue",
             "dead-letter queue",
             "undelivered queue",
+            "alerts queue",
             "topic",
+            "alerts topic",
             "subscription",
+            "alerts subscription",
         ] {
             assert_line(&said, &format!("ok     {subject}"), &[]);
         }

@@ -328,6 +328,12 @@ fn alarms_watch_our_queues_and_read_what_status_writes() {
             resources.undelivered_queue_name
         );
     }
+    let of_tasks = &json("deploy/ecs.json")["Parameters"];
+    assert_eq!(
+        of_tasks["AlertsQueueName"]["Default"],
+        resources.alerts_queue_name
+    );
+    {}
     let status = serde_json::to_value(Status {
         accepted: 0,
         applied: 0,
@@ -373,9 +379,7 @@ fn tasks_on_ecs_may_do_what_the_application_may_and_read_their_secret() {
     let template = json("deploy/ecs.json");
     let role = &template["Resources"]["TaskRole"]["Properties"];
     let mut statements = role["Policies"][0]["PolicyDocument"]["Statement"].clone();
-    let name = ResourceSettings::default().topic_name;
-    let topic = format!("arn:aws:sns:us-east-1:123456789012:{name}");
-    fill_in(&mut statements, &template["Parameters"], &topic);
+    fill_in(&mut statements, &template["Parameters"]);
 
     let secret = serde_json::json!({
         "Sid": "ReadSecret",
@@ -389,9 +393,15 @@ fn tasks_on_ecs_may_do_what_the_application_may_and_read_their_secret() {
 }
 
 /// Does what `CloudFormation` does with references and substitutions, in our test account.
-fn fill_in(value: &mut Value, parameters: &Value, topic: &str) {
+fn fill_in(value: &mut Value, parameters: &Value) {
     if let Some(name) = value.get("Ref").and_then(Value::as_str) {
-        *value = if name == "TopicArn" { topic } else { name }.into();
+        let resources = ResourceSettings::default();
+        let topic = |name: &str| format!("arn:aws:sns:us-east-1:123456789012:{name}");
+        *value = match name {
+            "TopicArn" => topic(&resources.topic_name).into(),
+            "AlertsTopicArn" => topic(&resources.alerts_topic_name).into(),
+            name => name.into(),
+        };
     } else if let Some(text) = value.get("Fn::Sub").and_then(Value::as_str) {
         let mut text = text
             .replace("${AWS::Partition}", "aws")
@@ -405,11 +415,11 @@ fn fill_in(value: &mut Value, parameters: &Value, topic: &str) {
         *value = text.into();
     } else if let Some(values) = value.as_array_mut() {
         for value in values {
-            fill_in(value, parameters, topic);
+            fill_in(value, parameters);
         }
     } else if let Some(fields) = value.as_object_mut() {
         for value in fields.values_mut() {
-            fill_in(value, parameters, topic);
+            fill_in(value, parameters);
         }
     }
 }

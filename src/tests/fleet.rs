@@ -62,9 +62,9 @@ async fn ten_instances_come_up_at_once_on_an_empty_database_and_an_empty_broker(
         .list_queues()
         .send()
         .await;
-    assert_eq!(queues.unwrap().queue_urls().len(), 3);
+    assert_eq!(queues.unwrap().queue_urls().len(), 4);
     let sns = aws::sns_client(&sdk);
-    assert_eq!(sns.list_topics().send().await.unwrap().topics().len(), 1);
+    assert_eq!(sns.list_topics().send().await.unwrap().topics().len(), 2);
     let subscriptions = sns.list_subscriptions().send().await.unwrap();
-    assert_eq!(subscriptions.subscriptions().len(), 1);
+    assert_eq!(subscriptions.subscriptions().len(), 2);
 }

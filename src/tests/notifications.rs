@@ -3,9 +3,18 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use aws_sdk_sns::types::MessageAttributeValue;
+use beanstock::clock::{Clock, FixedClock};
+use beanstock::db::outbox::Destination;
 use beanstock::domain::Role;
+use beanstock::messaging::digest::Digest;
+use beanstock::messaging::sns::SnsPublisher;
+use beanstock::messaging::sqs::Depth;
+use beanstock::messaging::{ALERTS, ALERTS_TOPIC, wire};
 use beanstock::notifications::{Mailer, Notifier};
+use beanstock::outbox::Relay;
 use beanstock::web::{MailDelivery, Rules};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::net::TcpListener;
 use url::Url;
@@ -19,6 +28,7 @@ fn notifier(app: &TestApp, mailer: Option<Mailer>) -> Notifier {
         pool: app.pool.clone(),
         clock: Arc::clone(&app.clock),
         mailer,
+        announces: false,
         site: "https://beans.example.com".to_owned(),
         zone: Tz::UTC,
     }
@@ -535,4 +545,192 @@ async fn where_nothing_is_sent_mail_is_shown_as_it_would_look_and_can_do_nothing
     assert!(!mail.body.contains("<img"), "{}", mail.body);
     assert!(mail.body.contains("https://beans.example.com/beans/5"));
     assert_eq!(elsewhere.status(), 404);
+}
+
+/// What a queue holds, as it came.
+async fn bodies(app: &TestApp, url: &str) -> Vec<String> {
+    let receive = app.sqs.receive_message().queue_url(url);
+    let answer = receive.max_number_of_messages(10).send().await.unwrap();
+    let messages = answer.messages.unwrap_or_default();
+    messages.into_iter().filter_map(|m| m.body).collect()
+}
+
+/// A queue that is told of alerts.
+async fn listener(app: &TestApp) -> String {
+    let name = "listens_to_alerts";
+    let made = app.sqs.create_queue().queue_name(name).send().await;
+    let arn = format!("arn:aws:sqs:us-east-1:000000000000:{name}");
+    let subscribe = app
+        .sns
+        .subscribe()
+        .topic_arn(app.resources.topic(ALERTS_TOPIC));
+    subscribe
+        .protocol("sqs")
+        .endpoint(arn)
+        .send()
+        .await
+        .unwrap();
+    made.unwrap().queue_url.unwrap()
+}
+
+fn announcer(app: &TestApp, clock: &Arc<dyn Clock>) -> Notifier {
+    Notifier {
+        announces: true,
+        clock: Arc::clone(clock),
+        ..notifier(app, None)
+    }
+}
+
+/// Three instances tell of what has happened, and announce it.
+async fn announce(app: &TestApp, now: DateTime<Utc>) {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
+    let [one, two, three] = &[(); 3].map(|()| announcer(app, &clock));
+    tokio::join!(
+        Box::pin(tell(app, one)),
+        Box::pin(tell(app, two)),
+        Box::pin(tell(app, three))
+    );
+    let relay = app.alerts_relay(clock);
+    while relay.relay_once().await.unwrap().published > 0 {}
+}
+
+#[tokio::test]
+async fn a_crossing_is_announced_once_and_what_follows_within_a_minute_in_one_message() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, queue) = (staff(&app), listener(&app).await);
+    let now = app.clock.now();
+
+    run_low(&site).await;
+    announce(&app, now).await;
+    let first = bodies(&app, &queue).await;
+    use_bags(&site, "185").await;
+    site.post(
+        "/beans/5/count",
+        &[("form_key", "c"), ("do", "send"), ("bags", "500")],
+    )
+    .await;
+    announce(&app, now + TimeDelta::seconds(59)).await;
+    let too_soon = bodies(&app, &queue).await;
+    announce(&app, now + TimeDelta::seconds(61)).await;
+    let second = bodies(&app, &queue).await;
+
+    assert_eq!(first.len(), 1, "{first:?}");
+    let envelope: serde_json::Value = serde_json::from_str(&first[0]).unwrap();
+    assert_eq!(
+        envelope["MessageAttributes"]["severity"]["Value"],
+        r#"["warning"]"#
+    );
+    let digest: Digest = serde_json::from_str(envelope["Message"].as_str().unwrap()).unwrap();
+    assert_eq!(digest.alerts.len(), 1);
+    assert_eq!(
+        digest.alerts[0].sentence,
+        "House Excelsa from Cordillera Direct is low: 185 bags left, and the line is at 190 bags."
+    );
+    assert_eq!(digest.alerts[0].url, "https://beans.example.com/beans/5");
+    assert_eq!(digest.alerts[0].supplier_id, Some(3));
+    assert!(too_soon.is_empty(), "{too_soon:?}");
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert!(second[0].contains("not low any more"), "{}", second[0]);
+}
+
+#[tokio::test]
+async fn what_is_announced_while_sns_is_away_is_announced_once_it_is_back() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, queue) = (staff(&app), listener(&app).await);
+    run_low(&site).await;
+    tell(&app, &announcer(&app, &app.clock)).await;
+    let nowhere = app
+        .sns
+        .config()
+        .to_builder()
+        .endpoint_url("http://127.0.0.1:1");
+    let nowhere = aws_sdk_sns::Client::from_conf(nowhere.build());
+    let topic = app.resources.topic(ALERTS_TOPIC).to_owned();
+    let away = Relay::new(
+        Destination::Alerts,
+        SnsPublisher::new(nowhere, topic),
+        app.pool.clone(),
+        Arc::clone(&app.clock),
+        app.shutdown.clone(),
+    );
+
+    let failed = away.relay_once().await.unwrap();
+    announce(&app, app.clock.now() + TimeDelta::minutes(1)).await;
+
+    assert_eq!((failed.published, failed.failed), (0, 1));
+    assert_eq!(bodies(&app, &queue).await.len(), 1);
+}
+
+async fn tell_out_of_stock(app: &TestApp) {
+    let preferences = [("out_at_supplier", "on"), ("by_mail", "on")];
+    wish(&staff(app), &preferences).await;
+}
+
+async fn told(app: &TestApp) -> i64 {
+    Site::of(app).rows_of("notifications").await
+}
+
+/// The lab's attribute, on whatever line.
+async fn publish_as_out_of_stock(app: &TestApp, line: &str) {
+    let publish = app.sns.publish().topic_arn(app.resources.topic_arn());
+    let (name, value) = wire::inventory_alert();
+    let value = MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build();
+    publish
+        .message(line)
+        .message_group_id("bean_message_group")
+        .message_deduplication_id(uuid::Uuid::now_v7().to_string())
+        .message_attributes(name, value.unwrap())
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_supplier_has_run_out_of_is_told_by_the_alerts_queue_once_it_is_applied() {
+    let app = TestApp::start(Kind::Fifo).await;
+    tell_out_of_stock(&app).await;
+    publish_as_out_of_stock(&app, "3:Excelsa:0").await;
+    publish_as_out_of_stock(&app, "3:Excelsa:0").await;
+    let consumers = [(); 3].map(|()| app.alerts_consumer(notifier(&app, Some(Mailer::Captured))));
+
+    let early = Box::pin(consumers[0].poll_once()).await.unwrap();
+    let before = told(&app).await;
+    Box::pin(app.drain()).await;
+    until("the copies were seen again", async || {
+        let [one, two, three] = &consumers;
+        let polled = tokio::join!(
+            Box::pin(one.poll_once()),
+            Box::pin(two.poll_once()),
+            Box::pin(three.poll_once())
+        );
+        assert!(polled.0.is_ok() && polled.1.is_ok() && polled.2.is_ok());
+        let depth = app.queue_at(app.resources.queue_url(ALERTS)).depth().await;
+        depth.unwrap() == Depth::default()
+    })
+    .await;
+    tell(&app, &notifier(&app, Some(Mailer::Captured))).await;
+
+    assert_eq!((early.received, early.done, early.released), (2, 0, 2));
+    assert_eq!(before, 0, "nothing was applied yet");
+    assert_eq!(told(&app).await, 1);
+}
+
+#[tokio::test]
+async fn the_attribute_on_what_is_not_so_tells_nobody() {
+    let app = TestApp::start(Kind::Fifo).await;
+    tell_out_of_stock(&app).await;
+    for line in ["888888:Unprocessable:0", "3:Excelsa:9", "nonsense"] {
+        publish_as_out_of_stock(&app, line).await;
+    }
+    Box::pin(app.drain()).await;
+    let consumer = app.alerts_consumer(notifier(&app, Some(Mailer::Captured)));
+
+    let tally = Box::pin(consumer.poll_once()).await.unwrap();
+    tell(&app, &notifier(&app, Some(Mailer::Captured))).await;
+
+    assert_eq!((tally.received, tally.done), (3, 3), "{tally:?}");
+    assert_eq!(told(&app).await, 0);
 }

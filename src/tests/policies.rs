@@ -82,7 +82,9 @@ async fn an_operator_may_do_what_provisioning_does_and_nothing_else() {
         queue_name: "other.fifo".to_owned(),
         dead_letter_queue_name: "other_dead.fifo".to_owned(),
         undelivered_queue_name: "other_undelivered.fifo".to_owned(),
+        alerts_queue_name: "other_alerts".to_owned(),
         topic_name: "other_topic.fifo".to_owned(),
+        alerts_topic_name: "other_alerts_topic".to_owned(),
         ..ResourceSettings::default()
     };
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::local;
-use beanstock::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use beanstock::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES, UPDATES_TOPIC};
 use beanstock::provision::{
     self, AwsAccount, Mode, QueueEntry, ResourceSettings, SubscriptionEntry, Topology,
     cloudformation, iam,
@@ -91,13 +91,20 @@ async fn what_drifted_is_repaired_and_reported() {
     assert_eq!(provision_again(&app).await, Vec::<String>::new());
 }
 
+fn ends_with(found: &aws_sdk_sns::types::Subscription, queue: &str) -> bool {
+    found.endpoint().is_some_and(|arn| arn.ends_with(queue))
+}
+
 /// SNS drops what its filter policies keep back.
 #[tokio::test]
 async fn a_filter_on_the_subscription_is_lifted() {
     let app = TestApp::start(Kind::Fifo).await;
     let list = app.sns.list_subscriptions_by_topic();
     let list = list.topic_arn(app.resources.topic_arn()).send().await;
-    let subscription = list.unwrap().subscriptions()[0].clone();
+    let list = list.unwrap();
+    let mut subscriptions = list.subscriptions().iter();
+    let of_queue = |found: &&_| ends_with(found, "updated_beans.fifo");
+    let subscription = subscriptions.find(of_queue).unwrap().clone();
     app.sns
         .set_subscription_attributes()
         .subscription_arn(subscription.subscription_arn().unwrap())
@@ -110,7 +117,10 @@ async fn a_filter_on_the_subscription_is_lifted() {
     let changes = provision_again(&app).await;
     app.publish_line("3:Excelsa:9").await;
 
-    assert_eq!(changes, ["set FilterPolicy of the subscription"]);
+    assert_eq!(
+        changes,
+        ["set FilterPolicy of the subscription of updated_beans.fifo"]
+    );
     assert_eq!(app.queue().depth().await.unwrap().visible, 1);
     assert_eq!(provision_again(&app).await, Vec::<String>::new());
 }
@@ -172,7 +182,7 @@ fn every_queue_of_the_topology_has_a_name_of_its_own() {
     let error = Topology::new(&names).check().unwrap_err().to_string();
 
     assert!(
-        error.contains("UNDELIVERED_QUEUE_NAME must all be different"),
+        error.contains("UNDELIVERED_QUEUE_NAME, ALERTS_QUEUE_NAME must all be different"),
         "{error}"
     );
 }
@@ -186,6 +196,8 @@ async fn a_dry_run_lists_everything_and_changes_nothing() {
         ("DEAD_LETTER_QUEUE_NAME", "new_dead.fifo"),
         ("UNDELIVERED_QUEUE_NAME", "new_undelivered.fifo"),
         ("TOPIC_NAME", "new_topic.fifo"),
+        ("ALERTS_QUEUE_NAME", "new_alerts"),
+        ("ALERTS_TOPIC_NAME", "new_alerts_topic"),
     ] {
         settings.insert(name, value.to_owned());
     }
@@ -202,15 +214,18 @@ async fn a_dry_run_lists_everything_and_changes_nothing() {
         "to do: create the topic new_topic.fifo",
         "to do: set RedrivePolicy of new.fifo",
         "to do: tag new.fifo",
-        "to do: subscribe new.fifo to the topic",
+        "to do: create the queue new_alerts",
+        "to do: create the topic new_alerts_topic",
+        "to do: subscribe new.fifo to new_topic.fifo",
+        "to do: subscribe new_alerts to new_topic.fifo",
         "Nothing was changed.",
     ] {
         assert!(said.out.contains(line), "{line} is not in {}", said.out);
     }
     let queues = app.sqs.list_queues().send().await.unwrap();
-    assert_eq!(queues.queue_urls().len(), 3, "those of the app alone");
+    assert_eq!(queues.queue_urls().len(), 4, "those of the app alone");
     let topics = app.sns.list_topics().send().await.unwrap();
-    assert_eq!(topics.topics().len(), 1);
+    assert_eq!(topics.topics().len(), 2);
 }
 
 /// What is there must not be listed as missing because nobody could be asked.
@@ -340,7 +355,7 @@ async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
     });
     topology.subscriptions.push(SubscriptionEntry {
         logical_id: "CountsSubscription",
-        topic: "Topic",
+        topic: UPDATES_TOPIC,
         queue: COUNTS,
         undelivered: UNDELIVERED,
         raw: false,

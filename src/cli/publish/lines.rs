@@ -175,13 +175,15 @@ fn as_is(line: &str, update: &InventoryUpdate) -> Publication {
     let out_of_stock = update.change == StockChange::OutOfStock;
     Publication {
         body: line.to_owned(),
-        subject: Some(wire::SUBJECT),
+        subject: Some(wire::SUBJECT.into()),
         group: LAB_GROUP.to_owned(),
         deduplication_id: None,
         attributes: out_of_stock
             .then(wire::inventory_alert)
+            .map(|(name, value)| (name, value.into()))
             .into_iter()
             .collect(),
+        has_parts: false,
     }
 }
 

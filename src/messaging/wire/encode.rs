@@ -51,22 +51,24 @@ pub fn publication(
     body: String,
 ) -> Publication {
     let mut attributes = vec![
-        ("event_type", "inventory_update".to_owned()),
-        ("kind", kind.code().to_owned()),
+        ("event_type", "inventory_update".into()),
+        ("kind", kind.code().into()),
     ];
     if kind == UpdateKind::OutOfStock {
-        attributes.push(inventory_alert());
+        let (name, value) = inventory_alert();
+        attributes.push((name, value.into()));
     }
     Publication {
         body,
-        subject: Some(SUBJECT),
+        subject: Some(SUBJECT.into()),
         group,
         deduplication_id: Some(deduplication_id),
         attributes,
+        has_parts: false,
     }
 }
 
 /// The lab's attribute on messages that say a supplier is out of a bean.
-pub fn inventory_alert() -> (&'static str, String) {
-    ("inventory_alert", "out_of_stock".to_owned())
+pub fn inventory_alert() -> (&'static str, &'static str) {
+    ("inventory_alert", "out_of_stock")
 }

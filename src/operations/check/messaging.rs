@@ -7,7 +7,9 @@ use crate::aws::{self, Aws};
 use crate::config::MessagingSettings;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{SqsQueue, find_url, is_fifo, is_same};
-use crate::messaging::{DEAD_LETTERS, ServiceError, UPDATES};
+use crate::messaging::{
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, ServiceError, TopicRole, UPDATES, UPDATES_TOPIC,
+};
 
 /// Checks queues, topic and subscription: whether they exist, fit each other, and grant access.
 pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Line> {
@@ -47,21 +49,45 @@ pub async fn check_messaging(settings: &MessagingSettings, aws: &Aws) -> Vec<Lin
             }
         }
     }
-    match settings.topic() {
-        None => report.note(
-            "topic",
-            "TOPIC_ARN is not set, so accepted updates are not published",
-            PRINTED,
-        ),
-        Some(arn) => {
-            let topic = SnsPublisher::new(aws::sns_client(&aws.sns), arn.to_owned());
-            check_topic(&mut report, &topic).await;
-            if let Some(queue_arn) = found.arn {
-                check_subscription(&mut report, &topic, arn, &queue_arn).await;
+    check_topics(&mut report, settings, aws, found.arn.as_deref()).await;
+    report.0
+}
+
+/// Checks the topics, and what subscribes to the topic of updates.
+async fn check_topics(
+    report: &mut Report,
+    settings: &MessagingSettings,
+    aws: &Aws,
+    queue_arn: Option<&str>,
+) {
+    let sns = aws::sns_client(&aws.sns);
+    let topics = [
+        (UPDATES_TOPIC, settings.topic()),
+        (ALERTS_TOPIC, settings.alerts_topic()),
+    ];
+    for (role, arn) in topics {
+        match arn {
+            Some(arn) => {
+                let topic = SnsPublisher::new(sns.clone(), arn.to_owned());
+                check_topic(report, role, &topic).await;
             }
+            None => report.note(role.title, role.when_unset, PRINTED),
         }
     }
-    report.0
+    let Some(arn) = settings.topic() else {
+        return;
+    };
+    let topic = SnsPublisher::new(sns, arn.to_owned());
+    if let Some(queue_arn) = queue_arn {
+        check_subscription(report, &topic, arn, queue_arn).await;
+    }
+    if let Some(url) = settings.queue(ALERTS) {
+        let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
+        let queue = SqsQueue::new(sqs, url.to_owned(), settings.visibility());
+        if let Ok(Some(queue_arn)) = queue.arn().await {
+            check_filter(report, &topic, &queue_arn).await;
+        }
+    }
 }
 
 /// Where to find what a setting should be.
@@ -163,10 +189,31 @@ async fn check_consumed(report: &mut Report, subject: &'static str, queue: &SqsQ
     }
 }
 
-async fn check_topic(report: &mut Report, topic: &SnsPublisher) {
+async fn check_topic(report: &mut Report, role: TopicRole, topic: &SnsPublisher) {
     match topic.may_publish().await {
-        Ok(()) => report.fine("topic", "may publish"),
-        Err(error) => report.broken("topic", error.to_string(), cannot_use(&error)),
+        Ok(()) => report.fine(role.title, "may publish"),
+        Err(error) => report.broken(role.title, error.to_string(), cannot_use(&error)),
+    }
+}
+
+/// Without its filter the alerts queue would get a copy of every update.
+async fn check_filter(report: &mut Report, topic: &SnsPublisher, queue_arn: &str) {
+    const SUBJECT: &str = "alerts subscription";
+    match topic.subscription_of(queue_arn).await {
+        Err(error) => report.broken(SUBJECT, error.to_string(), cannot_use(&error)),
+        Ok(Some(found)) if found.filtered => {
+            report.fine(SUBJECT, "the topic delivers what is out of stock");
+        }
+        Ok(Some(_)) => report.note(
+            SUBJECT,
+            "has no filter policy, so the alerts queue gets a copy of every update",
+            "Run `beanstock provision`",
+        ),
+        Ok(None) => report.note(
+            SUBJECT,
+            "the alerts queue is not subscribed to the topic, so it stays empty",
+            "Run `beanstock provision`",
+        ),
     }
 }
 

@@ -16,6 +16,7 @@ async fn tell(app: &TestApp) {
         pool: app.pool.clone(),
         clock: Arc::clone(&app.clock),
         mailer: Some(Mailer::Captured),
+        announces: false,
         site: "http://localhost".to_owned(),
         zone: Tz::UTC,
     };

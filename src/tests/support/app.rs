@@ -27,7 +27,8 @@ use beanstock::messaging::Publisher;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
 use beanstock::messaging::wire::Decoder;
-use beanstock::messaging::{DEAD_LETTERS, UPDATES};
+use beanstock::messaging::{ALERTS, ALERTS_TOPIC, DEAD_LETTERS, UPDATES};
+use beanstock::notifications::{Notifier, TellOfOutOfStock};
 use beanstock::operations::audit::audit;
 use beanstock::outbox::Relay;
 use beanstock::provision::{Provisioned, ResourceSettings};
@@ -62,7 +63,9 @@ impl Kind {
             queue_name: format!("updated_beans{suffix}"),
             dead_letter_queue_name: format!("DeadLetterQueue{suffix}"),
             undelivered_queue_name: format!("undelivered_beans{suffix}"),
+            alerts_queue_name: format!("inventory_alerts{own}"),
             topic_name: format!("updated_beans_sns{suffix}"),
+            alerts_topic_name: format!("beanstock_alerts{own}"),
             ..ResourceSettings::default()
         }
     }
@@ -203,7 +206,7 @@ impl TestApp {
         self.queue_at(self.resources.queue_url(DEAD_LETTERS))
     }
 
-    fn queue_at(&self, url: &str) -> SqsQueue {
+    pub(crate) fn queue_at(&self, url: &str) -> SqsQueue {
         SqsQueue::new(self.sqs.clone(), url.to_owned(), Duration::from_secs(30))
     }
 
@@ -254,6 +257,24 @@ impl TestApp {
     pub(crate) fn relay_at(&self, clock: Arc<dyn Clock>) -> Relay<SnsPublisher> {
         let topic = self.resources.topic_arn().to_owned();
         self.relay_to(SnsPublisher::new(self.sns.clone(), topic), clock)
+    }
+
+    /// What publishes alerts to their topic.
+    pub(crate) fn alerts_relay(&self, clock: Arc<dyn Clock>) -> Relay<SnsPublisher> {
+        let topic = self.resources.topic(ALERTS_TOPIC).to_owned();
+        let publisher = SnsPublisher::new(self.sns.clone(), topic);
+        let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
+        Relay::new(Destination::Alerts, publisher, pool, clock, shutdown)
+    }
+
+    /// What has people told of messages in the alerts queue.
+    pub(crate) fn alerts_consumer(
+        &self,
+        notifier: Notifier,
+    ) -> Consumer<SqsQueue, TellOfOutOfStock> {
+        let handler = TellOfOutOfStock::new(notifier, Decoder::default());
+        let queue = self.queue_at(self.resources.queue_url(ALERTS));
+        self.consumer(queue, handler, None)
     }
 
     pub(crate) fn relay_to<P: Publisher>(&self, to: P, clock: Arc<dyn Clock>) -> Relay<P> {

@@ -13,7 +13,7 @@ use crate::db::lanes::Lane;
 use crate::db::queue_pauses::QueuePause;
 use crate::db::{self, DbResult};
 use crate::domain::{Action, ShortText};
-use crate::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
+use crate::messaging::{ALERTS, DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES};
 use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
@@ -81,7 +81,7 @@ impl LaneLine {
 }
 
 /// The queues that are polled, as people can pause them.
-const QUEUES: [QueueRole; 3] = [UPDATES, UNDELIVERED, DEAD_LETTERS];
+const QUEUES: [QueueRole; 4] = [UPDATES, UNDELIVERED, DEAD_LETTERS, ALERTS];
 
 /// A form of one queue: its code, and why it is paused in a field that is named after it.
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,141 @@
+//! SQL for what is still to be announced to the topic of alerts.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::MySqlConnection;
+
+use super::DbResult;
+use super::rows::{code, datetime, json};
+use crate::domain::{BeanId, NotificationKind, SupplierId};
+
+/// Something that programs and people outside are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    pub kind: NotificationKind,
+    /// What happened, up to 700 characters.
+    pub sentence: String,
+    /// The page about it.
+    pub path: String,
+    /// The bean it is about, and its supplier.
+    pub bean: Option<(BeanId, SupplierId)>,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct NewRow<'a> {
+    kind: &'static str,
+    sentence: &'a str,
+    path: &'a str,
+    bean: Option<i64>,
+    supplier: Option<i64>,
+    #[serde(serialize_with = "datetime")]
+    at: Option<DateTime<Utc>>,
+}
+
+/// Has something announced.
+pub async fn insert_announcements(
+    conn: &mut MySqlConnection,
+    announcements: &[Announcement],
+) -> DbResult<()> {
+    if announcements.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<NewRow<'_>> = announcements
+        .iter()
+        .map(|announcement| {
+            let (bean, supplier) = announcement.bean.unzip();
+            NewRow {
+                kind: announcement.kind.code(),
+                sentence: &announcement.sentence,
+                path: &announcement.path,
+                bean: bean.map(|id| id.0),
+                supplier: supplier.map(|id| id.0),
+                at: Some(announcement.at),
+            }
+        })
+        .collect();
+    sqlx::query!(
+        r#"
+        INSERT INTO announcements (kind, sentence, path, bean_id, supplier_id, at)
+        SELECT new.kind, new.sentence, new.path, new.bean, new.supplier, new.at
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (
+            kind VARCHAR(16) PATH '$.kind',
+            sentence VARCHAR(700) PATH '$.sentence',
+            path VARCHAR(200) PATH '$.path',
+            bean BIGINT PATH '$.bean',
+            supplier BIGINT PATH '$.supplier',
+            at DATETIME(6) PATH '$.at'
+        )) AS new
+        "#,
+        json(&rows)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether anything waits to be announced. Locks nothing.
+pub async fn is_any_waiting(conn: &mut MySqlConnection) -> DbResult<bool> {
+    let any = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM announcements) AS "any!: bool""#);
+    Ok(any.fetch_one(conn).await?)
+}
+
+/// Makes others wait who want to announce something, and tells when somebody last did.
+pub async fn lock_last_digest(conn: &mut MySqlConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let made_at = sqlx::query_scalar!(
+        r#"SELECT made_at AS "made_at: DateTime<Utc>" FROM digests WHERE id = 1 FOR UPDATE"#
+    );
+    Ok(made_at.fetch_one(conn).await?)
+}
+
+/// Notes that something is announced now.
+pub async fn set_last_digest(conn: &mut MySqlConnection, at: DateTime<Utc>) -> DbResult<()> {
+    sqlx::query!("UPDATE digests SET made_at = ? WHERE id = 1", at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Takes what waits to be announced, oldest first: the first of it, and how much there was.
+pub async fn take_announcements(
+    conn: &mut MySqlConnection,
+    most: usize,
+) -> DbResult<(Vec<Announcement>, usize)> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id, kind, sentence, path, bean_id, supplier_id, at AS "at: DateTime<Utc>"
+        FROM announcements
+        ORDER BY id
+        FOR UPDATE
+        "#
+    );
+    let rows = rows.fetch_all(&mut *conn).await?;
+    let Some(last) = rows.last().map(|row| row.id) else {
+        return Ok((Vec::new(), 0));
+    };
+    sqlx::query!("DELETE FROM announcements WHERE id <= ?", last)
+        .execute(conn)
+        .await?;
+    let number = rows.len();
+    let first: DbResult<Vec<Announcement>> = rows
+        .into_iter()
+        .take(most)
+        .map(|row| {
+            let bean = row.bean_id.map(BeanId);
+            Ok(Announcement {
+                kind: code(
+                    "announcements",
+                    "kind",
+                    &row.kind,
+                    NotificationKind::from_code,
+                )?,
+                sentence: row.sentence,
+                path: row.path,
+                bean: bean.zip(row.supplier_id.map(SupplierId)),
+                at: row.at,
+            })
+        })
+        .collect();
+    Ok((first?, number))
+}

@@ -1,0 +1,68 @@
+//! Announces what has happened to the topic of alerts: at once, and then once a minute at most.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::notifier::Notifier;
+use crate::db::announcements::Announcement;
+use crate::db::outbox::{Destination, OutboxMessage};
+use crate::db::{self, DbResult};
+use crate::messaging::digest::{Alert, Digest, MOST_ALERTS};
+
+/// No sooner than this after the last message the next one is made.
+const PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+/// Puts what waits to be announced into one message of the outbox, unless somebody did within the last minute.
+pub(super) async fn announce(notifier: &Notifier) -> DbResult<()> {
+    let mut conn = notifier.pool.acquire().await?;
+    let is_any = db::announcements::is_any_waiting(&mut conn).await?;
+    drop(conn);
+    if !is_any {
+        return Ok(());
+    }
+    db::in_transaction(&notifier.pool, async |tx| {
+        let now = notifier.clock.now();
+        let last = db::announcements::lock_last_digest(tx).await?;
+        if last.is_some_and(|last| now - last < PAUSE) {
+            return Ok(());
+        }
+        let (first, number) = db::announcements::take_announcements(tx, MOST_ALERTS).await?;
+        if first.is_empty() {
+            return Ok(());
+        }
+        let digest = digest(notifier, &first, number - first.len());
+        let message = OutboxMessage {
+            id: Uuid::now_v7(),
+            update: None,
+            group: String::new(),
+            body: serde_json::json!(digest).to_string(),
+            attempts: 0,
+        };
+        db::outbox::insert_message(tx, Destination::Alerts, &message, now).await?;
+        db::announcements::set_last_digest(tx, now).await
+    })
+    .await
+}
+
+fn digest(notifier: &Notifier, first: &[Announcement], more: usize) -> Digest {
+    let url = |path: &str| format!("{}{path}", notifier.site);
+    let alerts = first.iter().map(|announcement| {
+        let (bean, supplier) = announcement.bean.unzip();
+        Alert {
+            kind: announcement.kind.code().to_owned(),
+            severity: announcement.kind.severity().to_owned(),
+            sentence: announcement.sentence.clone(),
+            url: url(&announcement.path),
+            bean_id: bean.map(|id| id.0),
+            supplier_id: supplier.map(|id| id.0),
+            at: announcement.at,
+        }
+    });
+    Digest {
+        version: 1,
+        event_type: "alerts".to_owned(),
+        alerts: alerts.collect(),
+        more,
+        url: url("/alerts"),
+    }
+}
