@@ -24,6 +24,7 @@ use crate::messaging::{
 use crate::monitor::{self, Consuming};
 use crate::notifications::{Mailer, Notifier, TellOfOutOfStock};
 use crate::outbox::Relay;
+use crate::outgoing::Outgoing;
 use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
@@ -56,6 +57,8 @@ pub struct App {
     pub readiness: Readiness,
     /// Before every receive of this process.
     pub gate: Gate,
+    /// What would have left this machine, where AWS is embedded.
+    outgoing: Outgoing,
 }
 
 /// Who may take a seat.
@@ -80,7 +83,14 @@ impl App {
             clock: Arc::new(SystemClock),
             shutdown,
             readiness: Readiness::default(),
+            outgoing: Outgoing::default(),
         }
+    }
+
+    /// Shows what the embedded AWS would have sent.
+    #[must_use]
+    pub fn showing(self, outgoing: Outgoing) -> Self {
+        Self { outgoing, ..self }
     }
 
     /// Has `/readyz` tell of the queue and the database once they have been away for longer.
@@ -112,6 +122,7 @@ impl App {
             self.shutdown.tasks.clone(),
         )
         .behind(ingress)
+        .showing(self.outgoing.clone())
         .ruled_by(rules(settings, seats));
         self.watch_database();
         let minutes = monitor::write_minutes(self.pool.clone(), self.shutdown.clone());

@@ -56,6 +56,7 @@ pub mod monitor;
 pub mod notifications;
 pub mod operations;
 pub mod outbox;
+pub mod outgoing;
 pub mod provision;
 pub mod readiness;
 pub mod shelf;

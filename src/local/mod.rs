@@ -29,9 +29,10 @@ use crate::config::{ListenSettings, MessagingSettings, Secret, WebSettings, cann
 use crate::db::{self, MigrateError, PoolSettings};
 use crate::domain::NewPassword;
 use crate::messaging::UPDATES;
+use crate::outgoing::Outgoing;
 use crate::provision::{self, Mode, Provisioned, ResourceSettings, Topology};
 use crate::shutdown::Shutdown;
-use aws::LocalAws;
+use aws::{Keeping, LocalAws};
 use database::{Durability, PrivateDatabase};
 use server_program::make_private_folder;
 
@@ -106,9 +107,13 @@ async fn run_with(
     // The endpoint outlives the parts that talk to it.
     let endpoint_tasks = TaskTracker::new();
     let endpoint_stopped = CancellationToken::new();
+    let outgoing = Outgoing::default();
     let endpoint = LocalAws::start(
         aws,
-        Some(&settings.beanstock_data.join(JOURNAL)),
+        Keeping {
+            outgoing: outgoing.clone(),
+            ..kept_in(&settings.beanstock_data)
+        },
         &endpoint_tasks,
         shutdown.soft.clone(),
         endpoint_stopped.clone(),
@@ -116,7 +121,9 @@ async fn run_with(
     let sdk = sdk_config(endpoint.url()).await;
     let provisioned = provision_at(&sdk, &settings.resources).await?;
     endpoint.open();
-    let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
+    let app = App::new(pool.clone(), shutdown.clone())
+        .tolerating(settings.web.unready_after())
+        .showing(outgoing);
     if settings.demo_data && demo::fill_if_empty(&pool, &*app.clock).await? {
         tracing::info!("filled the empty database with the demonstration data");
     }
@@ -208,16 +215,10 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     let listener = listener.with_context(|| cannot_listen(address, "LOCAL_AWS_PORT"))?;
     let folder = settings.beanstock_data.as_deref();
     let _only_here = folder.map(lock).transpose()?;
-    let journal = folder.map(|folder| folder.join(JOURNAL));
+    let keeping = folder.map(kept_in).unwrap_or_default();
     let shutdown = Shutdown::at_signals()?;
     let (stopping, stopped) = (shutdown.soft.clone(), shutdown.soft.clone());
-    let endpoint = LocalAws::start(
-        listener,
-        journal.as_deref(),
-        &shutdown.tasks,
-        stopping,
-        stopped,
-    )?;
+    let endpoint = LocalAws::start(listener, keeping, &shutdown.tasks, stopping, stopped)?;
     if settings.provision {
         // It forgets its queues when it stops. Provisioned by itself, it has them and what was in
         // them before anybody can publish again.
@@ -237,6 +238,15 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
 
 /// The file in the data folder that keeps queued messages.
 const JOURNAL: &str = "messages.jsonl";
+
+/// What the embedded services keep in a folder.
+fn kept_in(folder: &Path) -> Keeping {
+    Keeping {
+        journal: Some(folder.join(JOURNAL)),
+        subscriptions: Some(folder.join("subscriptions.json")),
+        ..Keeping::default()
+    }
+}
 
 /// Makes sure that no other instance uses the folder, and nobody else reads it: what waits in the
 /// queues is the suppliers' and the café's. The lock ends with the process.

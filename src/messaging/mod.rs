@@ -1,9 +1,12 @@
 //! Queues and topics, as the rest of the program sees them. No AWS types in the signatures.
 
 pub mod digest;
+pub mod filter_policy;
 mod role;
+pub mod signature;
 pub mod sns;
 pub mod sqs;
+pub mod subscribing;
 pub mod wire;
 
 use std::borrow::Cow;

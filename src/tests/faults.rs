@@ -13,7 +13,7 @@ use beanstock::db;
 use beanstock::domain::{
     Bags, BeanId, BeanType, InventoryUpdate, StockChange, SupplierId, UpdateId, UpdateState,
 };
-use beanstock::local::aws::LocalAws;
+use beanstock::local::aws::{Keeping, LocalAws};
 use beanstock::local::database::{Durability, PrivateDatabase};
 use beanstock::messaging::{Publication, Publisher as _, sns::SnsPublisher, wire};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -393,7 +393,11 @@ impl Broker {
         let port = listener.local_addr().unwrap().port();
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let (soft, hard) = (stopping.clone(), stopping.clone());
-        let endpoint = LocalAws::start(listener, Some(journal), &tasks, soft, hard).unwrap();
+        let keeping = Keeping {
+            journal: Some(journal.to_owned()),
+            ..Keeping::default()
+        };
+        let endpoint = LocalAws::start(listener, keeping, &tasks, soft, hard).unwrap();
         Self {
             endpoint,
             port,

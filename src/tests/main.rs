@@ -22,6 +22,7 @@ mod browser;
 mod check;
 mod consumer;
 mod containers;
+mod course;
 mod database;
 mod deploy;
 mod duplicates;

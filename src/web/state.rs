@@ -18,6 +18,7 @@ use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::db::sessions::SessionLimits;
 use crate::db::{Pool, PooledConnection};
+use crate::outgoing::Outgoing;
 use crate::readiness::Readiness;
 
 /// The website's surroundings; cloning is cheap and shares everything.
@@ -41,6 +42,8 @@ pub struct AppState {
     pub(crate) consumption: Arc<SharedConsumption>,
     /// Who watches its pages.
     pub(crate) live: Arc<Live>,
+    /// What would have left this machine, where AWS is embedded.
+    pub(crate) outgoing: Outgoing,
 }
 
 /// What the café has decided about its site.
@@ -125,6 +128,7 @@ impl AppState {
             figures: Arc::default(),
             consumption: Arc::default(),
             live: Arc::default(),
+            outgoing: Outgoing::default(),
         }
     }
 
@@ -132,6 +136,12 @@ impl AppState {
     #[must_use]
     pub fn behind(self, ingress: Ingress) -> Self {
         Self { ingress, ..self }
+    }
+
+    /// Shows what the embedded AWS would have sent.
+    #[must_use]
+    pub fn showing(self, outgoing: Outgoing) -> Self {
+        Self { outgoing, ..self }
     }
 
     /// Holds the site to the café's rules.

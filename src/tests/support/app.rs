@@ -22,7 +22,7 @@ use beanstock::domain::{
 use beanstock::inventory::Apply;
 use beanstock::inventory::accept_update;
 use beanstock::local;
-use beanstock::local::aws::LocalAws;
+use beanstock::local::aws::{Keeping, LocalAws};
 use beanstock::messaging::Publisher;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::{Depth, SqsQueue};
@@ -427,10 +427,14 @@ impl TestApp {
 
 /// The embedded SNS and SQS on a free port, without a journal.
 pub(crate) async fn endpoint(shutdown: &Shutdown) -> LocalAws {
+    endpoint_keeping(Keeping::default(), shutdown).await
+}
+
+pub(crate) async fn endpoint_keeping(keeping: Keeping, shutdown: &Shutdown) -> LocalAws {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let endpoint = LocalAws::start(
         listener,
-        None,
+        keeping,
         &TaskTracker::new(),
         shutdown.soft.clone(),
         shutdown.hard.clone(),

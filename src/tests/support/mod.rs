@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod browser;
+pub(crate) mod endpoint;
 pub(crate) mod fake_queue;
 pub(crate) mod fake_topic;
 pub(crate) mod other_client;

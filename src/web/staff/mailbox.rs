@@ -1,4 +1,4 @@
-//! What would have left this machine, where nothing does: mail to people, as it would look.
+//! What would have left this machine, where nothing does: mail, text messages and requests, as they would look.
 
 use askama::Template;
 use axum::extract::State;
@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::db;
 use crate::db::mails::MailLine;
+use crate::outgoing::{Dispatch, Way};
 use crate::web::http::error::{Missing, WebError};
 use crate::web::paths::{self, Id};
 use crate::web::state::{AppState, MailDelivery};
@@ -27,6 +28,30 @@ const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
 pub(super) struct MailboxPage {
     layout: Layout,
     mails: Vec<MailLine>,
+    /// What SNS would have sent.
+    dispatches: Vec<Dispatch>,
+}
+
+impl MailboxPage {
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn way(&self, dispatch: &Dispatch) -> &'static str {
+        match dispatch.way {
+            Way::Email => "Email from SNS",
+            Way::Sms => "Text message",
+            Way::Http => "HTTP request",
+            Way::Lambda => "Lambda call",
+        }
+    }
+
+    /// What its list calls it.
+    fn title(&self, dispatch: &Dispatch) -> String {
+        let way = self.way(dispatch);
+        if dispatch.subject.is_empty() {
+            way.to_owned()
+        } else {
+            format!("{way}: {}", dispatch.subject)
+        }
+    }
 }
 
 /// Lists the mails that were not sent.
@@ -37,7 +62,11 @@ pub(super) async fn list_mails(
     refuse_elsewhere(&state)?;
     let mut conn = state.connection().await?;
     let mails = db::mails::list_mails(&mut conn, MAILS).await?;
-    Ok(Page::ok(MailboxPage { layout, mails }))
+    Ok(Page::ok(MailboxPage {
+        layout,
+        mails,
+        dispatches: state.outgoing.list(),
+    }))
 }
 
 /// Shows one as its reader would see it.
