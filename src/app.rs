@@ -19,16 +19,18 @@ use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::wire::Decoder;
 use crate::messaging::{
-    ALERTS, DEAD_LETTERS, QueueRole, ServiceError, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+    ALERTS, DEAD_LETTERS, Publisher, QueueRole, ServiceError, UNDELIVERED, UPDATES, UPDATES_TOPIC,
 };
 use crate::monitor::{self, Consuming};
-use crate::notifications::{Mailer, Notifier, TellOfOutOfStock};
+use crate::notifications::{Announces, Mailer, Notifier, TellOfOutOfStock};
 use crate::outbox::Relay;
 use crate::outgoing::Outgoing;
 use crate::provision::Provisioned;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
+use crate::sns_endpoint::{LocalAnchor, SnsEndpoint};
 use crate::web::{self, MailDelivery};
+use crate::webhooks::{Reach, WebhookPublisher, WebhookSecret, name_of};
 
 /// The parts of the program, which may run together or each alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -59,6 +61,8 @@ pub struct App {
     pub gate: Gate,
     /// What would have left this machine, where AWS is embedded.
     outgoing: Outgoing,
+    /// What takes deliveries of SNS over HTTPS.
+    sns_endpoint: Option<Arc<SnsEndpoint>>,
 }
 
 /// Who may take a seat.
@@ -84,7 +88,35 @@ impl App {
             shutdown,
             readiness: Readiness::default(),
             outgoing: Outgoing::default(),
+            sns_endpoint: None,
         }
+    }
+
+    /// Has the website take SNS's deliveries over HTTPS, of the topics that are set. An anchor vouches for the embedded
+    /// SNS.
+    ///
+    /// # Errors
+    /// This machine's TLS cannot be used.
+    pub fn taking_deliveries(
+        self,
+        settings: &MessagingSettings,
+        anchor: Option<LocalAnchor>,
+    ) -> Result<Self> {
+        let topics = settings.delivering_topics();
+        if topics.is_empty() {
+            return Ok(self);
+        }
+        let url = anchor.as_ref().map(|anchor| anchor.url.as_str());
+        let sns = url
+            .or(settings.sns_endpoint())
+            .map(str::parse)
+            .transpose()?;
+        let clock = Arc::clone(&self.clock);
+        let endpoint = SnsEndpoint::new(&topics, &self.pool, clock, sns, anchor)?;
+        Ok(Self {
+            sns_endpoint: Some(Arc::new(endpoint)),
+            ..self
+        })
     }
 
     /// Shows what the embedded AWS would have sent.
@@ -123,6 +155,7 @@ impl App {
         )
         .behind(ingress)
         .showing(self.outgoing.clone())
+        .taking_deliveries(self.sns_endpoint.clone())
         .ruled_by(rules(settings, seats));
         self.watch_database();
         let minutes = monitor::write_minutes(self.pool.clone(), self.shutdown.clone());
@@ -228,7 +261,10 @@ impl App {
             pool: self.pool.clone(),
             clock: Arc::clone(&self.clock),
             mailer,
-            announces: messaging.alerts_topic().is_some(),
+            announces: Announces {
+                to_topic: messaging.alerts_topic().is_some(),
+                to_webhooks: self.start_webhooks(settings, seats)?,
+            },
             site: site.trim_end_matches('/').to_owned(),
             zone: settings.time_zone,
         };
@@ -241,6 +277,24 @@ impl App {
         self.shutdown
             .supervise("mail", move || sending.clone().send(shutdown.clone()));
         Ok(notifier)
+    }
+
+    /// Starts what tells webhooks, if there are any; gives their names.
+    fn start_webhooks(&self, settings: &WebSettings, seats: Seats) -> Result<Vec<String>> {
+        let urls = settings.webhooks.urls();
+        if urls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let secret = WebhookSecret::parse(settings.webhooks.secret()?);
+        let secret = secret.context("WEBHOOK_SECRET cannot be used")?;
+        let reach = match seats {
+            Seats::Demonstration => Reach::ThisMachine,
+            Seats::Passwords => Reach::Public,
+        };
+        let (outgoing, clock) = (self.outgoing.clone(), Arc::clone(&self.clock));
+        let publisher = WebhookPublisher::new(&urls, secret, reach, outgoing, clock)?;
+        self.relay_to(Destination::Webhooks, publisher);
+        Ok(urls.iter().map(name_of).collect())
     }
 
     fn carry_out_bulk_actions(&self) {
@@ -264,6 +318,10 @@ impl App {
 
     fn start_relay(&self, destination: Destination, topic: &str, aws: &Aws) {
         let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
+        self.relay_to(destination, publisher);
+    }
+
+    fn relay_to<P: Publisher>(&self, destination: Destination, publisher: P) {
         let relay = Relay::new(
             destination,
             publisher,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+pub use aws_sdk_sns::Client as SnsClient;
 
 use crate::config::{AwsSettings, MessagingSettings};
 
@@ -98,7 +99,7 @@ pub fn sqs_client(aws: &SdkConfig, wait: Duration) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config)
 }
 
-pub fn sns_client(aws: &SdkConfig) -> aws_sdk_sns::Client {
+pub fn sns_client(aws: &SdkConfig) -> SnsClient {
     let config = aws_sdk_sns::config::Builder::from(aws)
         .timeout_config(timeouts(Duration::ZERO))
         .retry_config(RetryConfig::standard())

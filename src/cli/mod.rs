@@ -11,6 +11,7 @@ mod provision;
 mod publish;
 mod report;
 mod serve;
+mod subscriptions;
 
 use std::process::ExitCode;
 
@@ -86,6 +87,14 @@ enum Command {
     Check(Box<Checked>),
     /// Publishes the updates in a file, one a line: `3:Excelsa:9` or JSON.
     Publish(Box<publish::Publish>),
+    /// Subscribes somebody to a topic: an e-mail address, a phone number, a URL, a queue or a function.
+    ///
+    /// What SNS would refuse is refused before it is asked.
+    Subscribe(Box<subscriptions::Subscribe>),
+    /// Ends a subscription.
+    Unsubscribe(Box<subscriptions::Unsubscribe>),
+    /// Lists who is subscribed to the topics, and who has still to confirm.
+    Subscriptions(Box<subscriptions::Sns>),
     /// Reports how many updates wait, since when, and how many messages the queues hold.
     Status {
         #[command(flatten)]
@@ -171,6 +180,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(checked) => report::check(&checked.system, &checked.mail).await,
         Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
         Command::Publish(settings) => publish::publish(*settings).await,
+        Command::Subscribe(settings) => subscriptions::subscribe(*settings).await,
+        Command::Unsubscribe(settings) => subscriptions::unsubscribe(*settings).await,
+        Command::Subscriptions(settings) => subscriptions::list(*settings).await,
         Command::Status { system, json } => report::status(&system, json).await,
         Command::Audit { database, json } => report::audit_books(&database, json).await,
     }

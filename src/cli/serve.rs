@@ -99,7 +99,9 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let login = settings.database.login()?;
     let aws = load_aws(&settings, &login).await;
     let pool = db::connect(&database);
-    let app = App::new(pool.clone(), shutdown.clone()).tolerating(settings.web.unready_after());
+    let app = App::new(pool.clone(), shutdown.clone())
+        .tolerating(settings.web.unready_after())
+        .taking_deliveries(&settings.messaging, None)?;
     app.expect(&parts);
     if parts.contains(&Part::Web) {
         start_web(&app, &settings).await?;

@@ -44,6 +44,9 @@ pub struct MessagingSettings {
     /// ARN of the topic to publish to, followed by those of other topics to accept messages from
     #[arg(long, env = "TOPIC_ARN", value_delimiter = ',', value_parser = parse::topic_arn)]
     topic_arn: Vec<String>,
+    /// ARNs of topics, of other accounts perhaps, whose HTTPS deliveries the website takes at `/sns`
+    #[arg(long, env = "SNS_TOPICS", value_delimiter = ',', value_parser = parse::topic_arn)]
+    sns_topics: Vec<String>,
     /// Visibility timeout of received messages, in seconds
     #[arg(long, env = "VISIBILITY_TIMEOUT_IN_SEC", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(5..=43_200))]
@@ -154,6 +157,11 @@ impl MessagingSettings {
         for (_, setting) in setting.into_iter().filter(|(other, _)| *other == role) {
             *setting = Some(url.to_owned());
         }
+    }
+
+    /// The ARNs of the topics whose deliveries over HTTPS are taken.
+    pub fn delivering_topics(&self) -> Vec<&str> {
+        self.sns_topics.iter().map(String::as_str).collect()
     }
 
     /// The ARN of the topic that tells of alerts.

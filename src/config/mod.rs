@@ -11,6 +11,7 @@ mod parse;
 pub mod reference;
 mod secret;
 mod web;
+mod webhooks;
 
 pub use self::aws::AwsSettings;
 pub use self::database::{DatabaseLogin, DatabaseSettings};
@@ -19,6 +20,7 @@ pub use self::messaging::MessagingSettings;
 pub(crate) use self::parse::{kms_key, principal, resource_name, role_arn, tag};
 pub use self::secret::Secret;
 pub use self::web::{ListenSettings, WebSettings, cannot_listen};
+pub use self::webhooks::WebhookSettings;
 use crate::telemetry::LogFormat;
 
 /// How to log.

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono_tz::Tz;
 use ipnet::IpNet;
 use lettre::Address;
@@ -55,6 +57,23 @@ pub(super) fn mail_server(text: &str) -> Parsed<Secret> {
         return Err("a password without TLS (smtps://, or ?tls=required at its end)");
     }
     Ok(Secret(url.to_string()))
+}
+
+/// A webhook's URL, which may be a secret.
+pub(super) fn webhook(text: &str) -> Parsed<Secret> {
+    web_url(text).map(|url| Secret(url.to_string()))
+}
+
+/// A secret as Standard Webhooks writes it.
+pub(super) fn webhook_secret(text: &str) -> Parsed<Secret> {
+    let text = text.trim();
+    let encoded = text.strip_prefix("whsec_").ok_or("without whsec_")?;
+    let bytes = STANDARD.decode(encoded).map_err(|_not_one| "not Base64")?;
+    if (24..=64).contains(&bytes.len()) {
+        Ok(Secret(text.to_owned()))
+    } else {
+        Err("too short or too long")
+    }
 }
 
 /// The address of a mailbox.

@@ -143,6 +143,12 @@ pub const SETTINGS: &[Setting] = &[
         "nothing is published, and messages of any topic are taken",
     ),
     setting(
+        "SNS_TOPICS",
+        "ARNs of topics with commas between them",
+        "arn:aws:sns:eu-west-1:210987654321:beans_for_cafes",
+        "`/sns` is not there",
+    ),
+    setting(
         "VISIBILITY_TIMEOUT_IN_SEC",
         "seconds from 5 to 43200",
         "30",
@@ -187,6 +193,18 @@ pub const SETTINGS: &[Setting] = &[
         "MAIL_FROM",
         "an e-mail address",
         "beanstock@example.com",
+        NONE,
+    ),
+    setting(
+        "WEBHOOK_URLS",
+        "https URLs with commas between them",
+        "https://hooks.example.com/services/T000/B000",
+        "no webhook is told",
+    ),
+    setting(
+        "WEBHOOK_SECRET",
+        "whsec_ and 24 to 64 bytes in Base64",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         NONE,
     ),
     setting("UNREADY_AFTER_IN_SEC", "seconds from 0 to 3600", "60", ""),

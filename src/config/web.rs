@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use ipnet::IpNet;
 use url::Url;
 
-use super::{MailSettings, parse};
+use super::{MailSettings, WebhookSettings, parse};
 
 /// Where a server listens: on this machine alone, unless it is told otherwise.
 #[derive(Debug, Clone, clap::Args)]
@@ -76,6 +76,8 @@ pub struct WebSettings {
     pub time_zone: Tz,
     #[command(flatten)]
     pub mail: MailSettings,
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
     /// Time that the database or the queue may be unavailable before `/readyz` fails, in seconds
     #[arg(long, env = "UNREADY_AFTER_IN_SEC", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(0..=3600))]

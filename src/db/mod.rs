@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod activity;
 pub mod adoptions;
 pub mod alerts;
+pub mod announcement_targets;
 pub mod announcements;
 pub mod audit;
 pub mod bean_aliases;

@@ -17,6 +17,8 @@ pub enum Destination {
     Updates,
     /// The topic of alerts.
     Alerts,
+    /// The webhook that the message's group names.
+    Webhooks,
 }
 
 impl Destination {
@@ -24,6 +26,7 @@ impl Destination {
         match self {
             Self::Updates => "updates",
             Self::Alerts => "alerts",
+            Self::Webhooks => "webhooks",
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::messaging::UPDATES;
 use crate::outgoing::Outgoing;
 use crate::provision::{self, Mode, Provisioned, ResourceSettings, Topology};
 use crate::shutdown::Shutdown;
+use crate::sns_endpoint::LocalAnchor;
 use aws::{Keeping, LocalAws};
 use database::{Durability, PrivateDatabase};
 use server_program::make_private_folder;
@@ -121,15 +122,14 @@ async fn run_with(
     let sdk = sdk_config(endpoint.url()).await;
     let provisioned = provision_at(&sdk, &settings.resources).await?;
     endpoint.open();
+    let anchor = LocalAnchor {
+        url: endpoint.url().to_owned(),
+    };
     let app = App::new(pool.clone(), shutdown.clone())
         .tolerating(settings.web.unready_after())
-        .showing(outgoing);
-    if settings.demo_data && demo::fill_if_empty(&pool, &*app.clock).await? {
-        tracing::info!("filled the empty database with the demonstration data");
-    }
-    let password = demo_password(settings)?;
-    let passwords = Passwords::default();
-    demo_accounts::provide(&pool, &*app.clock, &passwords, &password).await?;
+        .showing(outgoing)
+        .taking_deliveries(&settings.messaging, Some(anchor))?;
+    let password = provide_demonstration(settings, &app).await?;
     let mut messaging = settings.messaging.clone();
     app::use_provisioned(&mut messaging, &provisioned);
     let website = format!("http://{}", web.local_addr()?);
@@ -154,6 +154,17 @@ async fn run_with(
     let _slow_clients_are_cut_off =
         tokio::time::timeout(Duration::from_millis(500), endpoint_tasks.wait()).await;
     Ok(())
+}
+
+/// Fills an empty database, if that is wanted, and makes the demonstration accounts; gives their password.
+async fn provide_demonstration(settings: &LocalSettings, app: &App) -> Result<NewPassword> {
+    if settings.demo_data && demo::fill_if_empty(&app.pool, &*app.clock).await? {
+        tracing::info!("filled the empty database with the demonstration data");
+    }
+    let password = demo_password(settings)?;
+    let passwords = Passwords::default();
+    demo_accounts::provide(&app.pool, &*app.clock, &passwords, &password).await?;
+    Ok(password)
 }
 
 /// The password of the demonstration accounts: the one that is set, or one that is made once and kept.

@@ -1,11 +1,11 @@
-//! Announces what has happened to the topic of alerts: at once, and then once a minute at most.
+//! Announces what has happened to the topic of alerts and to webhooks: at once, and then once a minute at most.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::notifier::Notifier;
 use crate::db::announcements::Announcement;
-use crate::db::outbox::{Destination, OutboxMessage};
+use crate::db::outbox::OutboxMessage;
 use crate::db::{self, DbResult};
 use crate::messaging::digest::{Alert, Digest, MOST_ALERTS};
 
@@ -31,14 +31,17 @@ pub(super) async fn announce(notifier: &Notifier) -> DbResult<()> {
             return Ok(());
         }
         let digest = digest(notifier, &first, number - first.len());
-        let message = OutboxMessage {
-            id: Uuid::now_v7(),
-            update: None,
-            group: String::new(),
-            body: serde_json::json!(digest).to_string(),
-            attempts: 0,
-        };
-        db::outbox::insert_message(tx, Destination::Alerts, &message, now).await?;
+        let body = serde_json::json!(digest).to_string();
+        for (destination, group) in notifier.announces.all() {
+            let message = OutboxMessage {
+                id: Uuid::now_v7(),
+                update: None,
+                group: group.to_owned(),
+                body: body.clone(),
+                attempts: 0,
+            };
+            db::outbox::insert_message(tx, destination, &message, now).await?;
+        }
         db::announcements::set_last_digest(tx, now).await
     })
     .await

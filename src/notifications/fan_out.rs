@@ -67,7 +67,7 @@ pub(super) async fn tell_of_events(
     let told = told.flat_map(|event| for_each(subscribers, event, has_mailer));
     let told: Vec<Notification> = told.collect();
     db::notifications::insert_notifications(tx, &told).await?;
-    if !notifier.announces {
+    if !notifier.announces.is_any() {
         return Ok(());
     }
     // The topic hears all, so what one event says better than another is said by that one only.

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 pub use self::mail::{Mailer, MailerError};
-pub use self::notifier::Notifier;
+pub use self::notifier::{Announces, Notifier};
 pub use self::out_of_stock::TellOfOutOfStock;
 pub use self::write::write_test;
 use crate::db::{self, DbResult};

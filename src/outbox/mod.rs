@@ -10,11 +10,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use crate::backoff;
 use crate::clock::Clock;
+use crate::db::announcement_targets::Arrival;
 use crate::db::outbox::{Destination, NextAttempt, OutboxMessage};
 use crate::db::timeline::Event;
 use crate::db::{self, DbResult, Pool};
@@ -35,6 +36,9 @@ const LAST_CALL: Duration = Duration::from_secs(30);
 /// Published but not finished for this long: published again. Twice the five minutes in which
 /// SNS and SQS would swallow the repeat; doubled every time, up to 64-fold.
 const PUBLISH_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// An alert that nobody takes is given up after so long: it is no news any more.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(1);
 
 /// How often the outbox is looked at after something was found in it, and how rarely in the end when
 /// nothing is and no commit of this process says otherwise.
@@ -205,6 +209,32 @@ impl<P: Publisher> Relay<P> {
         }
     }
 
+    /// What announcements came to. One that nobody takes for a day is no news any more.
+    fn arrivals<'a>(
+        &self,
+        batch: &'a [OutboxMessage],
+        failed: &[usize],
+        now: DateTime<Utc>,
+    ) -> Vec<(&'a OutboxMessage, Arrival)> {
+        if self.destination == Destination::Updates {
+            return Vec::new();
+        }
+        let is_old = |message: &OutboxMessage| {
+            written_at(message).is_some_and(|at| now - at > GIVEN_UP_AFTER)
+        };
+        let messages = batch.iter().enumerate();
+        messages
+            .map(|(position, message)| {
+                let arrival = match failed.contains(&position) {
+                    false => Arrival::Taken,
+                    true if is_old(message) => Arrival::GivenUp,
+                    true => Arrival::Failed,
+                };
+                (message, arrival)
+            })
+            .collect()
+    }
+
     async fn mark(&self, batch: &[OutboxMessage], failed: &[usize]) -> DbResult<()> {
         let now = self.clock.now();
         let attempts: Vec<NextAttempt> = batch
@@ -217,8 +247,10 @@ impl<P: Publisher> Relay<P> {
                     at: now
                         + if published {
                             again_after(message)
-                        } else {
+                        } else if self.destination == Destination::Updates {
                             retry_after(message)
+                        } else {
+                            retry_announcement_after(message)
                         },
                     published_at: published.then_some(now),
                 }
@@ -232,7 +264,12 @@ impl<P: Publisher> Relay<P> {
         updates.sort_unstable();
         // Nobody reports the arrival of a message of no update: on the topic, it is done with.
         let of_none = published.iter().filter(|message| message.update.is_none());
-        let done: Vec<_> = of_none.map(|message| message.id).collect();
+        let mut done: Vec<_> = of_none.map(|message| message.id).collect();
+        let arrivals = self.arrivals(batch, failed, now);
+        let given_up = arrivals
+            .iter()
+            .filter(|(_, arrival)| *arrival == Arrival::GivenUp);
+        done.extend(given_up.map(|(message, _)| message.id));
         db::in_transaction(&self.pool, async |tx| {
             // Updates before their outbox rows, in id order: the order in which pollers lock them too.
             let known = db::known_updates::lock_updates(tx, &updates).await?;
@@ -247,10 +284,21 @@ impl<P: Publisher> Relay<P> {
             db::updates::set_published(tx, &waiting).await?;
             db::timeline::insert_events(tx, &events, now).await?;
             db::outbox::set_next_attempts(tx, &attempts).await?;
+            for (message, arrival) in &arrivals {
+                let (destination, name) = (self.destination, message.group.as_str());
+                db::announcement_targets::note_arrival(tx, destination, name, *arrival, now)
+                    .await?;
+            }
             db::outbox::delete_published(tx, &done).await
         })
         .await
     }
+}
+
+/// When a message was written, which its id tells.
+fn written_at(message: &OutboxMessage) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = message.id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(seconds.try_into().ok()?, nanoseconds)
 }
 
 /// Repeats by the relay reuse one id, so that SNS drops those within five minutes.
@@ -262,7 +310,7 @@ fn publication(destination: Destination, message: &OutboxMessage) -> Publication
     );
     match (message.update, destination) {
         (Some((_, kind)), _) => wire::publication(id, group, kind, body),
-        (None, Destination::Updates) => Publication {
+        (None, Destination::Updates | Destination::Webhooks) => Publication {
             body,
             group,
             deduplication_id: Some(id),
@@ -313,6 +361,12 @@ fn retry_after(message: &OutboxMessage) -> TimeDelta {
     let most = Duration::from_secs(doublings(message, 4).into());
     let jitter = backoff::full_jitter(0, most, most);
     TimeDelta::from_std(Duration::from_millis(500) + jitter).unwrap_or(LEASE)
+}
+
+/// 5 s, 10 s, 20 s … an hour.
+fn retry_announcement_after(message: &OutboxMessage) -> TimeDelta {
+    let seconds = 5 * (1_i64 << message.attempts.clamp(0, 10));
+    TimeDelta::seconds(seconds).min(TimeDelta::hours(1))
 }
 
 fn log_failure(batch: &[OutboxMessage], error: &ServiceError) {

@@ -10,6 +10,7 @@ pub mod cloudformation;
 pub mod iam;
 mod queues;
 mod settings;
+pub mod subscribe;
 mod topic;
 mod topology;
 

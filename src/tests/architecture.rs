@@ -99,6 +99,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    (
+        "sns_endpoint",
+        &[
+            "backoff",
+            "clock",
+            "consumer",
+            "db",
+            "dead_letters",
+            "inventory",
+            "messaging",
+        ],
+    ),
+    ("webhooks", &["clock", "messaging", "outgoing"]),
     ("adopt", &["db", "domain"]),
     // For whoever runs it.
     ("provision", &["config", "messaging"]),
@@ -131,7 +144,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "web/ui",
         &["catalogue", "db", "domain", "messaging", "web", "web/http"],
     ),
-    ("web/api", &["db", "web", "web/http"]),
+    (
+        "web/api",
+        &["db", "sns_endpoint", "telemetry", "web", "web/http"],
+    ),
     (
         "web/account",
         &[
@@ -199,6 +215,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "domain",
             "outgoing",
             "readiness",
+            "sns_endpoint",
             "web/account",
             "web/api",
             "web/dashboard",
@@ -230,7 +247,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "provision",
             "readiness",
             "shutdown",
+            "sns_endpoint",
             "web",
+            "webhooks",
         ],
     ),
     (
@@ -248,6 +267,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "outgoing",
             "provision",
             "shutdown",
+            "sns_endpoint",
         ],
     ),
     (
@@ -280,9 +300,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("askama", &["notifications", "web"]),
     ("lettre", &["config", "notifications"]),
     ("axum", &["local/aws", "web"]),
-    ("reqwest", &["local/aws/sns"]),
+    ("reqwest", &["local/aws/sns", "sns_endpoint", "webhooks"]),
     ("rcgen", &["local/aws/sns"]),
-    ("aws_lc_rs", &["local/aws/sns"]),
+    ("x509_parser", &["sns_endpoint"]),
+    ("aws_lc_rs", &["local/aws/sns", "sns_endpoint", "webhooks"]),
     ("hyper", &["web/http"]),
     ("tower", &["web"]),
     // Settings and the private server describe a connection in the driver's words.

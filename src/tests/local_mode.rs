@@ -13,6 +13,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::support::endpoint::HttpEndpoint;
 use crate::support::process::{Program, Said, is_running, until};
 use crate::support::{EXCELSA, Kind, TestApp, server};
 
@@ -96,6 +97,12 @@ impl Running {
             website,
             endpoint,
         }
+    }
+
+    /// A client of its topics.
+    async fn sns(&self) -> aws::SnsClient {
+        let endpoint = format!("http://127.0.0.1:{}", self.endpoint);
+        aws::sns_client(&local::sdk_config(&endpoint).await)
     }
 
     async fn publish(&self, line: &str) -> Said {
@@ -388,4 +395,63 @@ async fn the_messages_are_as_private_as_the_database() {
     assert_eq!(mode(&data) & 0o777, 0o700);
     assert_eq!(mode(&data.join("messages.jsonl")) & 0o777, 0o600);
     assert!(running.program.terminate().await.status.success());
+}
+
+/// A partner's topic delivers over HTTP, and an alert goes out to the topic of alerts and to a webhook.
+#[tokio::test]
+async fn messages_come_in_over_http_and_alerts_go_out() {
+    let (place, hook) = (Place::new(), HttpEndpoint::start().await);
+    let mut settings = place.settings();
+    let partner = "arn:aws:sns:us-east-1:000000000000:partner";
+    settings.insert("SNS_TOPICS", partner.to_owned());
+    settings.insert("WEBHOOK_URLS", hook.url.clone());
+    let without_secret = Program::start(&["local"], &settings).end().await;
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    settings.insert("WEBHOOK_SECRET", secret.to_owned());
+    let running = Running::of(Program::start(&["local"], &settings)).await;
+    let sns = running.sns().await;
+    sns.create_topic().name("partner").send().await.unwrap();
+
+    let deliveries = format!("http://127.0.0.1:{}/sns", running.website);
+    for (topic, endpoint) in [
+        (partner, deliveries),
+        (
+            "arn:aws:sns:us-east-1:000000000000:beanstock_alerts",
+            hook.url.clone(),
+        ),
+    ] {
+        let subscribe = sns.subscribe().topic_arn(topic).protocol("http");
+        subscribe.endpoint(endpoint).send().await.unwrap();
+    }
+    until("the hook is asked to confirm", async || {
+        !hook.received_of("SubscriptionConfirmation").is_empty()
+    })
+    .await;
+    let asked = hook.received_of("SubscriptionConfirmation")[0].json();
+    let link = asked["SubscribeURL"].as_str().unwrap();
+    assert!(reqwest::get(link).await.unwrap().status().is_success());
+    until("we have confirmed", async || {
+        let list = sns.list_subscriptions_by_topic().topic_arn(partner);
+        let list = list.send().await.unwrap();
+        list.subscriptions()[0].subscription_arn() != Some("PendingConfirmation")
+    })
+    .await;
+    let publish = sns.publish().topic_arn(partner).message("3:Excelsa:0");
+    publish.send().await.unwrap();
+
+    until("both were told", async || {
+        let by_sns = hook.received_of("Notification");
+        let all = hook.received();
+        let by_webhook = all
+            .iter()
+            .any(|one| !one.header("webhook-signature").is_empty());
+        by_webhook && by_sns.len() == 1
+    })
+    .await;
+    assert!(
+        without_secret.err.contains("WEBHOOK_SECRET"),
+        "{}",
+        without_secret.err
+    );
+    running.program.terminate().await;
 }

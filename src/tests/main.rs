@@ -39,5 +39,8 @@ mod publish;
 mod revival;
 mod serve;
 mod settings;
+mod sns_endpoint;
+mod subscriptions;
 mod traps;
 mod web;
+mod webhooks;

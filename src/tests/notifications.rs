@@ -11,7 +11,7 @@ use beanstock::messaging::digest::Digest;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::Depth;
 use beanstock::messaging::{ALERTS, ALERTS_TOPIC, wire};
-use beanstock::notifications::{Mailer, Notifier};
+use beanstock::notifications::{Announces, Mailer, Notifier};
 use beanstock::outbox::Relay;
 use beanstock::web::{MailDelivery, Rules};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,7 +28,7 @@ fn notifier(app: &TestApp, mailer: Option<Mailer>) -> Notifier {
         pool: app.pool.clone(),
         clock: Arc::clone(&app.clock),
         mailer,
-        announces: false,
+        announces: Announces::default(),
         site: "https://beans.example.com".to_owned(),
         zone: Tz::UTC,
     }
@@ -538,7 +538,7 @@ async fn where_nothing_is_sent_mail_is_shown_as_it_would_look_and_can_do_nothing
 
     assert!(
         mailbox
-            .text_of(".mail h2")
+            .text_of(".mail h3")
             .starts_with("<img src=x> Bcc: a@b.c from Cordillera Direct is low")
     );
     assert!(mail.header("content-security-policy").contains("sandbox"));
@@ -575,7 +575,10 @@ async fn listener(app: &TestApp) -> String {
 
 fn announcer(app: &TestApp, clock: &Arc<dyn Clock>) -> Notifier {
     Notifier {
-        announces: true,
+        announces: Announces {
+            to_topic: true,
+            ..Announces::default()
+        },
         clock: Arc::clone(clock),
         ..notifier(app, None)
     }

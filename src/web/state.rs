@@ -20,6 +20,7 @@ use crate::db::sessions::SessionLimits;
 use crate::db::{Pool, PooledConnection};
 use crate::outgoing::Outgoing;
 use crate::readiness::Readiness;
+use crate::sns_endpoint::SnsEndpoint;
 
 /// The website's surroundings; cloning is cheap and shares everything.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct AppState {
     pub(crate) live: Arc<Live>,
     /// What would have left this machine, where AWS is embedded.
     pub(crate) outgoing: Outgoing,
+    /// What takes deliveries of SNS, if there are topics whose deliveries are taken.
+    pub(crate) sns_endpoint: Option<Arc<SnsEndpoint>>,
 }
 
 /// What the café has decided about its site.
@@ -129,6 +132,7 @@ impl AppState {
             consumption: Arc::default(),
             live: Arc::default(),
             outgoing: Outgoing::default(),
+            sns_endpoint: None,
         }
     }
 
@@ -142,6 +146,15 @@ impl AppState {
     #[must_use]
     pub fn showing(self, outgoing: Outgoing) -> Self {
         Self { outgoing, ..self }
+    }
+
+    /// Takes deliveries of SNS.
+    #[must_use]
+    pub fn taking_deliveries(self, sns_endpoint: Option<Arc<SnsEndpoint>>) -> Self {
+        Self {
+            sns_endpoint,
+            ..self
+        }
     }
 
     /// Holds the site to the café's rules.

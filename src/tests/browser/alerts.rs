@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beanstock::domain::Role;
-use beanstock::notifications::{Mailer, Notifier};
+use beanstock::notifications::{Announces, Mailer, Notifier};
 use beanstock::web::{MailDelivery, Rules};
 use chrono_tz::Tz;
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn tell(app: &TestApp) {
         pool: app.pool.clone(),
         clock: Arc::clone(&app.clock),
         mailer: Some(Mailer::Captured),
-        announces: false,
+        announces: Announces::default(),
         site: "http://localhost".to_owned(),
         zone: Tz::UTC,
     };
@@ -60,14 +60,14 @@ async fn a_bean_that_runs_low_is_on_the_page_and_in_a_mail_and_so_is_its_recover
     browser.visit("/local/mailbox").await;
     let low =
         "House Excelsa from Cordillera Direct is low: 185 bags left, and the line is at 190 bags.";
-    assert_eq!(browser.all(".mail h2").await, [low]);
+    assert_eq!(browser.all(".mail h3").await, [low]);
     browser.follow(".mail a").await;
     assert_eq!(browser.all("td a").await, [low]);
 
     publish(&app, "3:Excelsa:20").await;
     browser.visit("/local/mailbox").await;
     assert_eq!(
-        browser.all(".mail h2").await,
+        browser.all(".mail h3").await,
         [
             "House Excelsa from Cordillera Direct is not low any more: you have 205 bags.",
             low

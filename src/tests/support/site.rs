@@ -19,6 +19,7 @@ use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
 use beanstock::domain::{AccountId, BeanId, EmailAddress, NewPassword, Role, ShortText};
 use beanstock::readiness::Readiness;
+use beanstock::sns_endpoint::SnsEndpoint;
 use beanstock::web::{self, AppState, ConnectionLimits, Ingress, Rules, ServerLimits};
 use scraper::{ElementRef, Html, Selector};
 use sqlx::AssertSqlSafe;
@@ -132,6 +133,16 @@ impl Site {
         }
     }
 
+    /// The same site, which takes deliveries of SNS.
+    pub(crate) fn taking_deliveries(self, endpoint: SnsEndpoint) -> Self {
+        let state = self.state.taking_deliveries(Some(Arc::new(endpoint)));
+        Self {
+            router: web::router(state.clone()),
+            state,
+            ..self
+        }
+    }
+
     /// The same site under other rules of the café's.
     pub(crate) fn ruled_by(self, rules: Rules) -> Self {
         let state = self.state.ruled_by(rules);
@@ -183,6 +194,21 @@ impl Site {
     /// Sends a form.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send(form(path, fields)).await
+    }
+
+    /// Sends a body, with headers.
+    pub(crate) async fn send_body(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::post(path).header(CONTENT_TYPE, "text/plain; charset=UTF-8");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap())
+            .await
     }
 
     /// Sends a request as whoever looks at the site, unless it says itself who that is.

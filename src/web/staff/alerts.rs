@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::beans::find_bean;
 use crate::catalogue;
 use crate::db::alerts::AlertLine;
+use crate::db::announcement_targets::Target;
 use crate::db::beans::Bean;
 use crate::db::{self, Connection, DbResult};
 use crate::domain::{Action, BagsInStock, BeanId};
@@ -36,9 +37,25 @@ pub(super) struct AlertsPage {
     layout: Layout,
     going: Vec<AlertLine>,
     over: Vec<AlertLine>,
+    /// Where alerts are announced.
+    targets: Vec<Target>,
 }
 
 impl AlertsPage {
+    /// Whether somebody has still to hear that one of them fails.
+    fn has_unseen_failures(&self) -> bool {
+        self.targets.iter().any(Target::is_unseen)
+    }
+
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn name<'a>(&self, target: &'a Target) -> &'a str {
+        if target.is_topic() {
+            "SNS topic"
+        } else {
+            target.name.as_str()
+        }
+    }
+
     /// Whether somebody asked not to be reminded of it now.
     fn is_muted(&self, alert: &AlertLine) -> bool {
         alert
@@ -55,11 +72,23 @@ pub(super) async fn list_alerts(
     let going = db::alerts::list_going_alerts(&mut conn, MOST).await?;
     let since = layout.now - LATELY;
     let over = db::alerts::list_ended_alerts(&mut conn, since, MOST).await?;
+    let targets = db::announcement_targets::list_targets(&mut conn).await?;
     Ok(Page::ok(AlertsPage {
         layout,
         going,
         over,
+        targets,
     }))
+}
+
+/// Notes that somebody has seen which announcements fail.
+pub(super) async fn acknowledge_targets(
+    State(state): State<AppState>,
+    layout: Layout,
+) -> Result<Redirect, WebError> {
+    let mut conn = state.connection().await?;
+    db::announcement_targets::acknowledge_failures(&mut conn, layout.now).await?;
+    Ok(Redirect::to(paths::ALERTS))
 }
 
 pub(super) async fn acknowledge(

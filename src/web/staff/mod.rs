@@ -40,6 +40,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::ALERTS, get(alerts::list_alerts))
         .route(paths::ALERT_ACKNOWLEDGE, post(alerts::acknowledge))
         .route(paths::ALERT_MUTE, post(alerts::mute))
+        .route(paths::ALERT_TARGETS_SEEN, post(alerts::acknowledge_targets))
         .route(
             paths::BEAN_LINE,
             get(alerts::edit_line).post(alerts::change_line),
