@@ -17,7 +17,6 @@ use crate::dead_letters::{self, Collect, Rules};
 use crate::inventory::Apply;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
-use crate::messaging::wire::Decoder;
 use crate::messaging::{
     ALERTS, DEAD_LETTERS, Publisher, QueueRole, ServiceError, UNDELIVERED, UPDATES, UPDATES_TOPIC,
 };
@@ -112,7 +111,14 @@ impl App {
             .map(str::parse)
             .transpose()?;
         let clock = Arc::clone(&self.clock);
-        let endpoint = SnsEndpoint::new(&topics, &self.pool, clock, sns, anchor)?;
+        let endpoint = SnsEndpoint::new(
+            &topics,
+            settings.delivery_decoder(),
+            &self.pool,
+            clock,
+            sns,
+            anchor,
+        )?;
         Ok(Self {
             sns_endpoint: Some(Arc::new(endpoint)),
             ..self
@@ -377,7 +383,7 @@ impl Queues<'_> {
         receivers: u16,
     ) -> Consumer<SqsQueue, Apply> {
         let max_receive_count = redrive.map(|redrive| redrive.max_receive_count);
-        let decoder = Decoder::new(&self.settings.topics());
+        let decoder = self.settings.decoder();
         let handler = Apply::new(self.app.pool.clone(), decoder, max_receive_count);
         let consuming = ConsumerSettings {
             name: "poller",
@@ -390,7 +396,7 @@ impl Queues<'_> {
 
     /// Copies of the messages that say a supplier has run out of a bean.
     fn alerts(&self, url: &str, notifier: &Notifier) -> Consumer<SqsQueue, TellOfOutOfStock> {
-        let decoder = Decoder::new(&self.settings.topics());
+        let decoder = self.settings.decoder();
         let handler = TellOfOutOfStock::new(notifier.clone(), decoder);
         let consuming = ConsumerSettings {
             name: "alerts",
@@ -423,7 +429,7 @@ impl Queues<'_> {
             );
         }
         let rules = Rules {
-            decoder: Decoder::new(&self.settings.topics()),
+            decoder: self.settings.decoder(),
             max_receive_count: redrive.map(|redrive| redrive.max_receive_count),
         };
         let handler = Collect::new(self.app.pool.clone(), rules);
@@ -480,6 +486,9 @@ pub fn use_provisioned(settings: &mut MessagingSettings, provisioned: &Provision
     }
     for (role, arn) in &provisioned.topics {
         settings.set_topic(*role, arn);
+    }
+    for (supplier, arn) in &provisioned.supplier_topics {
+        settings.set_supplier_topic(*supplier, arn);
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::{AwsSettings, parse};
+use crate::domain::SupplierId;
 use crate::messaging::sqs::is_same;
+use crate::messaging::wire::Decoder;
 use crate::messaging::{
     ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, TopicRole, UNDELIVERED, UPDATES, UPDATES_TOPIC,
 };
@@ -44,6 +46,9 @@ pub struct MessagingSettings {
     /// ARN of the topic to publish to, followed by those of other topics to accept messages from
     #[arg(long, env = "TOPIC_ARN", value_delimiter = ',', value_parser = parse::topic_arn)]
     topic_arn: Vec<String>,
+    /// ARNs of topics that speak for one supplier alone, each with that supplier's number
+    #[arg(long, env = "SUPPLIER_TOPICS", value_delimiter = ',', value_parser = parse::supplier_topic)]
+    supplier_topics: Vec<(i64, String)>,
     /// ARNs of topics, of other accounts perhaps, whose HTTPS deliveries the website takes at `/sns`
     #[arg(long, env = "SNS_TOPICS", value_delimiter = ',', value_parser = parse::topic_arn)]
     sns_topics: Vec<String>,
@@ -74,8 +79,17 @@ impl MessagingSettings {
     /// for dead letters.
     ///
     /// # Errors
-    /// Two settings name the same queue.
+    /// Two settings name the same queue, or a topic is named twice.
     pub fn check(&self) -> Result<()> {
+        let mut topics: Vec<&String> = self.topic_arn.iter().collect();
+        topics.extend(self.supplier_topics.iter().map(|(_, topic)| topic));
+        topics.sort_unstable();
+        if let Some(pair) = topics.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!(
+                "TOPIC_ARN and SUPPLIER_TOPICS name {} twice, but it speaks for one supplier or for all",
+                pair[0]
+            );
+        }
         let named: Vec<(&str, &str)> = self
             .queues()
             .filter_map(|(role, url)| Some((role.setting, url?)))
@@ -131,9 +145,27 @@ impl MessagingSettings {
         self.topic_arn.first().map(String::as_str)
     }
 
-    /// The ARNs of the topics whose messages are taken; none if those of any topic are.
-    pub fn topics(&self) -> Vec<&str> {
-        self.topic_arn.iter().map(String::as_str).collect()
+    /// What reads messages of the queue: of the topics that are set, or of any if none is.
+    pub fn decoder(&self) -> Decoder {
+        self.bind(Decoder::new(&borrowed(&self.topic_arn)))
+    }
+
+    /// What reads deliveries over HTTPS.
+    pub fn delivery_decoder(&self) -> Decoder {
+        self.bind(Decoder::new(&self.delivering_topics()))
+    }
+
+    /// Holds topics of one supplier to that supplier.
+    fn bind(&self, decoder: Decoder) -> Decoder {
+        let bound = self.supplier_topics.iter();
+        let bound = bound.map(|(supplier, topic)| (topic.clone(), SupplierId(*supplier)));
+        decoder.bind(bound)
+    }
+
+    /// Points at a supplier's topic that was provisioned.
+    pub fn set_supplier_topic(&mut self, supplier: i64, arn: &str) {
+        self.supplier_topics.retain(|(_, topic)| topic != arn);
+        self.supplier_topics.push((supplier, arn.to_owned()));
     }
 
     /// How long received messages are invisible to others.
@@ -161,7 +193,7 @@ impl MessagingSettings {
 
     /// The ARNs of the topics whose deliveries over HTTPS are taken.
     pub fn delivering_topics(&self) -> Vec<&str> {
-        self.sns_topics.iter().map(String::as_str).collect()
+        borrowed(&self.sns_topics)
     }
 
     /// The ARN of the topic that tells of alerts.
@@ -179,6 +211,10 @@ impl MessagingSettings {
             self.alerts_topic_arn = Some(arn.to_owned());
         }
     }
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 #[cfg(test)]
@@ -224,6 +260,11 @@ mod tests {
         let error = parse(&twice).check().unwrap_err().to_string();
 
         assert!(error.contains("DEAD_LETTER_QUEUE_URL"), "{error}");
+        let topic = "arn:aws:sns:us-east-1:000000000000:t.fifo";
+        let bound = format!("3={topic}");
+        let both = ["--topic-arn", topic, "--supplier-topics", &bound];
+        let error = parse(&both).check().unwrap_err().to_string();
+        assert!(error.contains("SUPPLIER_TOPICS"), "{error}");
         assert!(parse(&fine).check().is_ok());
     }
 

@@ -112,6 +112,32 @@ pub(super) fn topic_arn(text: &str) -> Parsed<String> {
     arn_of(text, "sns")
 }
 
+/// A supplier's number, and what is said of that supplier after `=`.
+fn of_supplier<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<(i64, T)> {
+    let (supplier, rest) = text.split_once('=').ok_or("without =")?;
+    let supplier = supplier.trim().parse().ok();
+    let supplier = supplier.filter(|supplier| *supplier > 0);
+    Ok((
+        supplier.ok_or("without a supplier's number")?,
+        parse(rest.trim())?,
+    ))
+}
+
+/// The ARN of a supplier's own topic.
+pub(super) fn supplier_topic(text: &str) -> Parsed<(i64, String)> {
+    of_supplier(text, topic_arn)
+}
+
+/// The name of a supplier's own topic.
+pub(crate) fn supplier_topic_name(text: &str) -> Parsed<(i64, String)> {
+    of_supplier(text, resource_name)
+}
+
+/// Who may publish to a supplier's own topic.
+pub(crate) fn supplier_publisher(text: &str) -> Parsed<(i64, String)> {
+    of_supplier(text, principal)
+}
+
 /// A role's ARN.
 pub(crate) fn role_arn(text: &str) -> Parsed<String> {
     arn_of(text, "iam").and_then(|arn| {

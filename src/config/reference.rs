@@ -143,6 +143,12 @@ pub const SETTINGS: &[Setting] = &[
         "nothing is published, and messages of any topic are taken",
     ),
     setting(
+        "SUPPLIER_TOPICS",
+        "suppliers' numbers, each with = and the ARN of a topic, with commas between them",
+        "3=arn:aws:sns:us-east-1:123456789012:beans_of_3.fifo",
+        "no topic speaks for one supplier alone",
+    ),
+    setting(
         "SNS_TOPICS",
         "ARNs of topics with commas between them",
         "arn:aws:sns:eu-west-1:210987654321:beans_for_cafes",
@@ -233,6 +239,18 @@ pub const SETTINGS: &[Setting] = &[
         "the ARN, id or alias of a KMS key",
         "alias/beanstock",
         "the key that SQS manages (SSE-SQS)",
+    ),
+    setting(
+        "SUPPLIER_TOPIC_NAMES",
+        "suppliers' numbers, each with = and a name as above, with commas between them",
+        "3=beans_of_3.fifo",
+        "none",
+    ),
+    setting(
+        "SUPPLIER_TOPIC_PUBLISHERS",
+        "suppliers' numbers, each with = and the ARN of a user or role, or an account id, with commas between them",
+        "3=210987654321",
+        "the topic's own account",
     ),
     setting(
         "TOPIC_PUBLISHERS",

@@ -16,7 +16,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use self::role::{
-    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, TopicRole, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, SUPPLIER_TOPIC, TopicRole, UNDELIVERED, UPDATES,
+    UPDATES_TOPIC,
 };
 use crate::telemetry;
 

@@ -82,6 +82,15 @@ pub const UPDATES_TOPIC: TopicRole = TopicRole {
     when_unset: "TOPIC_ARN is not set, so accepted updates are not published",
 };
 
+/// A topic that speaks for one supplier alone. There may be several.
+pub const SUPPLIER_TOPIC: TopicRole = TopicRole {
+    setting: "SUPPLIER_TOPICS",
+    name_setting: "SUPPLIER_TOPIC_NAMES",
+    title: "supplier’s topic",
+    logical_id: "SupplierTopic",
+    when_unset: "",
+};
+
 /// The topic that people and programs are told of alerts by.
 pub const ALERTS_TOPIC: TopicRole = TopicRole {
     setting: "ALERTS_TOPIC_ARN",

@@ -33,6 +33,8 @@ pub(super) struct QueueBlueprint {
 #[derive(Debug)]
 pub(super) struct TopicBlueprint {
     pub(super) role: TopicRole,
+    pub(super) logical_id: String,
+    pub(super) supplier: Option<i64>,
     pub(super) name: String,
     pub(super) attributes: Attributes,
 }
@@ -176,7 +178,7 @@ impl Drawing<'_> {
 
     fn topic(&self, topic: &TopicEntry) -> TopicBlueprint {
         let mut attributes = vec![
-            ("DisplayName", topic.display_name.to_owned()),
+            ("DisplayName", topic.display_name.clone()),
             ("Policy", self.topic_policy(topic).to_string()),
             // With SHA-256; without it SNS signs with SHA-1.
             ("SignatureVersion", "2".to_owned()),
@@ -189,6 +191,8 @@ impl Drawing<'_> {
         }
         TopicBlueprint {
             role: topic.role,
+            logical_id: topic.logical_id.clone(),
+            supplier: topic.supplier,
             name: topic.name.clone(),
             attributes,
         }
@@ -240,7 +244,7 @@ impl Drawing<'_> {
                 .map(|filter| ("FilterPolicy", filter.to_string())),
         );
         SubscriptionBlueprint {
-            topic_name: self.topology.topic_name(entry.topic).to_owned(),
+            topic_name: self.topology.topic_name(&entry.topic).to_owned(),
             queue_name: self.topology.queue_name(entry.queue).to_owned(),
             queue_arn: self.queue_arn(entry.queue),
             entry: entry.clone(),

@@ -31,14 +31,14 @@ pub fn template(topology: &Topology) -> Value {
         outputs.insert(format!("{name}Url"), json!({"Value": {"Ref": name}}));
     }
     for topic in &blueprint.topics {
-        let name = topic.role.logical_id;
+        let name = topic.logical_id.as_str();
         add(name, topic_resource(topic, &tags));
         add(&format!("{name}Policy"), topic_policy(topic));
         outputs.insert(format!("{name}Arn"), json!({"Value": {"Ref": name}}));
     }
     for subscription in &blueprint.subscriptions {
         add(
-            subscription.entry.logical_id,
+            &subscription.entry.logical_id,
             subscription_resource(subscription),
         );
     }
@@ -107,17 +107,14 @@ fn topic_policy(topic: &TopicBlueprint) -> Value {
         .map(|(_, policy)| typed(policy));
     json!({
         "Type": "AWS::SNS::TopicPolicy",
-        "Properties": {"Topics": [{"Ref": topic.role.logical_id}], "PolicyDocument": policy},
+        "Properties": {"Topics": [{"Ref": topic.logical_id}], "PolicyDocument": policy},
     })
 }
 
 fn subscription_resource(subscription: &SubscriptionBlueprint) -> Value {
     let entry = &subscription.entry;
     let mut properties = Map::new();
-    properties.insert(
-        "TopicArn".to_owned(),
-        json!({"Ref": entry.topic.logical_id}),
-    );
+    properties.insert("TopicArn".to_owned(), json!({"Ref": entry.topic}));
     properties.insert("Protocol".to_owned(), json!("sqs"));
     properties.insert("Endpoint".to_owned(), json!(subscription.queue_arn));
     for (name, value) in &subscription.attributes {

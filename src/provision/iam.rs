@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::AwsAccount;
 use super::blueprint::{CONSUME, one_or_more};
-use super::topology::Topology;
+use super::topology::{TopicEntry, Topology};
 use crate::messaging::UPDATES_TOPIC;
 
 /// What `beanstock check` and `beanstock provision` read.
@@ -15,16 +15,23 @@ const READ_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:ListSubscriptionsB
 /// These actions take no narrower resource (Service Authorization Reference, "Amazon SNS").
 const ANY_SUBSCRIPTION: &str = "*";
 
-/// One policy for each who needs one: `application`, `publisher` and `operator`; with a key of our
+/// One policy for each who needs one: `application`, `publisher`, one for each supplier with a topic, and `operator`; with a key of our
 /// own also `key`, which belongs into that key's policy.
 pub fn policies(topology: &Topology, account: &AwsAccount) -> Value {
     let mut policies = Map::new();
     for (who, statements) in [
         ("application", application(topology, account)),
-        ("publisher", publisher(topology, account)),
         ("operator", operator(topology, account)),
     ] {
         policies.insert(who.to_owned(), document(&statements));
+    }
+    for topic in &topology.topics {
+        let who = match topic.supplier {
+            Some(supplier) => format!("publisher-of-supplier-{supplier}"),
+            None if topic.role == UPDATES_TOPIC => "publisher".to_owned(),
+            None => continue,
+        };
+        policies.insert(who, document(&publisher(topology, account, topic)));
     }
     if topology.kms_key.is_some() {
         policies.insert("key".to_owned(), document(&key(topology, account)));
@@ -107,11 +114,18 @@ fn allow(sid: &str, actions: &[&str], resource: impl Into<Value>) -> Value {
 /// Runs `serve` (all parts), `check` and `status`.
 fn application(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
     let topics = topics(topology, account);
+    // Topics of suppliers are for them to publish to.
+    let published = topology
+        .topics
+        .iter()
+        .filter(|topic| topic.supplier.is_none());
+    let published = published.map(|topic| account.arn("sns", &topic.name));
+    let published = one_or_more(published.collect());
     let dead_letters = dead_letter_queues(topology, account);
     let mut statements = vec![
         allow("ConsumeQueues", &CONSUME, queues(topology, account)),
         allow("FindDeadLetterQueue", &["sqs:GetQueueUrl"], dead_letters),
-        allow("Publish", &["sns:Publish"], topics.clone()),
+        allow("Publish", &["sns:Publish"], published),
         allow("CheckTopic", &READ_TOPIC, topics),
         allow(
             "CheckSubscription",
@@ -123,10 +137,10 @@ fn application(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
     statements
 }
 
-/// A supplier's own script, or `beanstock publish`.
-fn publisher(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
-    let updates = account.arn("sns", topology.topic_name(UPDATES_TOPIC));
-    let mut statements = vec![allow("Publish", &["sns:Publish"], updates)];
+/// Scripts that publish to a topic, or `beanstock publish`.
+fn publisher(topology: &Topology, account: &AwsAccount, topic: &TopicEntry) -> Vec<Value> {
+    let topic = account.arn("sns", &topic.name);
+    let mut statements = vec![allow("Publish", &["sns:Publish"], topic)];
     statements.extend(use_key(topology, account));
     statements
 }

@@ -23,7 +23,7 @@ pub use self::account::AwsAccount;
 use self::blueprint::Blueprint;
 pub use self::settings::ResourceSettings;
 pub use self::topology::{QueueEntry, SubscriptionEntry, TopicEntry, Topology};
-use crate::messaging::{QueueRole, TopicRole, UPDATES_TOPIC};
+use crate::messaging::{QueueRole, SUPPLIER_TOPIC, TopicRole, UPDATES_TOPIC};
 
 /// Where everything is, and what had to be done for it.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Provisioned {
     pub queues: Vec<(QueueRole, String)>,
     /// The ARN of each topic.
     pub topics: Vec<(TopicRole, String)>,
+    /// The ARN of each topic that speaks for one supplier alone.
+    pub supplier_topics: Vec<(i64, String)>,
     /// What was or would be done, like `create the queue x`; empty if all was right.
     pub changes: Vec<String>,
 }
@@ -55,11 +57,18 @@ impl Provisioned {
     }
 
     /// The settings that lead there, like `QUEUE_URL=…`.
-    pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, String)> {
         let queues = self.queues.iter();
-        let queues = queues.map(|(role, url)| (role.setting, url.as_str()));
+        let queues = queues.map(|(role, url)| (role.setting, url.clone()));
         let topics = self.topics.iter();
-        queues.chain(topics.map(|(role, arn)| (role.setting, arn.as_str())))
+        let topics = topics.map(|(role, arn)| (role.setting, arn.clone()));
+        let of_suppliers = self.supplier_topics.iter();
+        let of_suppliers: Vec<String> = of_suppliers
+            .map(|(supplier, arn)| format!("{supplier}={arn}"))
+            .collect();
+        let of_suppliers =
+            (!of_suppliers.is_empty()).then(|| (SUPPLIER_TOPIC.setting, of_suppliers.join(",")));
+        queues.chain(topics).chain(of_suppliers)
     }
 }
 
@@ -93,9 +102,13 @@ pub async fn provision(
     let account = queues.iter().find_map(|queue| queue.account.clone());
     let account = account.unwrap_or_else(|| work.unknown_account());
     let blueprint = Blueprint::new(topology, &account);
-    let mut topics = Vec::new();
+    let (mut topics, mut supplier_topics) = (Vec::new(), Vec::new());
     for topic in &blueprint.topics {
-        topics.push((topic.role, work.ensure_topic(&account, topic).await?));
+        let arn = work.ensure_topic(&account, topic).await?;
+        match topic.supplier {
+            Some(supplier) => supplier_topics.push((supplier, arn)),
+            None => topics.push((topic.role, arn)),
+        }
     }
     for (queue, wanted) in queues.iter().zip(&blueprint.queues) {
         work.repair_queue(queue, wanted).await?;
@@ -109,6 +122,7 @@ pub async fn provision(
             .zip(queues.into_iter().map(|queue| queue.url))
             .collect(),
         topics,
+        supplier_topics,
         changes: work.changes,
     })
 }

@@ -1,6 +1,8 @@
 //! What to create: names, encryption, and who gets access.
 
-use crate::config::{kms_key, principal, resource_name, role_arn, tag};
+use crate::config::{
+    kms_key, principal, resource_name, role_arn, supplier_publisher, supplier_topic_name, tag,
+};
 
 const QUEUE: &str = "updated_beans.fifo";
 const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue.fifo";
@@ -46,6 +48,12 @@ pub struct ResourceSettings {
     /// Other accounts and principals that may publish to the topic of updates
     #[arg(long, env = "TOPIC_PUBLISHERS", value_delimiter = ',', value_parser = principal)]
     pub topic_publishers: Vec<String>,
+    /// Names of topics that speak for one supplier alone, each with that supplier's number
+    #[arg(long, env = "SUPPLIER_TOPIC_NAMES", value_delimiter = ',', value_parser = supplier_topic_name)]
+    pub supplier_topic_names: Vec<(i64, String)>,
+    /// Other accounts and principals that may publish to a supplier's own topic, each with that supplier's number
+    #[arg(long, env = "SUPPLIER_TOPIC_PUBLISHERS", value_delimiter = ',', value_parser = supplier_publisher)]
+    pub supplier_topic_publishers: Vec<(i64, String)>,
     /// Role of the application, which the queue policies then allow to consume
     #[arg(long, env = "APPLICATION_ROLE", value_parser = role_arn)]
     pub application_role: Option<String>,
@@ -67,6 +75,8 @@ impl Default for ResourceSettings {
             max_receive_count: MAX_RECEIVE_COUNT,
             kms_key: None,
             topic_publishers: Vec::new(),
+            supplier_topic_names: Vec::new(),
+            supplier_topic_publishers: Vec::new(),
             application_role: None,
             resource_tags: vec![("application".to_owned(), "beanstock".to_owned())],
         }

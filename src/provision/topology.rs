@@ -12,7 +12,8 @@ use super::settings::ResourceSettings;
 use crate::messaging::sqs::is_fifo;
 use crate::messaging::wire::inventory_alert;
 use crate::messaging::{
-    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, TopicRole, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, QueueRole, SUPPLIER_TOPIC, TopicRole, UNDELIVERED, UPDATES,
+    UPDATES_TOPIC,
 };
 
 /// A queue that is to be.
@@ -39,10 +40,14 @@ pub struct QueueEntry {
 pub struct TopicEntry {
     /// What it is for.
     pub role: TopicRole,
+    /// Its logical id in `CloudFormation` templates.
+    pub logical_id: String,
+    /// The supplier it speaks for, if it does for one alone.
+    pub supplier: Option<i64>,
     /// Its name; one that ends in `.fifo` makes it a FIFO topic.
     pub name: String,
     /// What people see it called.
-    pub display_name: &'static str,
+    pub display_name: String,
     /// Accounts and principals that may publish besides ours.
     pub publishers: Vec<String>,
 }
@@ -51,9 +56,9 @@ pub struct TopicEntry {
 #[derive(Debug, Clone)]
 pub struct SubscriptionEntry {
     /// Its logical id in `CloudFormation` templates.
-    pub logical_id: &'static str,
-    /// The role of the topic.
-    pub topic: TopicRole,
+    pub logical_id: String,
+    /// The logical id of the topic.
+    pub topic: String,
     /// The role of the queue.
     pub queue: QueueRole,
     /// The role of the queue that takes what cannot be delivered.
@@ -90,7 +95,7 @@ impl Topology {
         Self {
             queues: queues(settings),
             topics: topics(settings),
-            subscriptions: subscriptions(),
+            subscriptions: subscriptions(settings),
             kms_key: settings.kms_key.clone(),
             application_role: settings.application_role.clone(),
             tags: settings.resource_tags.clone(),
@@ -104,6 +109,12 @@ impl Topology {
     /// use the key.
     pub fn check(&self) -> Result<()> {
         self.check_kinds()?;
+        let mut names_of_topics: Vec<&str> = self
+            .topics
+            .iter()
+            .map(|topic| topic.role.name_setting)
+            .collect();
+        names_of_topics.dedup();
         let queues = self.queues.iter().map(|queue| queue.name.as_str());
         let topics = self.topics.iter().map(|topic| topic.name.as_str());
         ensure!(
@@ -111,7 +122,7 @@ impl Topology {
                 && topics.collect::<BTreeSet<_>>().len() == self.topics.len(),
             "{} must all be different, and so must {}: each queue and each topic has a job of its own",
             listed(self.queues.iter().map(|queue| queue.role.name_setting)),
-            listed(self.topics.iter().map(|topic| topic.role.name_setting))
+            listed(names_of_topics.iter().copied())
         );
         let managed = |key: &String| key.starts_with("alias/aws/") || key.contains(":alias/aws/");
         ensure!(
@@ -138,25 +149,28 @@ impl Topology {
             );
         }
         for subscription in &self.subscriptions {
-            let (topic, queue) = (subscription.topic, subscription.queue);
-            let topic_is_fifo = is_fifo(self.topic_name(topic));
+            let queue = subscription.queue;
+            let Some(topic) = self.topic(&subscription.topic) else {
+                continue;
+            };
+            let topic_is_fifo = is_fifo(&topic.name);
             ensure!(
                 topic_is_fifo || !is_fifo(self.queue_name(queue)),
                 "{} and {} must both end in .fifo, or neither of them: a standard topic does not deliver to a FIFO \
                  queue",
-                topic.name_setting,
+                topic.role.name_setting,
                 queue.name_setting
             );
             ensure!(
                 topic_is_fifo == is_fifo(self.queue_name(subscription.undelivered)),
                 "{} and {} must both end in .fifo, or neither of them: what a topic cannot deliver goes to a queue of \
                  its kind",
-                topic.name_setting,
+                topic.role.name_setting,
                 subscription.undelivered.name_setting
             );
         }
         ensure!(
-            !is_fifo(self.topic_name(ALERTS_TOPIC)),
+            !is_fifo(self.topic_name(ALERTS_TOPIC.logical_id)),
             "{} must not end in .fifo: e-mail, SMS and HTTPS endpoints subscribe to standard topics only",
             ALERTS_TOPIC.name_setting
         );
@@ -169,10 +183,14 @@ impl Topology {
         queue.map_or("", |queue| &queue.name)
     }
 
+    fn topic(&self, logical_id: &str) -> Option<&TopicEntry> {
+        let mut topics = self.topics.iter();
+        topics.find(|topic| topic.logical_id == logical_id)
+    }
+
     /// The name of a topic.
-    pub(super) fn topic_name(&self, role: TopicRole) -> &str {
-        let topic = self.topics.iter().find(|topic| topic.role == role);
-        topic.map_or("", |topic| &topic.name)
+    pub(super) fn topic_name(&self, logical_id: &str) -> &str {
+        self.topic(logical_id).map_or("", |topic| &topic.name)
     }
 
     /// The queues whose dead letters go to one.
@@ -187,7 +205,7 @@ impl Topology {
             let mut subscriptions = self.subscriptions.iter();
             subscriptions.any(|subscription| {
                 let reaches = subscription.queue == role || subscription.undelivered == role;
-                subscription.topic == topic.role && reaches
+                subscription.topic == topic.logical_id && reaches
             })
         };
         self.topics.iter().filter(sends)
@@ -239,41 +257,66 @@ fn queues(settings: &ResourceSettings) -> Vec<QueueEntry> {
 }
 
 fn topics(settings: &ResourceSettings) -> Vec<TopicEntry> {
-    vec![
+    let topic = |role: TopicRole, name: &str, display_name: &str| TopicEntry {
+        role,
+        logical_id: role.logical_id.to_owned(),
+        supplier: None,
+        name: name.to_owned(),
+        display_name: display_name.to_owned(),
+        publishers: Vec::new(),
+    };
+    let mut topics = vec![
         TopicEntry {
-            role: UPDATES_TOPIC,
-            name: settings.topic_name.clone(),
-            display_name: "Updated beans",
             publishers: settings.topic_publishers.clone(),
+            ..topic(UPDATES_TOPIC, &settings.topic_name, "Updated beans")
         },
-        TopicEntry {
-            role: ALERTS_TOPIC,
-            name: settings.alerts_topic_name.clone(),
-            display_name: "Beanstock alerts",
-            publishers: Vec::new(),
-        },
-    ]
+        topic(
+            ALERTS_TOPIC,
+            &settings.alerts_topic_name,
+            "Beanstock alerts",
+        ),
+    ];
+    for (supplier, name) in &settings.supplier_topic_names {
+        let publishers = settings.supplier_topic_publishers.iter();
+        let publishers = publishers.filter(|(other, _)| other == supplier);
+        let display_name = format!("Beans of supplier {supplier}");
+        topics.push(TopicEntry {
+            logical_id: supplier_topic_id(*supplier),
+            supplier: Some(*supplier),
+            publishers: publishers.map(|(_, who)| who.clone()).collect(),
+            ..topic(SUPPLIER_TOPIC, name, &display_name)
+        });
+    }
+    topics
 }
 
-fn subscriptions() -> Vec<SubscriptionEntry> {
-    vec![
-        SubscriptionEntry {
-            logical_id: "Subscription",
-            topic: UPDATES_TOPIC,
-            queue: UPDATES,
-            undelivered: UNDELIVERED,
-            raw: false,
-            filter: None,
-        },
-        SubscriptionEntry {
-            logical_id: "AlertsSubscription",
-            topic: UPDATES_TOPIC,
-            queue: ALERTS,
-            undelivered: UNDELIVERED,
-            raw: false,
-            filter: Some(out_of_stock()),
-        },
-    ]
+fn supplier_topic_id(supplier: i64) -> String {
+    format!("{}{supplier}", SUPPLIER_TOPIC.logical_id)
+}
+
+/// Every topic of updates feeds the same queue, and what cannot be delivered is kept for the same poller.
+fn subscriptions(settings: &ResourceSettings) -> Vec<SubscriptionEntry> {
+    let subscription = |logical_id: &str, topic: &str, queue: QueueRole| SubscriptionEntry {
+        logical_id: logical_id.to_owned(),
+        topic: topic.to_owned(),
+        queue,
+        undelivered: UNDELIVERED,
+        raw: false,
+        filter: (queue == ALERTS).then(out_of_stock),
+    };
+    let updates = UPDATES_TOPIC.logical_id;
+    let mut subscriptions = vec![
+        subscription("Subscription", updates, UPDATES),
+        subscription("AlertsSubscription", updates, ALERTS),
+    ];
+    for (supplier, _) in &settings.supplier_topic_names {
+        let topic = supplier_topic_id(*supplier);
+        for (kind, queue) in [("Subscription", UPDATES), ("AlertsSubscription", ALERTS)] {
+            let logical_id = format!("{topic}{kind}");
+            subscriptions.push(subscription(&logical_id, &topic, queue));
+        }
+    }
+    subscriptions
 }
 
 /// The lab's closing idea: a queue for messages whose sender says that a bean is out of stock.

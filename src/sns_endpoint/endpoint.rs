@@ -48,19 +48,19 @@ pub struct Request<'a> {
 }
 
 impl SnsEndpoint {
-    /// Takes messages of these topics, by ARN. `sns` is where to confirm subscriptions, if that is not AWS; a local
+    /// Takes messages of these topics, by ARN, and reads them with the decoder. `sns` is where to confirm subscriptions, if that is not AWS; a local
     /// anchor vouches for the embedded SNS besides AWS.
     ///
     /// # Errors
     /// This machine's TLS cannot be used.
     pub fn new(
         topics: &[&str],
+        decoder: Decoder,
         pool: &Pool,
         clock: Arc<dyn Clock>,
         sns: Option<Url>,
         anchor: Option<LocalAnchor>,
     ) -> anyhow::Result<Self> {
-        let decoder = Decoder::new(topics);
         let rules = Rules {
             decoder: decoder.clone(),
             max_receive_count: Some(1),

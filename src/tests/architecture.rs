@@ -115,7 +115,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("adopt", &["db", "domain"]),
     // For whoever runs it.
     ("provision", &["config", "messaging"]),
-    ("config", &["db", "messaging", "telemetry"]),
+    ("config", &["db", "domain", "messaging", "telemetry"]),
     ("aws", &["config", "db", "shutdown", "telemetry"]),
     (
         "operations",

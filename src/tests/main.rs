@@ -41,6 +41,7 @@ mod serve;
 mod settings;
 mod sns_endpoint;
 mod subscriptions;
+mod supplier_topics;
 mod traps;
 mod web;
 mod webhooks;

@@ -354,8 +354,8 @@ async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
         deduplicates_by_content: false,
     });
     topology.subscriptions.push(SubscriptionEntry {
-        logical_id: "CountsSubscription",
-        topic: UPDATES_TOPIC,
+        logical_id: "CountsSubscription".to_owned(),
+        topic: UPDATES_TOPIC.logical_id.to_owned(),
         queue: COUNTS,
         undelivered: UNDELIVERED,
         raw: false,
@@ -382,7 +382,7 @@ async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
     );
     assert!(
         made.settings()
-            .any(|setting| setting == ("COUNTS_QUEUE_URL", url))
+            .any(|setting| setting == ("COUNTS_QUEUE_URL", url.to_owned()))
     );
     let account = AwsAccount::of(app.resources.topic_arn()).unwrap();
     let policies = iam::policies(&topology, &account).to_string();

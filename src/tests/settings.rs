@@ -133,6 +133,7 @@ async fn a_wrong_value_is_told_by_its_name_with_an_example() {
         ("TOPIC_ARN", "arn:aws:sqs:us-east-1:1:x"),
         ("ALERTS_TOPIC_ARN", "beanstock_alerts"),
         ("SNS_TOPICS", "beans_for_cafes"),
+        ("SUPPLIER_TOPICS", "arn:aws:sns:us-east-1:1:x"),
         ("WEBHOOK_URLS", "hooks.example.com"),
         ("WEBHOOK_SECRET", "hunter2"),
         ("LISTEN_ADDRESS", "everywhere"),

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use beanstock::clock::{Clock, FixedClock};
 use beanstock::db::Pool;
 use beanstock::messaging::signature::signed_text;
+use beanstock::messaging::wire::Decoder;
 use beanstock::sns_endpoint::{DeliveryError, LocalAnchor, Request, SnsEndpoint};
 use chrono::{DateTime, TimeDelta, Utc};
 use rcgen::{CertificateParams, PKCS_RSA_SHA256, RsaKeySize};
@@ -102,7 +103,15 @@ impl Signatory {
         let anchor = LocalAnchor {
             url: self.url.clone(),
         };
-        SnsEndpoint::new(&[TOPIC], pool, clock, None, Some(anchor)).unwrap()
+        SnsEndpoint::new(
+            &[TOPIC],
+            Decoder::new(&[TOPIC]),
+            pool,
+            clock,
+            None,
+            Some(anchor),
+        )
+        .unwrap()
     }
 }
 
@@ -281,7 +290,14 @@ async fn a_topic_of_another_account_reaches_the_stock_over_http() {
     let topic = topic.topic_arn.unwrap();
     let anchor = LocalAnchor { url: sns.clone() };
     let (clock, url) = (Arc::clone(&app.clock), sns.parse().unwrap());
-    let endpoint = SnsEndpoint::new(&[TOPIC], &app.pool, clock, Some(url), Some(anchor));
+    let endpoint = SnsEndpoint::new(
+        &[TOPIC],
+        Decoder::default(),
+        &app.pool,
+        clock,
+        Some(url),
+        Some(anchor),
+    );
     let site = Site::of(&app).taking_deliveries(endpoint.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/sns", listener.local_addr().unwrap());

@@ -17,6 +17,8 @@ pub(super) struct Opened {
     /// Its identity: the SNS message id of the innermost envelope, which stays the same over every
     /// delivery, while SQS gives a new id to each copy.
     pub(super) id: Option<UpdateId>,
+    /// The SNS message id of the outermost envelope, which its sender does not choose.
+    pub(super) outermost: Option<UpdateId>,
     /// When it was first published.
     pub(super) sent_at: Option<DateTime<Utc>>,
     /// Whether there was an envelope at all.
@@ -72,6 +74,7 @@ fn open_one(envelope: &Map<String, Value>, opened: &mut Opened) -> Result<String
     }
     if !opened.any {
         opened.topic = text("TopicArn").map(str::to_owned);
+        opened.outermost = text("MessageId").map(|id| UpdateId::derive("sns", id));
         opened.any = true;
     }
     if let Some(message_id) = text("MessageId") {

@@ -44,6 +44,8 @@ pub struct Unreadable {
 #[derive(Debug, Clone, Default)]
 pub struct Decoder {
     topics: Arc<[String]>,
+    /// The topics that speak for one supplier alone.
+    bound: Arc<[(String, SupplierId)]>,
 }
 
 /// Reads a message that came from nowhere in particular. `message_id` is what the queue calls it.
@@ -56,6 +58,16 @@ impl Decoder {
     pub fn new(topics: &[&str]) -> Self {
         Self {
             topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
+            bound: Arc::default(),
+        }
+    }
+
+    /// Takes messages of these topics as well, each for its supplier alone.
+    #[must_use]
+    pub fn bind(self, bound: impl IntoIterator<Item = (String, SupplierId)>) -> Self {
+        Self {
+            bound: bound.into_iter().collect(),
+            ..self
         }
     }
 
@@ -71,7 +83,8 @@ impl Decoder {
         let mut reading = Reading::default();
         let read = reading.read(body, brokers_id);
         // Whatever else is wrong with it: what comes from elsewhere touches nobody's update.
-        let read = self.check_topic(&reading.opened).and(read);
+        let claimed = reading.claim.supplier.map(SupplierId);
+        let read = self.check_topic(&reading.opened, claimed).and(read);
         let update = read.map(|update| InventoryUpdate {
             sent_at: reading.opened.sent_at.or(queued_at.and_then(storable)),
             ..update
@@ -79,7 +92,21 @@ impl Decoder {
         update.map_err(|refusal| Box::new(reading.unreadable(brokers_id, body, refusal)))
     }
 
-    fn check_topic(&self, opened: &Opened) -> Result<(), Refusal> {
+    fn check_topic(&self, opened: &Opened, claimed: Option<SupplierId>) -> Result<(), Refusal> {
+        let mut bound = self.bound.iter();
+        let is_its = |(topic, _): &&(String, SupplierId)| opened.topic.as_ref() == Some(topic);
+        if let Some((_, supplier)) = bound.find(is_its) {
+            return match claimed {
+                Some(claimed) if claimed != *supplier => Err(Refusal::new(
+                    Reason::ForeignTopic,
+                    format!(
+                        "It came from the topic of supplier {supplier}, which speaks for that supplier alone, and \
+                         it is about supplier {claimed}."
+                    ),
+                )),
+                _ => Ok(()),
+            };
+        }
         let is_foreign =
             |topic: &&str| !self.topics.is_empty() && !self.topics.iter().any(|ours| ours == topic);
         match opened.topic.as_deref().filter(is_foreign) {
@@ -135,10 +162,15 @@ impl Reading {
     /// from a foreign topic does not, so that it touches nobody's update.
     fn unreadable(self, brokers_id: UpdateId, body: &str, refusal: Refusal) -> Unreadable {
         let supplier = self.claim.supplier.map(SupplierId);
-        let derived = self.opened.id.unwrap_or(brokers_id);
-        let senders_id = self
-            .senders_id
-            .filter(|_| refusal.reason != Reason::ForeignTopic);
+        let is_foreign = refusal.reason == Reason::ForeignTopic;
+        // What is inside an envelope from elsewhere could be made up, its ids included.
+        let derived = if is_foreign {
+            self.opened.outermost
+        } else {
+            self.opened.id
+        };
+        let derived = derived.unwrap_or(brokers_id);
+        let senders_id = self.senders_id.filter(|_| !is_foreign);
         Unreadable {
             key: UpdateKey {
                 supplier,
