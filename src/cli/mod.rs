@@ -162,7 +162,7 @@ fn environment_variable(name: &std::ffi::OsStr) -> Option<std::ffi::OsString> {
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Local(settings) => {
-            crate::local::run(*settings).await?;
+            Box::pin(crate::local::run(*settings)).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::LocalAws(settings) => {
@@ -176,11 +176,11 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             demo_data,
         } => migrate(&database, demo_data).await,
         Command::Account(command) => account::run(*command).await,
-        Command::Provision(settings) => provision::provision(*settings).await,
-        Command::Check(checked) => report::check(&checked.system, &checked.mail).await,
+        Command::Provision(settings) => Box::pin(provision::provision(*settings)).await,
+        Command::Check(checked) => Box::pin(report::check(&checked.system, &checked.mail)).await,
         Command::Adopt { database, dry_run } => take_over(&database, dry_run).await,
         Command::Publish(settings) => publish::publish(*settings).await,
-        Command::Subscribe(settings) => subscriptions::subscribe(*settings).await,
+        Command::Subscribe(settings) => Box::pin(subscriptions::subscribe(*settings)).await,
         Command::Unsubscribe(settings) => subscriptions::unsubscribe(*settings).await,
         Command::Subscriptions(settings) => subscriptions::list(*settings).await,
         Command::Status { system, json } => report::status(&system, json).await,

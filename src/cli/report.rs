@@ -51,8 +51,12 @@ fn describe(status: &Status) -> String {
             status.oldest_unpublished_seconds,
             "that is not on the topic ",
         );
+    let unsent = oldest(
+        status.oldest_unsent_alert_seconds,
+        "alert that was not sent ",
+    );
     format!(
-        "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{ages}\n\
+        "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{ages}{unsent}\n\
          dead letters   {}\nqueue          {}\ndead-letter q. {}",
         status.accepted,
         status.applied,

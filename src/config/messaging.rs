@@ -84,10 +84,10 @@ impl MessagingSettings {
         let mut topics: Vec<&String> = self.topic_arn.iter().collect();
         topics.extend(self.supplier_topics.iter().map(|(_, topic)| topic));
         topics.sort_unstable();
-        if let Some(pair) = topics.windows(2).find(|pair| pair[0] == pair[1]) {
+        let mut twice = topics.array_windows().filter(|[one, other]| one == other);
+        if let Some([topic, _]) = twice.next() {
             bail!(
-                "TOPIC_ARN and SUPPLIER_TOPICS name {} twice, but it speaks for one supplier or for all",
-                pair[0]
+                "TOPIC_ARN and SUPPLIER_TOPICS name {topic} twice, but it speaks for one supplier or for all"
             );
         }
         let named: Vec<(&str, &str)> = self

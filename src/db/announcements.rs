@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
+use uuid::Uuid;
 
 use super::DbResult;
+use super::outbox::written_at;
 use super::rows::{code, datetime, json};
 use crate::domain::{BeanId, NotificationKind, SupplierId};
 
@@ -138,4 +140,31 @@ pub async fn take_announcements(
         })
         .collect();
     Ok((first?, number))
+}
+
+/// Tells when the oldest alert happened that was not sent: waiting to be announced, in the outbox, or in a mail.
+pub async fn find_oldest_unsent(conn: &mut MySqlConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let waiting = sqlx::query_scalar!(
+        r#"
+        SELECT MIN(at) AS "at: DateTime<Utc>"
+        FROM (
+            SELECT MIN(at) AS at FROM announcements
+            UNION ALL
+            SELECT MIN(created_at) AS at FROM mails WHERE due_at IS NOT NULL
+        ) AS waiting
+        "#
+    );
+    let waiting = waiting.fetch_one(&mut *conn).await?;
+    let sending = sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: Uuid"
+        FROM outbox_messages
+        WHERE destination IN ('alerts', 'webhooks')
+        ORDER BY id
+        LIMIT 1
+        "#
+    );
+    let sending = sending.fetch_optional(conn).await?;
+    let sending = sending.and_then(written_at);
+    Ok([waiting, sending].into_iter().flatten().min())
 }

@@ -44,6 +44,12 @@ pub struct OutboxMessage {
     pub attempts: i32,
 }
 
+/// When a message was written, which its id tells.
+pub fn written_at(message: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = message.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(seconds.try_into().ok()?, nanoseconds)
+}
+
 /// Adds a message, due at once, and has the relays of this process woken by the commit.
 pub async fn insert_message(
     tx: &mut Transaction,

@@ -29,6 +29,9 @@ pub struct Status {
     /// Seconds since the oldest update in the outbox that is not on the topic was accepted; 0 if
     /// all are.
     pub oldest_unpublished_seconds: i64,
+    /// Seconds since the oldest alert happened that has not reached the topic of alerts, a webhook or the mail server; 0 if
+    /// all have.
+    pub oldest_unsent_alert_seconds: i64,
     /// Dead letters that wait for somebody.
     pub dead_letters: i64,
     /// What the queue says; absent if none is set or it does not answer.
@@ -90,6 +93,7 @@ pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
     let counts = db::update_counts::count_updates(&mut conn).await?;
     let oldest = counts.oldest_waiting;
     let unpublished = db::outbox::find_oldest_unpublished(&mut conn).await?;
+    let unsent = db::announcements::find_oldest_unsent(&mut conn).await?;
     let age =
         |since: Option<DateTime<Utc>>| since.map_or(0, |since| (now - since).num_seconds().max(0));
     Ok(Status {
@@ -100,6 +104,7 @@ pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
         oldest_waiting_seconds: age(oldest),
         oldest_waiting_since: oldest.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         oldest_unpublished_seconds: age(unpublished),
+        oldest_unsent_alert_seconds: age(unsent),
         dead_letters: db::dead_letters::count_open(&mut conn).await?,
         queue: None,
         dead_letter_queue: None,

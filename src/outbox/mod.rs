@@ -220,7 +220,7 @@ impl<P: Publisher> Relay<P> {
             return Vec::new();
         }
         let is_old = |message: &OutboxMessage| {
-            written_at(message).is_some_and(|at| now - at > GIVEN_UP_AFTER)
+            db::outbox::written_at(message.id).is_some_and(|at| now - at > GIVEN_UP_AFTER)
         };
         let messages = batch.iter().enumerate();
         messages
@@ -293,12 +293,6 @@ impl<P: Publisher> Relay<P> {
         })
         .await
     }
-}
-
-/// When a message was written, which its id tells.
-fn written_at(message: &OutboxMessage) -> Option<DateTime<Utc>> {
-    let (seconds, nanoseconds) = message.id.get_timestamp()?.to_unix();
-    DateTime::from_timestamp(seconds.try_into().ok()?, nanoseconds)
 }
 
 /// Repeats by the relay reuse one id, so that SNS drops those within five minutes.

@@ -207,6 +207,10 @@ async fn status_tells_what_waits_and_what_is_dead() {
     app.send_raw("3:Excelsa:1", "a").await;
     app.accept(&crate::support::app::delivery(UpdateId::generate(), 1))
         .await;
+    app.execute(
+        "INSERT INTO announcements (kind, sentence, path, at) VALUES ('out', 'x', '/', NOW(6) - INTERVAL 2 HOUR)",
+    )
+    .await;
     let mut conn = app.pool.acquire().await.unwrap();
     conn.execute("UPDATE inventory_updates SET accepted_at = accepted_at - INTERVAL 1 HOUR")
         .await
@@ -224,6 +228,7 @@ async fn status_tells_what_waits_and_what_is_dead() {
     assert_eq!(status["queue"]["visible"], 1);
     assert!(status["oldest_waiting_seconds"].as_i64() >= Some(3600));
     assert!(status["oldest_unpublished_seconds"].as_i64() >= Some(3600));
+    assert!(status["oldest_unsent_alert_seconds"].as_i64() >= Some(7200));
 }
 
 /// Metric filters read these: a measurement without a number would look like none.
@@ -238,6 +243,7 @@ async fn ages_are_nought_while_nothing_waits() {
     let status: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(status["oldest_waiting_seconds"], 0);
     assert_eq!(status["oldest_unpublished_seconds"], 0);
+    assert_eq!(status["oldest_unsent_alert_seconds"], 0);
 }
 
 /// Alarms read what the database says, and must not go blind with the queue.

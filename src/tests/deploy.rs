@@ -342,6 +342,7 @@ fn alarms_watch_our_queues_and_read_what_status_writes() {
         oldest_waiting_seconds: 0,
         oldest_waiting_since: None,
         oldest_unpublished_seconds: 0,
+        oldest_unsent_alert_seconds: 0,
         dead_letters: 0,
         queue: None,
         dead_letter_queue: None,

@@ -97,8 +97,8 @@ async fn a_suppliers_own_topic_is_provisioned_printed_and_named_in_a_setting() {
     let publisher = &policies["publisher-of-supplier-3"]["Statement"];
     assert_eq!(publisher[0]["Resource"], TOPIC);
     assert!(!policies["publisher"].to_string().contains("beans_of_3"));
-    let published = &policies["application"]["Statement"][2];
-    assert!(!published.to_string().contains("beans_of_3"), "{published}");
+    let own = &policies["application"]["Statement"][2];
+    assert!(!own.to_string().contains("beans_of_3"), "{own}");
     let template = cloudformation::template(&topology);
     let policy = template["Resources"]["SupplierTopic3Policy"].to_string();
     assert!(policy.contains("210987654321"), "{policy}");
