@@ -299,8 +299,10 @@ impl App {
         };
         let (outgoing, clock) = (self.outgoing.clone(), Arc::clone(&self.clock));
         let publisher = WebhookPublisher::new(&urls, secret, reach, outgoing, clock)?;
-        self.relay_to(Destination::Webhooks, publisher);
-        Ok(urls.iter().map(name_of).collect())
+        let names: Vec<String> = urls.iter().map(name_of).collect();
+        let relay = self.relay(Destination::Webhooks, publisher);
+        self.run_relay(relay.announcing_to(names.clone()));
+        Ok(names)
     }
 
     fn carry_out_bulk_actions(&self) {
@@ -313,28 +315,30 @@ impl App {
 
     fn start_relays(&self, settings: &MessagingSettings, aws: &Aws) {
         if let Some(topic) = settings.topic() {
-            self.start_relay(Destination::Updates, topic, aws);
+            let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
+            self.run_relay(self.relay(Destination::Updates, publisher));
         } else {
             tracing::warn!("{}", UPDATES_TOPIC.when_unset);
         }
         if let Some(topic) = settings.alerts_topic() {
-            self.start_relay(Destination::Alerts, topic, aws);
+            let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
+            let relay = self.relay(Destination::Alerts, publisher);
+            // The topic is one target, without a name.
+            self.run_relay(relay.announcing_to(vec![String::new()]));
         }
     }
 
-    fn start_relay(&self, destination: Destination, topic: &str, aws: &Aws) {
-        let publisher = SnsPublisher::new(sns_client(&aws.sns), topic.to_owned());
-        self.relay_to(destination, publisher);
-    }
-
-    fn relay_to<P: Publisher>(&self, destination: Destination, publisher: P) {
-        let relay = Relay::new(
+    fn relay<P: Publisher>(&self, destination: Destination, publisher: P) -> Relay<P> {
+        Relay::new(
             destination,
             publisher,
             self.pool.clone(),
             Arc::clone(&self.clock),
             self.shutdown.clone(),
-        );
+        )
+    }
+
+    fn run_relay<P: Publisher>(&self, relay: Relay<P>) {
         let relay = Arc::new(relay);
         self.shutdown.supervise("relay", move || {
             let relay = Arc::clone(&relay);

@@ -12,7 +12,7 @@ use crate::local::aws::{ACCOUNT, REGION};
 use crate::messaging::filter_policy::Scope;
 use crate::messaging::sqs::is_same;
 use crate::messaging::subscribing::{Protocol, Wish};
-use crate::messaging::{ALERTS_TOPIC, TopicRole, UPDATES_TOPIC};
+use crate::messaging::{ALERTS, ALERTS_TOPIC, TopicRole, UPDATES, UPDATES_TOPIC};
 use crate::provision::subscribe::{self, Done, Subscribed};
 use crate::provision::{Mode, ResourceSettings};
 
@@ -106,6 +106,20 @@ impl Sns {
         }
     }
 
+    /// The queues of updates and alerts, by URL or name.
+    fn own_queues(&self) -> (Option<&str>, Option<&str>) {
+        if self.local {
+            let resources = &self.resources;
+            (
+                Some(&resources.queue_name),
+                Some(&resources.alerts_queue_name),
+            )
+        } else {
+            let messaging = &self.messaging;
+            (messaging.queue(UPDATES), messaging.queue(ALERTS))
+        }
+    }
+
     fn topic(&self, topic: Topic) -> Result<String> {
         self.find_topic(topic).with_context(|| {
             format!(
@@ -152,18 +166,19 @@ pub(super) async fn subscribe(settings: Subscribe) -> Result<ExitCode> {
             print(&format!("{endpoint} would be subscribed."))?
         }
         Done::New { arn: None } => print(&format!(
-            "{endpoint} is asked to confirm; until then nothing is delivered there."
+            "{endpoint} must confirm the subscription; nothing is delivered there until then."
         ))?,
         Done::WasThere { arn, set } if set.is_empty() => {
-            print(&format!("{endpoint} was subscribed so before: {arn}"))?
+            print(&format!("{endpoint} is already subscribed: {arn}"))?
         }
         Done::WasThere { arn, set } => print(&format!(
-            "{endpoint} was subscribed before; {would}set: {}. {arn}",
+            "{endpoint} is already subscribed; {would}set: {}. {arn}",
             set.join(", ")
         ))?,
     };
     if wish.filter.is_some() {
-        print("A filter policy takes up to 15 minutes to come into effect.")?;
+        // SNS Developer Guide, "Amazon SNS subscription filter policies".
+        print("A change of a filter policy may take 15 minutes to come into effect.")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -172,12 +187,12 @@ pub(super) async fn unsubscribe(settings: Unsubscribe) -> Result<ExitCode> {
     let sns = settings.sns.client().await;
     let arn = &settings.subscription_arn;
     let found = subscribe::find(&sns, arn).await?;
-    for (role, url) in settings.sns.messaging.queues() {
-        if url.is_some_and(|url| is_same(url, &found.endpoint)) {
+    let (queue, alerts) = settings.sns.own_queues();
+    for (title, own) in [(UPDATES.title, queue), (ALERTS.title, alerts)] {
+        if own.is_some_and(|own| is_same(own, &found.endpoint)) {
             bail!(
-                "that is how messages reach the {}: without it nothing arrives there, and what is published meanwhile \
-                 is lost. End it with the AWS CLI if you mean it",
-                role.title
+                "that is how messages reach the {title}: without it nothing arrives there, and what is published \
+                 meanwhile is lost. End it with the AWS CLI if you mean it"
             );
         }
     }

@@ -5,6 +5,7 @@ use sqlx::MySqlConnection;
 
 use super::DbResult;
 use super::outbox::Destination;
+use super::rows::json;
 
 /// Where alerts are announced.
 #[derive(Debug, Clone)]
@@ -58,13 +59,14 @@ pub async fn note_arrival(
         Arrival::Failed | Arrival::GivenUp => (None, Some(now)),
     };
     let given_up = i32::from(arrival == Arrival::GivenUp);
+    // Assignments are made from left to right: what looks at `failing_since` comes before what changes it.
     sqlx::query!(
         r#"
         INSERT INTO announcement_targets (destination, name, sent_at, failing_since, given_up)
         VALUES (?, ?, ?, ?, ?)
         ON DUPLICATE KEY UPDATE
             seen_at = IF(
-                failing_since IS NULL AND VALUES(failing_since) IS NOT NULL OR VALUES(given_up) > 0,
+                (failing_since IS NULL AND VALUES(failing_since) IS NOT NULL) OR VALUES(given_up) > 0,
                 NULL,
                 seen_at
             ),
@@ -111,6 +113,30 @@ pub async fn acknowledge_failures(conn: &mut MySqlConnection, now: DateTime<Utc>
         WHERE failing_since IS NOT NULL OR given_up > 0
         "#,
         now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets webhooks that are not among these, once they have neither taken nor failed to take anything since a moment.
+pub async fn forget_webhooks_but(
+    conn: &mut MySqlConnection,
+    known: &[String],
+    before: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        DELETE t
+        FROM announcement_targets AS t
+        LEFT JOIN JSON_TABLE(?, '$[*]' COLUMNS (name VARCHAR(128) PATH '$')) AS known
+            ON known.name COLLATE utf8mb4_bin = t.name
+        WHERE t.destination = 'webhooks'
+            AND known.name IS NULL
+            AND COALESCE(t.failing_since, t.sent_at) < ?
+        "#,
+        json(&known),
+        before
     )
     .execute(conn)
     .await?;

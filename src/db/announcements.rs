@@ -99,11 +99,8 @@ pub async fn set_last_digest(conn: &mut MySqlConnection, at: DateTime<Utc>) -> D
     Ok(())
 }
 
-/// Takes what waits to be announced, oldest first: the first of it, and how much there was.
-pub async fn take_announcements(
-    conn: &mut MySqlConnection,
-    most: usize,
-) -> DbResult<(Vec<Announcement>, usize)> {
+/// Takes what waits to be announced, oldest first.
+pub async fn take_announcements(conn: &mut MySqlConnection) -> DbResult<Vec<Announcement>> {
     let rows = sqlx::query!(
         r#"
         SELECT id, kind, sentence, path, bean_id, supplier_id, at AS "at: DateTime<Utc>"
@@ -113,16 +110,19 @@ pub async fn take_announcements(
         "#
     );
     let rows = rows.fetch_all(&mut *conn).await?;
-    let Some(last) = rows.last().map(|row| row.id) else {
-        return Ok((Vec::new(), 0));
-    };
-    sqlx::query!("DELETE FROM announcements WHERE id <= ?", last)
-        .execute(conn)
-        .await?;
-    let number = rows.len();
-    let first: DbResult<Vec<Announcement>> = rows
-        .into_iter()
-        .take(most)
+    // Those alone: one with a smaller number may be committed after these were read.
+    let taken: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    sqlx::query!(
+        r#"
+        DELETE a
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS taken
+        STRAIGHT_JOIN announcements AS a ON a.id = taken.id
+        "#,
+        json(&taken)
+    )
+    .execute(conn)
+    .await?;
+    rows.into_iter()
         .map(|row| {
             let bean = row.bean_id.map(BeanId);
             Ok(Announcement {
@@ -138,8 +138,7 @@ pub async fn take_announcements(
                 at: row.at,
             })
         })
-        .collect();
-    Ok((first?, number))
+        .collect()
 }
 
 /// Tells when the oldest alert happened that was not sent: waiting to be announced, in the outbox, or in a mail.

@@ -172,6 +172,55 @@ pub async fn list_due(
         .collect()
 }
 
+/// Lists the messages that are due for some groups of a destination, oldest first. None waits for another.
+pub async fn list_due_of_groups(
+    conn: &mut MySqlConnection,
+    destination: Destination,
+    groups: &[String],
+    now: DateTime<Utc>,
+    limit: i64,
+) -> DbResult<Vec<OutboxMessage>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT o.id AS "id!: Uuid", o.message_group AS "message_group!", o.body AS "body!", o.attempts AS "attempts!"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (name VARCHAR(128) PATH '$')) AS ours
+        STRAIGHT_JOIN outbox_messages AS o FORCE INDEX (idx_outbox_messages_destination_message_group)
+            ON o.destination = ? AND o.message_group = ours.name COLLATE utf8mb4_bin
+        WHERE o.due_at <= ?
+        ORDER BY o.id
+        LIMIT ?
+        "#,
+        json(&groups),
+        destination.code(),
+        now,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let messages = rows.into_iter().map(|row| OutboxMessage {
+        id: row.id,
+        update: None,
+        group: row.message_group,
+        body: row.body,
+        attempts: row.attempts,
+    });
+    Ok(messages.collect())
+}
+
+/// Removes what was to be announced before a moment: nobody takes it any more, and it is no news.
+pub async fn delete_old_announcements(
+    conn: &mut MySqlConnection,
+    before: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query!(
+        "DELETE FROM outbox_messages WHERE destination IN ('alerts', 'webhooks') AND due_at < ?",
+        before
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Tells when the oldest update that is not on the topic was accepted.
 pub async fn find_oldest_unpublished(
     conn: &mut MySqlConnection,

@@ -83,6 +83,7 @@ actions! {
     AcknowledgedAlert "acknowledged_alert" "acknowledged an alert";
     MutedAlert "muted_alert" "muted an alert";
     UnmutedAlert "unmuted_alert" "unmuted an alert";
+    DismissedFailures "dismissed_failures" "dismissed failures of alert delivery";
     ChoseAlerts "chose_alerts" "chose what to be told";
     MadeFeed "made_feed" "made an address for a feed of alerts";
     ClosedFeed "closed_feed" "closed a feed of alerts";

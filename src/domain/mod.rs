@@ -41,7 +41,7 @@ pub use decide::{Decision, decide};
 pub use follows::{Follows, FollowsAs};
 pub use instance::Instance;
 pub use notification_preferences::{
-    MAILS_AN_HOUR, NotificationKind, NotificationPreferences, TimeOfDay,
+    MAILS_AN_HOUR, NotificationKind, NotificationPreferences, Severity, TimeOfDay,
 };
 pub use reason::{Reason, Refusal};
 pub use run_rate::{Gone, RunRate, Usage};

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::alert::AlertKind;
 
@@ -52,12 +53,30 @@ impl NotificationKind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// How bad it is, for programs: `critical`, `warning` or `resolved`.
-    pub fn severity(self) -> &'static str {
+    pub fn severity(self) -> Severity {
         match self {
-            Self::Alert(AlertKind::Out) | Self::Stopped => "critical",
-            Self::Alert(_) | Self::Letters => "warning",
-            Self::Recovered(_) | Self::Running => "resolved",
+            Self::Alert(AlertKind::Out) | Self::Stopped => Severity::Critical,
+            Self::Alert(_) | Self::Letters => Severity::Warning,
+            Self::Recovered(_) | Self::Running => Severity::Resolved,
+        }
+    }
+}
+
+/// How bad something is, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Critical,
+    Warning,
+    Resolved,
+}
+
+impl Severity {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Resolved => "resolved",
         }
     }
 }

@@ -11,6 +11,12 @@ use serde_json::{Map, Value};
 const MOST_KEYS: usize = 5;
 const MOST_COMBINATIONS: usize = 150;
 
+/// The longest policy.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// The largest number, up or down from zero.
+const MOST: f64 = 1e9;
+
 /// A key that stands for alternatives.
 const OR: &str = "$or";
 
@@ -52,12 +58,14 @@ pub struct FilterPolicy {
 pub enum FilterPolicyError {
     #[error("a filter policy is a JSON object, like {{\"kind\":[\"delivery\"]}}")]
     NoObject,
-    #[error("the values of {0:?} must be in a list, like [\"delivery\"]")]
+    #[error("the values of {0:?} must be in a list, like [\"delivery\"], and one at least")]
     NoList(String),
     #[error("{0:?} has an object as its value, which only a policy for the message body may have")]
     Nested(String),
     #[error("{0} is no condition that SNS knows")]
     UnknownCondition(String),
+    #[error("it is longer than 256 KB")]
+    TooLong,
     #[error("it has {0} keys, and SNS takes {MOST_KEYS}")]
     TooManyKeys(usize),
     #[error("its values can be combined in {0} ways, and SNS takes {MOST_COMBINATIONS}")]
@@ -77,6 +85,9 @@ impl FilterPolicy {
     /// # Errors
     /// AWS would not take it.
     pub fn parse(text: &str, scope: Scope) -> Result<Self, FilterPolicyError> {
+        if text.len() > MOST_BYTES {
+            return Err(FilterPolicyError::TooLong);
+        }
         let parsed = serde_json::from_str(text).ok();
         let Some(Value::Object(keys)) = parsed else {
             return Err(FilterPolicyError::NoObject);
@@ -119,17 +130,22 @@ fn measure(
     };
     for (key, value) in keys {
         let of_key = match value {
+            Value::Array(conditions) if conditions.is_empty() => {
+                return Err(FilterPolicyError::NoList(key.clone()));
+            }
             Value::Array(policies) if key == OR => measure_alternatives(policies, scope, depth)?,
             Value::Array(conditions) => {
                 conditions.iter().try_for_each(check_condition)?;
                 Size {
                     keys: 1,
-                    combinations: conditions.len().max(1) * depth,
+                    combinations: conditions.len() * depth,
                 }
             }
-            Value::Object(nested) if scope == Scope::MessageBody => {
-                measure(nested, scope, depth + 1)?
-            }
+            // Of a nested key, the parent alone counts.
+            Value::Object(nested) if scope == Scope::MessageBody => Size {
+                keys: 1,
+                ..measure(nested, scope, depth + 1)?
+            },
             Value::Object(_) => return Err(FilterPolicyError::Nested(key.clone())),
             _ => return Err(FilterPolicyError::NoList(key.clone())),
         };
@@ -162,10 +178,12 @@ fn measure_alternatives(
 fn check_condition(condition: &Value) -> Result<(), FilterPolicyError> {
     let unknown = || FilterPolicyError::UnknownCondition(condition.to_string());
     let Value::Object(operator) = condition else {
-        return match condition {
-            Value::Array(_) => Err(unknown()),
-            _ => Ok(()),
+        let is_wrong = match condition {
+            Value::Array(_) => true,
+            Value::Number(number) => number.as_f64().is_none_or(|number| number.abs() > MOST),
+            _ => false,
         };
+        return if is_wrong { Err(unknown()) } else { Ok(()) };
     };
     let mut operators = operator.iter();
     let (Some((name, operand)), None) = (operators.next(), operators.next()) else {
@@ -454,6 +472,8 @@ mod tests {
             (json!({"a": "x"}), "must be in a list"),
             (json!({"a": {"b": ["x"]}}), "message body"),
             (json!({"a": [{"like": "x"}]}), "no condition"),
+            (json!({"a": []}), "must be in a list"),
+            (json!({"a": [2e9]}), "no condition"),
             (json!({"a": [{"numeric": [">"]}]}), "no condition"),
             (json!({"a": many}), "151 ways"),
             (

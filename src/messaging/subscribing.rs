@@ -92,6 +92,11 @@ pub enum SubscribingError {
 }
 
 impl Wish {
+    /// Whether it asks for anything that SNS does not do by itself.
+    pub fn has_attributes(&self) -> bool {
+        self.raw || self.filter.is_some() || self.dead_letter_queue.is_some()
+    }
+
     /// Checks it against SNS's rules.
     ///
     /// # Errors
@@ -128,6 +133,7 @@ impl Wish {
 
     fn check_endpoint(&self) -> Result<(), SubscribingError> {
         let endpoint = self.endpoint.as_str();
+        let is_printable = !endpoint.chars().any(char::is_control);
         let (is_good, wanted) = match self.protocol {
             Protocol::Sqs => (is_arn_of(endpoint, "sqs"), "the ARN of a queue"),
             Protocol::Lambda => (is_arn_of(endpoint, "lambda"), "the ARN of a function"),
@@ -139,7 +145,7 @@ impl Wish {
                 "a number like +14155550100 (E.164)",
             ),
         };
-        if is_good {
+        if is_good && is_printable {
             Ok(())
         } else {
             let (endpoint, protocol) = (endpoint.to_owned(), self.protocol.name());
@@ -236,6 +242,10 @@ mod tests {
             ),
             (wish(STANDARD, Protocol::Sms, "0151 123"), "E.164"),
             (wish(STANDARD, Protocol::Email, "@x"), "address"),
+            (
+                wish(STANDARD, Protocol::Http, "http://example.com/\0"),
+                "http://",
+            ),
             (raw, "envelope"),
             (dead_letters(FIFO, queue), "FIFO queue"),
             (

@@ -7,7 +7,7 @@ use super::notifier::Notifier;
 use crate::db::announcements::Announcement;
 use crate::db::outbox::OutboxMessage;
 use crate::db::{self, DbResult};
-use crate::messaging::digest::{Alert, Digest, MOST_ALERTS};
+use crate::messaging::digest::{Alert, Digest};
 
 /// No sooner than this after the last message the next one is made.
 const PAUSE: TimeDelta = TimeDelta::minutes(1);
@@ -23,14 +23,16 @@ pub(super) async fn announce(notifier: &Notifier) -> DbResult<()> {
     db::in_transaction(&notifier.pool, async |tx| {
         let now = notifier.clock.now();
         let last = db::announcements::lock_last_digest(tx).await?;
-        if last.is_some_and(|last| now - last < PAUSE) {
+        // A moment to come is that of a clock that is wrong, and nobody waits for it.
+        let is_recent = |last| (TimeDelta::zero()..PAUSE).contains(&(now - last));
+        if last.is_some_and(is_recent) {
             return Ok(());
         }
-        let (first, number) = db::announcements::take_announcements(tx, MOST_ALERTS).await?;
-        if first.is_empty() {
+        let all = db::announcements::take_announcements(tx).await?;
+        if all.is_empty() {
             return Ok(());
         }
-        let digest = digest(notifier, &first, number - first.len());
+        let digest = Digest::of(alerts(notifier, &all), url(notifier, "/alerts"));
         let body = serde_json::json!(digest).to_string();
         for (destination, group) in notifier.announces.all() {
             let message = OutboxMessage {
@@ -47,25 +49,22 @@ pub(super) async fn announce(notifier: &Notifier) -> DbResult<()> {
     .await
 }
 
-fn digest(notifier: &Notifier, first: &[Announcement], more: usize) -> Digest {
-    let url = |path: &str| format!("{}{path}", notifier.site);
-    let alerts = first.iter().map(|announcement| {
+fn alerts(notifier: &Notifier, announcements: &[Announcement]) -> Vec<Alert> {
+    let alerts = announcements.iter().map(|announcement| {
         let (bean, supplier) = announcement.bean.unzip();
         Alert {
             kind: announcement.kind.code().to_owned(),
-            severity: announcement.kind.severity().to_owned(),
+            severity: announcement.kind.severity(),
             sentence: announcement.sentence.clone(),
-            url: url(&announcement.path),
+            url: url(notifier, &announcement.path),
             bean_id: bean.map(|id| id.0),
             supplier_id: supplier.map(|id| id.0),
             at: announcement.at,
         }
     });
-    Digest {
-        version: 1,
-        event_type: "alerts".to_owned(),
-        alerts: alerts.collect(),
-        more,
-        url: url("/alerts"),
-    }
+    alerts.collect()
+}
+
+fn url(notifier: &Notifier, path: &str) -> String {
+    format!("{}{path}", notifier.site)
 }

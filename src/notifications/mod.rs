@@ -40,6 +40,9 @@ const TIDY_EVERY: Duration = Duration::from_hours(1);
 /// What was told so long ago is forgotten, and the mail with it.
 pub const KEPT_FOR: TimeDelta = TimeDelta::days(30);
 
+/// What is to be announced to a webhook that no process knows any more is forgotten after so long, and so is the webhook.
+const NOBODYS_AFTER: TimeDelta = TimeDelta::days(2);
+
 /// What is done only now and then.
 struct NowAndThen {
     every: Duration,
@@ -105,7 +108,12 @@ impl Notifier {
 
     async fn forget_what_is_old(&self) -> DbResult<()> {
         let mut conn = self.pool.acquire().await?;
-        db::mails::forget_mails(&mut conn, self.clock.now() - KEPT_FOR).await
+        let now = self.clock.now();
+        db::mails::forget_mails(&mut conn, now - KEPT_FOR).await?;
+        db::outbox::delete_old_announcements(&mut conn, now - NOBODYS_AFTER).await?;
+        let webhooks = &self.announces.to_webhooks;
+        db::announcement_targets::forget_webhooks_but(&mut conn, webhooks, now - NOBODYS_AFTER)
+            .await
     }
 
     /// Sends mails until this process stops. A mail server that takes its time holds up nobody but the mails.

@@ -6,7 +6,7 @@
 //! counts once. It leaves the outbox when its update has a final state. Each destination has a relay
 //! with its publisher.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,11 +47,16 @@ const IDLE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)]
 #[derive(Debug)]
 pub struct Relay<P> {
     destination: Destination,
+    /// For alerts: the groups that the publisher knows. No message of theirs waits for another.
+    groups: Option<Vec<String>>,
     publisher: P,
     pool: Pool,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
+
+/// The positions of messages that are not on the topic, and whether they are worth another try.
+type Failed = BTreeMap<usize, bool>;
 
 /// What one round of a relay came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,10 +90,20 @@ impl<P: Publisher> Relay<P> {
     ) -> Self {
         Self {
             destination,
+            groups: None,
             publisher,
             pool,
             clock,
             shutdown,
+        }
+    }
+
+    /// Has it announce alerts, to these groups of its destination.
+    #[must_use]
+    pub fn announcing_to(self, groups: Vec<String>) -> Self {
+        Self {
+            groups: Some(groups),
+            ..self
         }
     }
 
@@ -157,7 +172,13 @@ impl<P: Publisher> Relay<P> {
                 return Ok(Vec::new());
             }
             db::outbox::lock_claims(tx).await?;
-            let messages = db::outbox::list_due(tx, destination, now, LEASED_AT_ONCE).await?;
+            let most = LEASED_AT_ONCE;
+            let messages = match &self.groups {
+                None => db::outbox::list_due(tx, destination, now, most).await?,
+                Some(groups) => {
+                    db::outbox::list_due_of_groups(tx, destination, groups, now, most).await?
+                }
+            };
             let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
             db::outbox::lease_messages(tx, &ids, now + LEASE).await?;
             Ok(messages)
@@ -165,33 +186,41 @@ impl<P: Publisher> Relay<P> {
         .await
     }
 
-    /// Publishes a batch and gives the positions of those that are not on the topic.
+    /// Publishes a batch and gives those that are not on the topic.
     ///
     /// A topic may take one message of a call and refuse another. Where order counts, a call
     /// therefore has one message of each group, and those behind a refused one wait with it.
-    async fn publish(&self, batch: &[OutboxMessage]) -> Vec<usize> {
+    async fn publish(&self, batch: &[OutboxMessage]) -> Failed {
         let begun = Instant::now();
-        let mut failed: Vec<usize> = Vec::new();
-        for call in calls(batch, self.publisher.keeps_order()) {
+        let mut failed = Failed::new();
+        for call in self.calls(batch) {
             let fails_with = |position: &usize| {
                 let group = &batch[*position].group;
-                failed.iter().any(|other| batch[*other].group == *group)
+                let mut others = failed.keys();
+                self.groups.is_none() && others.any(|other| batch[*other].group == *group)
             };
             let late = begun.elapsed() > LAST_CALL;
             let (behind, now): (Vec<_>, Vec<_>) = call
                 .into_iter()
                 .partition(|position| late || fails_with(position));
-            failed.extend(behind);
+            failed.extend(behind.into_iter().map(|position| (position, true)));
             failed.extend(self.call(batch, &now).await);
         }
         failed
     }
 
-    /// Publishes some messages of a batch in one call, and gives the positions of those that are not
-    /// on the topic.
-    async fn call(&self, batch: &[OutboxMessage], positions: &[usize]) -> Vec<usize> {
+    /// Digests are long, so that one call has one to a topic; webhooks are each asked by themselves anyway.
+    fn calls(&self, batch: &[OutboxMessage]) -> Vec<Vec<usize>> {
+        if self.destination == Destination::Alerts {
+            return (0..batch.len()).map(|position| vec![position]).collect();
+        }
+        calls(batch, self.publisher.keeps_order())
+    }
+
+    /// Publishes some messages of a batch in one call, and gives those that are not on the topic.
+    async fn call(&self, batch: &[OutboxMessage], positions: &[usize]) -> Failed {
         if positions.is_empty() {
-            return Vec::new();
+            return Failed::new();
         }
         let publications: Vec<Publication> = positions
             .iter()
@@ -200,11 +229,11 @@ impl<P: Publisher> Relay<P> {
         match self.publisher.publish(&publications).await {
             Ok(failed) => failed
                 .iter()
-                .map(|entry| positions[entry.position])
+                .map(|entry| (positions[entry.position], entry.retryable))
                 .collect(),
             Err(error) => {
                 log_failure(batch, &error);
-                positions.to_vec()
+                positions.iter().map(|position| (*position, true)).collect()
             }
         }
     }
@@ -213,7 +242,7 @@ impl<P: Publisher> Relay<P> {
     fn arrivals<'a>(
         &self,
         batch: &'a [OutboxMessage],
-        failed: &[usize],
+        failed: &Failed,
         now: DateTime<Utc>,
     ) -> Vec<(&'a OutboxMessage, Arrival)> {
         if self.destination == Destination::Updates {
@@ -223,25 +252,27 @@ impl<P: Publisher> Relay<P> {
             db::outbox::written_at(message.id).is_some_and(|at| now - at > GIVEN_UP_AFTER)
         };
         let messages = batch.iter().enumerate();
-        messages
-            .map(|(position, message)| {
-                let arrival = match failed.contains(&position) {
-                    false => Arrival::Taken,
-                    true if is_old(message) => Arrival::GivenUp,
-                    true => Arrival::Failed,
-                };
-                (message, arrival)
-            })
-            .collect()
+        let arrivals = messages.map(|(position, message)| {
+            let arrival = match failed.get(&position) {
+                None => Arrival::Taken,
+                Some(is_retryable) if !is_retryable || is_old(message) => Arrival::GivenUp,
+                Some(_) => Arrival::Failed,
+            };
+            (message, arrival)
+        });
+        let mut arrivals: Vec<_> = arrivals.collect();
+        // All relays write down what came of them in one order, so that none waits for another that waits for it.
+        arrivals.sort_by(|(one, _), (other, _)| one.group.cmp(&other.group));
+        arrivals
     }
 
-    async fn mark(&self, batch: &[OutboxMessage], failed: &[usize]) -> DbResult<()> {
+    async fn mark(&self, batch: &[OutboxMessage], failed: &Failed) -> DbResult<()> {
         let now = self.clock.now();
         let attempts: Vec<NextAttempt> = batch
             .iter()
             .enumerate()
             .map(|(position, message)| {
-                let published = !failed.contains(&position);
+                let published = !failed.contains_key(&position);
                 NextAttempt {
                     id: message.id,
                     at: now
@@ -266,6 +297,7 @@ impl<P: Publisher> Relay<P> {
         let of_none = published.iter().filter(|message| message.update.is_none());
         let mut done: Vec<_> = of_none.map(|message| message.id).collect();
         let arrivals = self.arrivals(batch, failed, now);
+        arrivals.iter().for_each(log_arrival);
         let given_up = arrivals
             .iter()
             .filter(|(_, arrival)| *arrival == Arrival::GivenUp);
@@ -361,6 +393,18 @@ fn retry_after(message: &OutboxMessage) -> TimeDelta {
 fn retry_announcement_after(message: &OutboxMessage) -> TimeDelta {
     let seconds = 5 * (1_i64 << message.attempts.clamp(0, 10));
     TimeDelta::seconds(seconds).min(TimeDelta::hours(1))
+}
+
+/// Once when a message fails, and once when it is given up.
+fn log_arrival((message, arrival): &(&OutboxMessage, Arrival)) {
+    let (id, target) = (message.id, &message.group);
+    match arrival {
+        Arrival::Failed if message.attempts == 0 => {
+            tracing::warn!(%id, target, "an alert was not taken; trying again for a day");
+        }
+        Arrival::GivenUp => tracing::error!(%id, target, "an alert was not taken and is given up"),
+        Arrival::Failed | Arrival::Taken => {}
+    }
 }
 
 fn log_failure(batch: &[OutboxMessage], error: &ServiceError) {

@@ -232,11 +232,11 @@ impl Drawing<'_> {
     }
 
     fn subscription(&self, entry: &SubscriptionEntry) -> SubscriptionBlueprint {
-        let redrive = json!({"deadLetterTargetArn": self.queue_arn(entry.undelivered)});
-        let mut attributes = vec![
-            ("RawMessageDelivery", entry.raw.to_string()),
-            ("RedrivePolicy", redrive.to_string()),
-        ];
+        let mut attributes = vec![("RawMessageDelivery", entry.raw.to_string())];
+        attributes.extend(entry.undelivered.map(|queue| {
+            let redrive = json!({"deadLetterTargetArn": self.queue_arn(queue)});
+            ("RedrivePolicy", redrive.to_string())
+        }));
         attributes.extend(
             entry
                 .filter

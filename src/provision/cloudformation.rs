@@ -121,9 +121,11 @@ fn subscription_resource(subscription: &SubscriptionBlueprint) -> Value {
         properties.insert((*name).to_owned(), typed(value));
     }
     let policy_of = |role: QueueRole| format!("{}Policy", role.logical_id);
+    let queues = [Some(entry.queue), entry.undelivered];
+    let depends_on: Vec<String> = queues.into_iter().flatten().map(policy_of).collect();
     json!({
         "Type": "AWS::SNS::Subscription",
-        "DependsOn": [policy_of(entry.queue), policy_of(entry.undelivered)],
+        "DependsOn": depends_on,
         "Properties": properties,
     })
 }

@@ -4,14 +4,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use aws_sdk_sns::Client;
 
 use super::Mode;
 use crate::messaging::subscribing::Wish;
-
-/// What SNS gives in place of an ARN while nobody has confirmed (SNS API Reference, `ListSubscriptions`).
-const PENDING: &str = "PendingConfirmation";
 
 const FILTER_POLICY: &str = "FilterPolicy";
 const FILTER_POLICY_SCOPE: &str = "FilterPolicyScope";
@@ -21,7 +18,7 @@ const REDRIVE_POLICY: &str = "RedrivePolicy";
 /// A subscription as SNS tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribed {
-    /// `None` while nobody has confirmed it.
+    /// `None` where SNS gives none: nobody has confirmed it, or it was deleted.
     pub arn: Option<String>,
     pub protocol: String,
     pub endpoint: String,
@@ -60,6 +57,11 @@ pub async fn subscribe(sns: &Client, wish: &Wish, mode: Mode) -> Result<Done> {
                 set,
             })
         }
+        Some(Subscribed { arn: None, .. }) if wish.has_attributes() => bail!(
+            "{} was asked to confirm this subscription and has not yet; it can be changed when it has, or when SNS \
+             has forgotten it after two days",
+            wish.endpoint
+        ),
         _ if mode == Mode::Plan => Ok(Done::New { arn: None }),
         _ => {
             let given = wanted.into_iter().filter(|(_, value)| !value.is_empty());
@@ -121,14 +123,14 @@ pub async fn list(sns: &Client, topic_arn: &str) -> Result<Vec<Subscribed>> {
         let protocol = found.protocol.unwrap_or_default();
         let endpoint = found.endpoint.unwrap_or_default();
         let arn = found.subscription_arn.unwrap_or_default();
-        let subscribed = if arn == PENDING {
+        let subscribed = if arn.starts_with("arn:") {
+            let current = read_attributes(sns, &arn).await?;
+            described(arn, protocol, endpoint, &current)
+        } else {
             Subscribed {
                 arn: None,
                 ..described(arn, protocol, endpoint, &HashMap::new())
             }
-        } else {
-            let current = read_attributes(sns, &arn).await?;
-            described(arn, protocol, endpoint, &current)
         };
         all.push(subscribed);
     }
@@ -190,24 +192,37 @@ async fn set_attributes(
             (FILTER_POLICY_SCOPE, "") => "MessageAttributes",
             (_, found) => found,
         };
-        if super::means_the_same(Some(&found.to_owned()), value) {
+        // With another scope, the same policy is set once more.
+        let is_taken_away =
+            *name == FILTER_POLICY && set.iter().any(|name| name == FILTER_POLICY_SCOPE);
+        if super::means_the_same(Some(&found.to_owned()), value) && !is_taken_away {
             continue;
         }
         set.push((*name).to_owned());
         if mode == Mode::Plan {
             continue;
         }
+        let changes_scope = *name == FILTER_POLICY_SCOPE && current.contains_key(FILTER_POLICY);
+        if changes_scope {
+            // The policy that is there need not fit the new scope.
+            set_one(sns, arn, FILTER_POLICY, "{}").await?;
+        }
         let value = match (*name, value.as_str()) {
             (RAW, "") => "false",
             (FILTER_POLICY, "") => "{}",
             (_, value) => value,
         };
-        let request = sns.set_subscription_attributes().subscription_arn(arn);
-        let request = request.attribute_name(*name).attribute_value(value);
-        let answer = request.send().await;
-        answer.with_context(|| format!("setting {name} of {arn}"))?;
+        set_one(sns, arn, name, value).await?;
     }
     Ok(set)
+}
+
+async fn set_one(sns: &Client, arn: &str, name: &str, value: &str) -> Result<()> {
+    let request = sns.set_subscription_attributes().subscription_arn(arn);
+    let request = request.attribute_name(name).attribute_value(value);
+    let answer = request.send().await;
+    answer.with_context(|| format!("setting {name} of {arn}"))?;
+    Ok(())
 }
 
 async fn read_attributes(sns: &Client, arn: &str) -> Result<HashMap<String, String>> {

@@ -61,8 +61,8 @@ pub struct SubscriptionEntry {
     pub topic: String,
     /// The role of the queue.
     pub queue: QueueRole,
-    /// The role of the queue that takes what cannot be delivered.
-    pub undelivered: QueueRole,
+    /// The role of the queue that takes what cannot be delivered; without one it is dropped.
+    pub undelivered: Option<QueueRole>,
     /// Whether messages come without the SNS envelope.
     pub raw: bool,
     /// Which messages it wants; all of them without.
@@ -161,12 +161,15 @@ impl Topology {
                 topic.role.name_setting,
                 queue.name_setting
             );
+            let Some(undelivered) = subscription.undelivered else {
+                continue;
+            };
             ensure!(
-                topic_is_fifo == is_fifo(self.queue_name(subscription.undelivered)),
+                topic_is_fifo == is_fifo(self.queue_name(undelivered)),
                 "{} and {} must both end in .fifo, or neither of them: what a topic cannot deliver goes to a queue of \
                  its kind",
                 topic.role.name_setting,
-                subscription.undelivered.name_setting
+                undelivered.name_setting
             );
         }
         ensure!(
@@ -204,7 +207,7 @@ impl Topology {
         let sends = move |topic: &&TopicEntry| {
             let mut subscriptions = self.subscriptions.iter();
             subscriptions.any(|subscription| {
-                let reaches = subscription.queue == role || subscription.undelivered == role;
+                let reaches = subscription.queue == role || subscription.undelivered == Some(role);
                 subscription.topic == topic.logical_id && reaches
             })
         };
@@ -300,7 +303,8 @@ fn subscriptions(settings: &ResourceSettings) -> Vec<SubscriptionEntry> {
         logical_id: logical_id.to_owned(),
         topic: topic.to_owned(),
         queue,
-        undelivered: UNDELIVERED,
+        // Undelivered copies for the alerts queue would be applied before what waits in the queue of updates.
+        undelivered: (queue == UPDATES).then_some(UNDELIVERED),
         raw: false,
         filter: (queue == ALERTS).then(out_of_stock),
     };

@@ -125,11 +125,8 @@ pub async fn book(
         };
         let name = db::beans::find_bean(tx, bean).await?;
         let name = name.map_or_else(String::new, |bean| bean.product_name);
-        let details = format!(
-            "{name}: {} → {} bags",
-            booked.quantity_after - booked.change_by,
-            booked.quantity_after
-        );
+        let before = booked.quantity_after - booked.change_by;
+        let details = format!("{name}: bags {before} → {}", booked.quantity_after);
         db::activity::insert_activity(tx, &by.did(deed.action(), &details)).await?;
         Ok(booked.sequence)
     })

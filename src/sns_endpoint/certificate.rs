@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use url::Url;
@@ -14,6 +15,9 @@ use super::error::DeliveryError;
 
 /// A certificate is some kilobytes.
 const MAX_BYTES: usize = 64 * 1024;
+
+/// Certificates are asked for so often at most; each is good for months.
+const ASKED_A_MINUTE: usize = 20;
 
 /// Each region has one at a time.
 const KEPT: usize = 8;
@@ -37,6 +41,8 @@ pub(super) struct Certificates {
     http: Client,
     anchor: Option<LocalAnchor>,
     kept: Mutex<VecDeque<(Url, Certificate)>>,
+    /// When certificates were last asked for.
+    asked_at: Mutex<VecDeque<Instant>>,
 }
 
 impl Certificates {
@@ -45,6 +51,7 @@ impl Certificates {
             http,
             anchor,
             kept: Mutex::default(),
+            asked_at: Mutex::default(),
         }
     }
 
@@ -54,11 +61,26 @@ impl Certificates {
         if let Some(kept) = self.find_kept(&url) {
             return Ok(kept);
         }
+        if !self.may_ask() {
+            return Err(DeliveryError::Unreachable("the certificate’s server"));
+        }
         let certificate = Arc::new(self.fetch(url.clone()).await?);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_front((url, Arc::clone(&certificate)));
         kept.truncate(KEPT);
         Ok(certificate)
+    }
+
+    /// Whoever knows a topic could have us ask for certificates that there are none of, again and again.
+    fn may_ask(&self) -> bool {
+        let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute_ago = Instant::now().checked_sub(Duration::from_mins(1));
+        asked_at.retain(|at| minute_ago.is_none_or(|minute_ago| *at > minute_ago));
+        let may_ask = asked_at.len() < ASKED_A_MINUTE;
+        if may_ask {
+            asked_at.push_back(Instant::now());
+        }
+        may_ask
     }
 
     fn find_kept(&self, url: &Url) -> Option<Certificate> {
@@ -93,7 +115,7 @@ impl Certificates {
 
     async fn fetch(&self, url: Url) -> Result<Vec<u8>, DeliveryError> {
         const AWAY: DeliveryError = DeliveryError::Unreachable("the certificate’s server");
-        const NONE: DeliveryError = DeliveryError::Forged("its certificate is none");
+        const NONE: DeliveryError = DeliveryError::Forged("its certificate is not one");
         let mut answer = self.http.get(url).send().await.map_err(|_away| AWAY)?;
         let status = answer.status();
         if status.is_server_error() {
@@ -128,7 +150,7 @@ pub(super) fn read(
     certificate: &[u8],
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<X509Certificate<'_>, DeliveryError> {
-    const NONE: DeliveryError = DeliveryError::Forged("its certificate is none");
+    const NONE: DeliveryError = DeliveryError::Forged("its certificate is not one");
     let (_, read) = X509Certificate::from_der(certificate).map_err(|_no_der| NONE)?;
     let validity = read.validity();
     let (from, until) = (
@@ -161,7 +183,7 @@ mod tests {
 
     fn delivery(topic: &str, url: &str) -> Delivery {
         let body = json!({
-            "Type": "Notification", "MessageId": "m", "TopicArn": topic, "Message": "x",
+            "Type": "Notification", "MessageId": "4d4dc071-ddbf-465d-bba8-08f81c89da64", "TopicArn": topic, "Message": "x",
             "Timestamp": "2026-11-29T12:00:00.000Z", "SignatureVersion": "2", "Signature": "",
             "SigningCertURL": url,
         });

@@ -151,20 +151,22 @@ impl SnsEndpoint {
         let request = self.http.post(url).body(form);
         let kind = "application/x-www-form-urlencoded";
         let answer = request.header("content-type", kind).send().await;
-        let status = answer.map(|answer| answer.status());
+        let answer = answer.map_err(|_away| AWAY)?;
+        let status = answer.status();
+        let said = answer.text().await.unwrap_or_default();
         match status {
-            Ok(status) if status.is_success() => {
+            status if status.is_success() => {
                 tracing::info!(topic = delivery.topic_arn, "confirmed the subscription");
                 Ok(())
             }
             // A token of two days ago is no good any more, whatever we do.
-            Ok(status) if status.is_client_error() => {
+            status if status.is_client_error() && !said.contains("Throttl") => {
                 tracing::warn!(
                     topic = delivery.topic_arn,
                     %status,
                     "SNS did not take the confirmation of a subscription"
                 );
-                Err(DeliveryError::Malformed("its token is not known"))
+                Err(DeliveryError::Malformed("SNS does not know its Token"))
             }
             _ => Err(AWAY),
         }

@@ -5,22 +5,31 @@ use crate::db::DbError;
 /// Why a delivery is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    #[error("raw messages have no signature; switch RawMessageDelivery off for this subscription")]
+    /// It comes without an envelope, and so without a signature.
+    #[error("a raw message has no signature: switch RawMessageDelivery off for this subscription")]
     Raw,
-    #[error("this is no message of SNS: {0}")]
+    /// SNS does not send such a thing.
+    #[error("not a message of SNS: {0}")]
     Malformed(&'static str),
+    #[error("not a message of SNS: {0} is missing")]
+    Missing(&'static str),
+    /// Nobody has said that messages of its topic are taken.
     #[error("the topic is not in SNS_TOPICS")]
     ForeignTopic,
-    #[error("the message is signed with SHA-1; set the topic's attribute SignatureVersion to 2")]
+    /// Version 1, which SNS uses unless it is told otherwise.
+    #[error("the message is signed with SHA-1: set the topic's attribute SignatureVersion to 2")]
     OldSignature,
+    /// Somebody else than SNS has sent or changed it.
     #[error("the signature cannot be trusted: {0}")]
     Forged(&'static str),
-    #[error("the message was signed more than an hour ago, or in the future")]
+    /// SNS gives up earlier.
+    #[error("the message was signed more than two hours ago, or in the future")]
     Stale,
-    /// The certificate or SNS itself did not answer.
+    /// The server of certificates or SNS itself.
     #[error("{0} did not answer; try again")]
     Unreachable(&'static str),
-    #[error("somebody else is busy with the same bean; try again")]
+    /// The bean is locked.
+    #[error("the bean is being changed by somebody else; try again")]
     Busy,
     #[error("the database is away; try again")]
     Db(#[from] DbError),

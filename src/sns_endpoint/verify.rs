@@ -10,8 +10,9 @@ use super::delivery::Delivery;
 use super::error::DeliveryError;
 use crate::messaging::signature::signed_text;
 
-/// SNS tries for an hour at most (SNS Developer Guide, "Message delivery retries": 3,600 s for HTTP/S).
-const AS_OLD_AS: TimeDelta = TimeDelta::hours(1);
+/// SNS tries for an hour at most, and each attempt may take a while (SNS Developer Guide, "Message delivery retries":
+/// 3,600 s for HTTP/S). A replay is harmless anyway: a message counts once.
+const AS_OLD_AS: TimeDelta = TimeDelta::hours(2);
 
 /// Clocks differ by minutes.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);

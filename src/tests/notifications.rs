@@ -655,7 +655,8 @@ async fn what_is_announced_while_sns_is_away_is_announced_once_it_is_back() {
         app.pool.clone(),
         Arc::clone(&app.clock),
         app.shutdown.clone(),
-    );
+    )
+    .announcing_to(vec![String::new()]);
 
     let failed = away.relay_once().await.unwrap();
     announce(&app, app.clock.now() + TimeDelta::minutes(1)).await;
@@ -714,8 +715,10 @@ async fn what_a_supplier_has_run_out_of_is_told_by_the_alerts_queue_once_it_is_a
         depth.unwrap() == Depth::default()
     })
     .await;
+    let by_queue = told(&app).await;
     tell(&app, &notifier(&app, Some(Mailer::Captured))).await;
 
+    assert_eq!(by_queue, 1, "before anybody else looked");
     assert_eq!((early.received, early.done, early.released), (2, 0, 2));
     assert_eq!(before, 0, "nothing was applied yet");
     assert_eq!(told(&app).await, 1);

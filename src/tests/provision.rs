@@ -357,7 +357,7 @@ async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
         logical_id: "CountsSubscription".to_owned(),
         topic: UPDATES_TOPIC.logical_id.to_owned(),
         queue: COUNTS,
-        undelivered: UNDELIVERED,
+        undelivered: Some(UNDELIVERED),
         raw: false,
         filter: Some(serde_json::json!({"kind": ["count"]})),
     });

@@ -79,11 +79,11 @@ impl Signatory {
         fields.insert("Signature".to_owned(), json!(STANDARD.encode(signature)));
     }
 
-    /// A delivery as SNS would make it.
+    /// A delivery as SNS would make it, with an id that comes of the one given.
     fn delivery(&self, id: &str, text: &str, at: DateTime<Utc>) -> Map<String, Value> {
         let fields = json!({
             "Type": "Notification",
-            "MessageId": id,
+            "MessageId": message_id(id),
             "TopicArn": TOPIC,
             "Message": text,
             "Timestamp": at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
@@ -113,6 +113,10 @@ impl Signatory {
         )
         .unwrap()
     }
+}
+
+fn message_id(id: &str) -> String {
+    uuid::Uuid::from_u128(id.bytes().map(u128::from).sum()).to_string()
 }
 
 async fn take(endpoint: &SnsEndpoint, fields: &Map<String, Value>) -> Result<(), DeliveryError> {
@@ -148,6 +152,95 @@ async fn a_delivery_counts_once_however_often_sns_repeats_it() {
 }
 
 #[tokio::test]
+async fn one_delivery_that_comes_at_the_same_time_many_times_counts_once() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let signatory = Signatory::start().await;
+    let endpoint = signatory.endpoint(&app, Arc::clone(&app.clock));
+    let delivery = signatory.delivery("one", "3:Excelsa:9", app.clock.now());
+
+    let taken = tokio::join!(
+        take(&endpoint, &delivery),
+        take(&endpoint, &delivery),
+        take(&endpoint, &delivery)
+    );
+
+    assert!(
+        taken.0.is_ok() && taken.1.is_ok() && taken.2.is_ok(),
+        "{taken:?}"
+    );
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
+    app.assert_audit_is_clean().await;
+}
+
+/// What is signed is lines, so that a field could be moved into another one.
+#[tokio::test]
+async fn a_delivery_that_is_cut_into_other_fields_does_not_count_again() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let signatory = Signatory::start().await;
+    let endpoint = signatory.endpoint(&app, Arc::clone(&app.clock));
+    let mut good = signatory.delivery("one", "3:Excelsa:9", app.clock.now());
+    good.insert("Subject".to_owned(), json!("New bean delivery"));
+    signatory.sign(&mut good);
+    let id = good["MessageId"].as_str().unwrap().to_owned();
+    let mut moved = with(
+        &good,
+        "MessageId",
+        &format!("{id}\nSubject\nNew bean delivery"),
+    );
+    moved.remove("Subject");
+    let text = format!("3:Excelsa:4\nMessageId\n{}", message_id("two"));
+    let long = signatory.delivery("three", &text, app.clock.now());
+    let other = format!("{}\nMessageId\n{}", message_id("two"), message_id("three"));
+    let cut = with(&with(&long, "Message", "3:Excelsa:4"), "MessageId", &other);
+    let padded = with(&good, "pad", &"x".repeat(100_000));
+
+    take(&endpoint, &good).await.unwrap();
+    for delivery in [moved, cut] {
+        let error = take(&endpoint, &delivery).await.unwrap_err();
+        assert!(error.to_string().contains("UUID"), "{error}");
+    }
+    take(&endpoint, &padded).await.unwrap();
+
+    assert_eq!(app.stock_of(EXCELSA).await, 209);
+    assert!(app.dead_letters().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_message_of_sns_is_refused_unread() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let signatory = Signatory::start().await;
+    let endpoint = signatory.endpoint(&app, Arc::clone(&app.clock));
+    let good = signatory.delivery("one", "3:Excelsa:9", app.clock.now());
+    let good = Value::Object(good).to_string();
+    // Signed as it was, but for a second field of one name.
+    let twice = good.replacen('{', r#"{"Message":"3:Excelsa:900","#, 1);
+    let subscription = good.replace(
+        r#""Type":"Notification""#,
+        r#""Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"u""#,
+    );
+
+    for (kind, body, why) in [
+        ("Notification", &*twice, "each field once"),
+        ("SubscriptionConfirmation", &good, "differ"),
+        ("SubscriptionConfirmation", &subscription, "signed"),
+        ("Notification", "[]", "JSON object"),
+        ("Notification", r#"{"Type":"Notification"}"#, "is missing"),
+        ("", "", "JSON object"),
+    ] {
+        let body = body.as_bytes();
+        let request = Request {
+            message_type: kind,
+            is_raw: false,
+            body,
+        };
+        let error = Box::pin(endpoint.take(request)).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{why}: {error}");
+    }
+    assert_eq!(app.stock_of(EXCELSA).await, 200);
+    assert!(app.dead_letters().await.is_empty());
+}
+
+#[tokio::test]
 async fn what_can_never_be_applied_becomes_a_dead_letter_with_its_reason() {
     let app = TestApp::start(Kind::Fifo).await;
     let signatory = Signatory::start().await;
@@ -177,7 +270,7 @@ async fn what_sns_has_not_signed_changes_nothing() {
 
     for (delivery, why) in [
         (with(&good, "Message", "3:Excelsa:900"), "signed"),
-        (with(&good, "MessageId", "two"), "signed"),
+        (with(&good, "MessageId", &message_id("two")), "signed"),
         (with(&good, "Subject", "new"), "signed"),
         (with(&good, "Signature", "AAAA"), "signed"),
         (with(&good, "Signature", "?"), "signed"),
@@ -190,9 +283,18 @@ async fn what_sns_has_not_signed_changes_nothing() {
             with(&good, "SignatureVersion", "1"),
             "SignatureVersion to 2",
         ),
-        (with(&good, "SigningCertURL", &certificate("moved")), "none"),
-        (with(&good, "SigningCertURL", &certificate("large")), "none"),
-        (with(&good, "SigningCertURL", &certificate("lost")), "none"),
+        (
+            with(&good, "SigningCertURL", &certificate("moved")),
+            "not one",
+        ),
+        (
+            with(&good, "SigningCertURL", &certificate("large")),
+            "not one",
+        ),
+        (
+            with(&good, "SigningCertURL", &certificate("lost")),
+            "not one",
+        ),
         (
             with(
                 &good,
@@ -222,7 +324,7 @@ async fn a_delivery_of_long_ago_or_of_tomorrow_is_not_taken() {
     let now = app.clock.now();
     let good = signatory.delivery("one", "3:Excelsa:9", now);
 
-    for (hours, is_taken) in [(2, false), (-1, false), (0, true)] {
+    for (hours, is_taken) in [(3, false), (-1, false), (0, true), (1, true)] {
         let clock = Arc::new(FixedClock(now + TimeDelta::hours(hours)));
         let endpoint = signatory.endpoint(&app, clock);
         let taken = take(&endpoint, &good).await;
@@ -269,7 +371,9 @@ async fn while_the_database_is_away_sns_is_told_to_try_again() {
     let back = site.send_body("/sns", &[kind], &body).await;
     let raw = [kind, ("x-amz-sns-rawdelivery", "true")];
     let raw = site.send_body("/sns", &raw, &body).await;
-    let long = site.send_body("/sns", &[kind], &"x".repeat(600_000)).await;
+    let long = site
+        .send_body("/sns", &[kind], &"x".repeat(3_000_000))
+        .await;
     let without = Site::of(&app).seen_by(None);
     let without = without.send_body("/sns", &[kind], &body).await;
 

@@ -57,11 +57,11 @@ async fn somebody_is_subscribed_listed_changed_and_unsubscribed() {
         changed.out
     );
     assert!(
-        again.out.contains("was subscribed so before"),
+        again.out.contains("is already subscribed: "),
         "{}",
         again.out
     );
-    assert!(mail.out.contains("asked to confirm"), "{}", mail.out);
+    assert!(mail.out.contains("must confirm"), "{}", mail.out);
     for line in [
         format!("  sms +14155550100, {arn}, filter {{\"severity\":[\"critical\"]}}"),
         "  email owner@example.com, waits to be confirmed".to_owned(),

@@ -59,6 +59,7 @@ impl Hooks<'_> {
             Arc::clone(clock),
             self.app.shutdown.clone(),
         )
+        .announcing_to(self.urls.iter().map(name_of).collect())
     }
 }
 
@@ -144,11 +145,11 @@ async fn a_webhook_that_is_away_is_tried_again_with_the_same_id_and_holds_up_no_
     let ids: Vec<&str> = tries.iter().map(|one| one.header("webhook-id")).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     let section = failing.text_of("section[aria-labelledby=targets]");
-    assert!(section.contains("Takes no alerts since"), "{section}");
-    assert!(section.contains("I have seen it"), "{section}");
+    assert!(section.contains("Failing since"), "{section}");
+    assert!(section.contains("Dismiss"), "{section}");
     let section = fine.text_of("section[aria-labelledby=targets]");
-    assert!(!section.contains("Takes no alerts"), "{section}");
-    assert!(!section.contains("I have seen it"), "{section}");
+    assert!(!section.contains("Failing since"), "{section}");
+    assert!(!section.contains("Dismiss"), "{section}");
 }
 
 #[tokio::test]
@@ -171,11 +172,11 @@ async fn what_nobody_takes_for_a_day_is_given_up_and_told_until_it_is_seen() {
     let seen = site.get("/alerts").await;
 
     let section = told.text_of("section[aria-labelledby=targets]");
-    assert!(section.contains("1 given up"), "{section}");
+    assert!(section.contains("1 not delivered"), "{section}");
     assert_eq!(waiting, 0);
     let section = seen.text_of("section[aria-labelledby=targets]");
-    assert!(!section.contains("given up"), "{section}");
-    assert!(!section.contains("I have seen it"), "{section}");
+    assert!(!section.contains("not delivered"), "{section}");
+    assert!(!section.contains("Dismiss"), "{section}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use reqwest::StatusCode;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use url::Url;
@@ -50,7 +51,7 @@ impl WebhookPublisher {
     /// Posts to these webhooks.
     ///
     /// # Errors
-    /// This machine's TLS cannot be used, or two webhooks have one name.
+    /// This machine's TLS cannot be used, one leads where webhooks may not, or two have one name.
     pub fn new(
         urls: &[Url],
         secret: WebhookSecret,
@@ -60,6 +61,14 @@ impl WebhookPublisher {
     ) -> Result<Self> {
         let webhooks: Vec<(String, Url)> =
             urls.iter().map(|url| (name_of(url), url.clone())).collect();
+        if reach == Reach::Public {
+            let wrong = urls.iter().find(|url| !reach.allows(url));
+            ensure!(
+                wrong.is_none(),
+                "WEBHOOK_URLS: {} cannot be used: webhooks are asked by https, at public addresses",
+                wrong.map(name_of).unwrap_or_default()
+            );
+        }
         let mut names: Vec<&String> = webhooks.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
         names.dedup();
@@ -90,16 +99,15 @@ impl WebhookPublisher {
 }
 
 impl Webhooks {
-    /// Posts one, and tells whether it is done with.
-    async fn post(&self, publication: &Publication) -> bool {
+    /// Posts one.
+    async fn post(&self, publication: &Publication) -> Answer {
         let mut urls = self.urls.iter();
-        let Some((name, url)) = urls.find(|(name, _)| *name == publication.group) else {
-            // It is not set any more.
-            return true;
+        let Some((_, url)) = urls.find(|(name, _)| *name == publication.group) else {
+            return Answer::Failed("it is not set here".to_owned());
         };
         let now = self.clock.now();
         let id = publication.deduplication_id.as_deref().unwrap_or_default();
-        let body = body::write(&publication.body, now);
+        let body = body::write(&publication.body);
         let dispatch = (self.reach == Reach::ThisMachine).then(|| {
             self.outgoing.add(Dispatch {
                 id: 0,
@@ -112,32 +120,23 @@ impl Webhooks {
                 attempts: Vec::new(),
             })
         });
-        let (outcome, is_done) = if self.reach.allows(url) {
+        let answer = if self.reach.allows(url) {
             self.send(url, id, body).await
         } else {
-            let is_kept_here = self.reach == Reach::ThisMachine;
-            let outcome = "not sent: it leads where webhooks may not".to_owned();
-            (outcome, is_kept_here)
+            // Only in local mode, where it is shown instead.
+            Answer::Taken("not sent: it leads to another machine".to_owned())
         };
         if let Some(dispatch) = dispatch {
             let attempt = Attempt {
                 at: self.clock.now(),
-                outcome: outcome.clone(),
+                outcome: answer.words().to_owned(),
             };
             self.outgoing.note(dispatch, attempt);
         }
-        if !is_done {
-            tracing::warn!(
-                webhook = name,
-                message = id,
-                outcome,
-                "a webhook did not take an alert"
-            );
-        }
-        is_done
+        answer
     }
 
-    async fn send(&self, url: &Url, id: &str, body: String) -> (String, bool) {
+    async fn send(&self, url: &Url, id: &str, body: String) -> Answer {
         let timestamp = self.clock.now().timestamp();
         let signature = self.secret.sign(id, timestamp, &body);
         let request = self
@@ -148,12 +147,43 @@ impl Webhooks {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature);
         match request.body(body).send().await {
-            Ok(answer) => {
-                let status = answer.status();
-                (format!("answered {status}"), status.is_success())
-            }
-            Err(error) if error.is_timeout() => ("no answer within 15 s".to_owned(), false),
-            Err(_) => ("no connection".to_owned(), false),
+            Ok(answer) => Answer::of(answer.status()),
+            Err(error) if error.is_timeout() => Answer::Failed("no answer within 15 s".to_owned()),
+            Err(_) => Answer::Failed("no connection".to_owned()),
+        }
+    }
+}
+
+/// What an attempt came to, in words.
+#[derive(Debug)]
+enum Answer {
+    Taken(String),
+    Failed(String),
+    /// Another try of the same would be answered so again.
+    Refused(String),
+}
+
+impl Answer {
+    fn of(status: StatusCode) -> Self {
+        const FINAL: [StatusCode; 4] = [
+            StatusCode::BAD_REQUEST,
+            StatusCode::GONE,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ];
+        let words = format!("answered {status}");
+        if status.is_success() {
+            Self::Taken(words)
+        } else if FINAL.contains(&status) {
+            Self::Refused(words)
+        } else {
+            Self::Failed(words)
+        }
+    }
+
+    fn words(&self) -> &str {
+        match self {
+            Self::Taken(words) | Self::Failed(words) | Self::Refused(words) => words,
         }
     }
 }
@@ -170,10 +200,16 @@ impl Publisher for WebhookPublisher {
             posting.spawn(async move { (position, webhooks.post(&publication).await) });
         }
         let posted = posting.join_all().await;
-        let failed = posted.into_iter().filter(|(_, is_done)| !is_done);
-        let failed = failed.map(|(position, _)| FailedEntry {
-            position,
-            retryable: true,
+        let failed = posted.into_iter().filter_map(|(position, answer)| {
+            let retryable = match answer {
+                Answer::Taken(_) => return None,
+                Answer::Failed(_) => true,
+                Answer::Refused(_) => false,
+            };
+            Some(FailedEntry {
+                position,
+                retryable,
+            })
         });
         Ok(failed.collect())
     }

@@ -67,6 +67,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let [first, second, third, _] = address.octets();
     let is_shared = first == 100 && (64..128).contains(&second);
     let is_protocols = first == 192 && second == 0 && third == 0;
+    let is_relay = first == 192 && second == 88 && third == 99;
     let is_benchmarking = first == 198 && (18..20).contains(&second);
     !(address.is_private()
         || address.is_loopback()
@@ -77,13 +78,16 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || first >= 224
         || is_shared
         || is_protocols
+        || is_relay
         || is_benchmarking)
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    // Global unicast alone, without what is for documentation.
-    (first & 0xe000) == 0x2000 && !(first == 0x2001 && second == 0x0db8)
+    let is_special = first == 0x2001 && (second < 0x0200 || second == 0x0db8);
+    let is_documentation = first == 0x3fff && second < 0x1000;
+    // Global unicast alone.
+    (first & 0xe000) == 0x2000 && !is_special && !is_documentation
 }
 
 /// An IPv4 address within an IPv6 one: mapped, translated (NAT64) or tunnelled (6to4).
@@ -130,6 +134,10 @@ mod tests {
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "2001:db8::1",
+            "2001::1",
+            "2001:20::1",
+            "3fff:7::1",
+            "192.88.99.1",
         ] {
             assert!(!is_public(other.parse().unwrap()), "{other}");
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 mod encode;
@@ -181,6 +181,11 @@ impl Reading {
             refusal,
         }
     }
+}
+
+/// Reads a JSON object as the decoder does; `None` if it is none, or has two fields of one name.
+pub fn object_within(text: &str) -> Option<Map<String, Value>> {
+    parse_object(text).ok()?
 }
 
 /// The message that a sender wrote, out of its SNS envelopes; `None` if there is no envelope.

@@ -264,7 +264,8 @@ impl TestApp {
         let topic = self.resources.topic(ALERTS_TOPIC).to_owned();
         let publisher = SnsPublisher::new(self.sns.clone(), topic);
         let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
-        Relay::new(Destination::Alerts, publisher, pool, clock, shutdown)
+        let relay = Relay::new(Destination::Alerts, publisher, pool, clock, shutdown);
+        relay.announcing_to(vec![String::new()])
     }
 
     /// What has people told of messages in the alerts queue.

@@ -33,7 +33,7 @@ pub(super) async fn take_delivery(
     };
     let status = match &error {
         error if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
-        DeliveryError::Malformed(_) => StatusCode::BAD_REQUEST,
+        DeliveryError::Malformed(_) | DeliveryError::Missing(_) => StatusCode::BAD_REQUEST,
         _ => StatusCode::FORBIDDEN,
     };
     tracing::warn!(

@@ -20,6 +20,7 @@ use super::ingress::{Client, Ingress, check_host, identify_client};
 use super::kept_form::{self, KeptForm, MAX_FORM_BYTES};
 use crate::telemetry::chain;
 use crate::web::access::{self, Viewer};
+use crate::web::paths;
 use crate::web::state::AppState;
 
 /// An error, and what its page tells of the request.
@@ -152,6 +153,10 @@ async fn limit_requests(State(state): State<AppState>, request: Request, next: N
     };
     match state.request_limits.admit(address) {
         Some(_place) => next.run(request).await,
+        // SNS takes 429 for a refusal, and tries again after 503.
+        None if request.uri().path() == paths::SNS => {
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
         None => WebError::TooMany.into_response(),
     }
 }

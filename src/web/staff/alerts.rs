@@ -84,10 +84,15 @@ pub(super) async fn list_alerts(
 /// Notes that somebody has seen which announcements fail.
 pub(super) async fn acknowledge_targets(
     State(state): State<AppState>,
+    acting: Acting,
     layout: Layout,
 ) -> Result<Redirect, WebError> {
-    let mut conn = state.connection().await?;
-    db::announcement_targets::acknowledge_failures(&mut conn, layout.now).await?;
+    db::in_transaction(&state.pool, async |tx| {
+        db::announcement_targets::acknowledge_failures(tx, layout.now).await?;
+        let activity = acting.did(Action::DismissedFailures, "");
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
     Ok(Redirect::to(paths::ALERTS))
 }
 

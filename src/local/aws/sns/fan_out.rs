@@ -111,7 +111,12 @@ impl FanOut {
                 self.show(Way::Sms, subscription.endpoint, notice, text);
             }
             Some(Protocol::Lambda) => {
-                let envelope = notice.envelope(&subscription, &self.url);
+                let mut envelope = notice.envelope(&subscription, &self.url);
+                // Functions get these under other names than everybody else.
+                for name in ["SigningCertURL", "UnsubscribeURL"] {
+                    let url = envelope.remove(name).unwrap_or_default();
+                    envelope.insert(name.replace("URL", "Url"), url);
+                }
                 let event = json!({"Records": [{
                     "EventSource": "aws:sns",
                     "EventVersion": "1.0",

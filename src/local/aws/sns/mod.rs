@@ -3,7 +3,8 @@
 //! rustack keeps topics, their attributes and tags, and decides what a FIFO topic takes for a repeat. It delivers to
 //! queues only, so subscriptions are ours: filters, raw delivery, dead-letter queues, confirmation, and HTTP(S)
 //! endpoints on this machine with SNS's retries and signatures. Mail, text messages and calls of functions are shown
-//! where they would have gone ([`crate::outgoing`]). Known gaps: what goes into queues is not signed, topics with
+//! where they would have gone ([`crate::outgoing`]). Known gaps: what goes into queues is not signed, envelopes have
+//! no `SequenceNumber`, topics with
 //! signature version 1 sign with 2, and of delivery policies the number of retries and the least pause count.
 
 mod fan_out;
@@ -293,8 +294,8 @@ fn page(
     request_id: &str,
 ) -> String {
     let start = get_optional_param(parameters, "NextToken");
-    let start = start.and_then(|token| token.parse().ok()).unwrap_or(0);
-    let next = (all.len() > start + LISTED).then(|| (start + LISTED).to_string());
+    let start: usize = start.and_then(|token| token.parse().ok()).unwrap_or(0);
+    let next = (all.len() > start.saturating_add(LISTED)).then(|| (start + LISTED).to_string());
     let listed: Vec<Subscription> = all.into_iter().skip(start).take(LISTED).collect();
     xml::subscriptions(operation, &listed, next.as_deref(), request_id)
 }

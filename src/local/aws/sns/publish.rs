@@ -9,6 +9,7 @@ use rustack_sns_model::error::{SnsError, SnsErrorCode};
 use rustack_sns_model::input::PublishInput;
 
 use super::fan_out::PUBLISHED;
+use super::subscriptions::invalid;
 use super::{Parameters, Topics, xml};
 use crate::outgoing::Way;
 
@@ -18,6 +19,13 @@ const MOST_ENTRIES: usize = 10;
 impl Topics {
     /// Publishes, and gives the message's id and place.
     async fn publish(&self, input: PublishInput) -> Result<(String, Option<String>), SnsError> {
+        let subject = input.subject.as_deref().unwrap_or_default();
+        if subject.len() >= 100 || subject.chars().any(char::is_control) {
+            // SNS API Reference, `Publish`.
+            return Err(invalid(
+                "Subject: it is 100 characters long or more, or has a line break",
+            ));
+        }
         let publishing = self.provider.publish(input.clone());
         let output = PUBLISHED.scope(input, publishing).await?;
         Ok((

@@ -41,6 +41,9 @@ pub(super) struct Subscription {
     pub(super) endpoint: String,
     /// What confirms it; nothing once it is confirmed.
     pub(super) token: Option<String>,
+    /// What has confirmed it: whoever confirms it once more is told the same.
+    #[serde(default)]
+    used_token: Option<String>,
     attributes: BTreeMap<String, String>,
 }
 
@@ -170,9 +173,11 @@ pub(super) struct Subscriptions {
 impl Subscriptions {
     /// Takes up those that an earlier run has kept.
     pub(super) fn open(file: Option<&Path>) -> anyhow::Result<Self> {
-        let kept = match file.map(std::fs::read) {
-            Some(Ok(kept)) => serde_json::from_slice(&kept)
-                .with_context(|| format!("reading {}", file.unwrap_or(Path::new("")).display()))?,
+        let kept = match file {
+            Some(file) if file.exists() => {
+                let kept = std::fs::read(file).with_context(|| reading(file))?;
+                serde_json::from_slice(&kept).with_context(|| reading(file))?
+            }
             _ => Vec::new(),
         };
         Ok(Self {
@@ -195,6 +200,7 @@ impl Subscriptions {
             protocol: protocol.to_owned(),
             endpoint: endpoint.to_owned(),
             token: None,
+            used_token: None,
             attributes: BTreeMap::new(),
         };
         for (name, value) in attributes {
@@ -216,7 +222,15 @@ impl Subscriptions {
             other.topic_arn == topic_arn && other.protocol == protocol && other.endpoint == endpoint
         };
         if let Some(there) = all.iter().find(same) {
-            return Ok((there.clone(), false));
+            let is_same =
+                subscription.attributes.is_empty() || subscription.attributes == there.attributes;
+            return if is_same {
+                Ok((there.clone(), false))
+            } else {
+                Err(invalid(
+                    "Attributes Reason: Subscription already exists with different attributes",
+                ))
+            };
         }
         check_quota(&all, &subscription)?;
         all.push(subscription.clone());
@@ -227,13 +241,15 @@ impl Subscriptions {
     /// Confirms the subscription of a token.
     pub(super) fn confirm(&self, topic_arn: &str, token: &str) -> Result<Subscription, SnsError> {
         let mut all = self.lock();
-        let waits = |one: &&mut Subscription| {
-            one.topic_arn == topic_arn && one.token.as_deref() == Some(token)
+        let knows = |one: &&mut Subscription| {
+            let mut tokens = [&one.token, &one.used_token].into_iter().flatten();
+            one.topic_arn == topic_arn && tokens.any(|known| known == token)
         };
-        let Some(found) = all.iter_mut().find(waits) else {
-            return Err(invalid("Token: it belongs to no subscription that waits"));
+        let Some(found) = all.iter_mut().find(knows) else {
+            return Err(invalid("Token: it belongs to no subscription"));
         };
         found.token = None;
+        found.used_token = Some(token.to_owned());
         let confirmed = found.clone();
         self.keep(&all);
         Ok(confirmed)
@@ -291,7 +307,10 @@ impl Subscriptions {
         let is_queue = |one: &&Subscription| one.protocol() == Some(Protocol::Sqs);
         let kept: Vec<&Subscription> = all.iter().filter(|one| !is_queue(one)).collect();
         let written = serde_json::to_vec(&kept).map_err(std::io::Error::from);
-        if let Err(error) = written.and_then(|json| std::fs::write(file, json)) {
+        // Beside it first: a file that is cut short would be of no use.
+        let unfinished = file.with_extension("unfinished");
+        let written = written.and_then(|json| std::fs::write(&unfinished, json));
+        if let Err(error) = written.and_then(|()| std::fs::rename(&unfinished, file)) {
             tracing::error!(%error, "the subscriptions could not be kept");
         }
     }
@@ -299,6 +318,13 @@ impl Subscriptions {
     fn lock(&self) -> MutexGuard<'_, Vec<Subscription>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn reading(file: &Path) -> String {
+    format!(
+        "reading {}; move it away to start without its subscriptions",
+        file.display()
+    )
 }
 
 fn check_quota(all: &[Subscription], new: &Subscription) -> Result<(), SnsError> {
