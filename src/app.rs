@@ -18,13 +18,15 @@ use crate::inventory::Apply;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::{
-    ALERTS, DEAD_LETTERS, Publisher, QueueRole, ServiceError, UNDELIVERED, UPDATES, UPDATES_TOPIC,
+    ALERTS, ALERTS_TOPIC, DEAD_LETTERS, Publisher, QueueRole, ServiceError, TopicRole, UNDELIVERED,
+    UPDATES, UPDATES_TOPIC,
 };
 use crate::monitor::{self, Consuming};
 use crate::notifications::{Announces, Mailer, Notifier, TellOfOutOfStock};
 use crate::outbox::Relay;
 use crate::outgoing::Outgoing;
 use crate::provision::Provisioned;
+use crate::provision::subscribe::Subscriptions;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
 use crate::sns_endpoint::{LocalAnchor, SnsEndpoint};
@@ -60,6 +62,8 @@ pub struct App {
     pub gate: Gate,
     /// What would have left this machine, where AWS is embedded.
     outgoing: Outgoing,
+    /// Who is subscribed to the topics.
+    subscriptions: Option<Arc<Subscriptions>>,
     /// What takes deliveries of SNS over HTTPS.
     sns_endpoint: Option<Arc<SnsEndpoint>>,
 }
@@ -88,6 +92,26 @@ impl App {
             readiness: Readiness::default(),
             outgoing: Outgoing::default(),
             sns_endpoint: None,
+            subscriptions: None,
+        }
+    }
+
+    /// Has the website show who is subscribed to the topics that are set.
+    #[must_use]
+    pub fn listing_subscriptions(self, settings: &MessagingSettings, aws: &Aws) -> Self {
+        let topics = [
+            (UPDATES_TOPIC, settings.topic()),
+            (ALERTS_TOPIC, settings.alerts_topic()),
+        ];
+        let topics = topics.into_iter();
+        let topics: Vec<(TopicRole, String)> = topics
+            .filter_map(|(role, arn)| Some((role, arn?.to_owned())))
+            .collect();
+        let subscriptions =
+            (!topics.is_empty()).then(|| Arc::new(Subscriptions::of(sns_client(&aws.sns), topics)));
+        Self {
+            subscriptions,
+            ..self
         }
     }
 
@@ -162,6 +186,7 @@ impl App {
         .behind(ingress)
         .showing(self.outgoing.clone())
         .taking_deliveries(self.sns_endpoint.clone())
+        .listing_subscriptions(self.subscriptions.clone())
         .ruled_by(rules(settings, seats));
         self.watch_database();
         let minutes = monitor::write_minutes(self.pool.clone(), self.shutdown.clone());

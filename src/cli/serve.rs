@@ -101,6 +101,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
     let pool = db::connect(&database);
     let app = App::new(pool.clone(), shutdown.clone())
         .tolerating(settings.web.unready_after())
+        .listing_subscriptions(&settings.messaging, &aws)
         .taking_deliveries(&settings.messaging, None)?;
     app.expect(&parts);
     if parts.contains(&Part::Web) {

@@ -122,16 +122,17 @@ async fn run_with(
     let sdk = sdk_config(endpoint.url()).await;
     let provisioned = provision_at(&sdk, &settings.resources).await?;
     endpoint.open();
+    let mut messaging = settings.messaging.clone();
+    app::use_provisioned(&mut messaging, &provisioned);
     let anchor = LocalAnchor {
         url: endpoint.url().to_owned(),
     };
     let app = App::new(pool.clone(), shutdown.clone())
         .tolerating(settings.web.unready_after())
         .showing(outgoing)
+        .listing_subscriptions(&messaging, &Aws::from(sdk.clone()))
         .taking_deliveries(&settings.messaging, Some(anchor))?;
     let password = provide_demonstration(settings, &app).await?;
-    let mut messaging = settings.messaging.clone();
-    app::use_provisioned(&mut messaging, &provisioned);
     let website = format!("http://{}", web.local_addr()?);
     let notifier = app.notify_people(&settings.web, Seats::Demonstration, &messaging, &website)?;
     app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL, Some(&notifier))

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use aws_sdk_sns::Client;
 
 use super::Mode;
+use crate::messaging::TopicRole;
 use crate::messaging::subscribing::Wish;
 
 const FILTER_POLICY: &str = "FilterPolicy";
@@ -230,4 +231,42 @@ async fn read_attributes(sns: &Client, arn: &str) -> Result<HashMap<String, Stri
     let answer = request.send().await;
     let answer = answer.with_context(|| format!("reading the subscription {arn}"))?;
     Ok(answer.attributes.unwrap_or_default())
+}
+
+/// The topics, for whoever wants to see who is subscribed to them.
+#[derive(Debug)]
+pub struct Subscriptions {
+    sns: Client,
+    topics: Vec<(TopicRole, String)>,
+}
+
+/// A topic, and who is subscribed to it.
+#[derive(Debug)]
+pub struct TopicSubscriptions {
+    pub role: TopicRole,
+    pub topic_arn: String,
+    pub subscribed: Vec<Subscribed>,
+}
+
+impl Subscriptions {
+    /// Asks SNS about these topics, by ARN.
+    pub fn of(sns: Client, topics: Vec<(TopicRole, String)>) -> Self {
+        Self { sns, topics }
+    }
+
+    /// Asks SNS who is subscribed.
+    ///
+    /// # Errors
+    /// SNS cannot be asked.
+    pub async fn list(&self) -> Result<Vec<TopicSubscriptions>> {
+        let mut all = Vec::new();
+        for (role, topic_arn) in &self.topics {
+            all.push(TopicSubscriptions {
+                role: *role,
+                topic_arn: topic_arn.clone(),
+                subscribed: list(&self.sns, topic_arn).await?,
+            });
+        }
+        Ok(all)
+    }
 }

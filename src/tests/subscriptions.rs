@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use beanstock::messaging::{ALERTS, ALERTS_TOPIC};
+use beanstock::domain::Role;
+use beanstock::messaging::{ALERTS, ALERTS_TOPIC, UPDATES_TOPIC};
+use beanstock::provision::subscribe::Subscriptions;
 
 use crate::support::process::{Program, Said, settings_for};
-use crate::support::{Kind, TestApp};
+use crate::support::{Kind, Site, TestApp};
 
 async fn run(settings: &BTreeMap<&'static str, String>, args: &[&str]) -> Said {
     Program::start(args, settings).end().await
@@ -127,4 +129,54 @@ async fn the_way_to_our_own_queue_is_not_ended_by_mistake() {
         assert!(said.err.contains("nothing arrives there"), "{}", said.err);
     }
     assert_eq!(list.subscriptions().len(), 2);
+}
+
+#[tokio::test]
+async fn managers_see_who_is_subscribed_and_whether_sns_answers() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let topics = || {
+        let (updates, alerts) = (app.resources.topic_arn(), app.resources.topic(ALERTS_TOPIC));
+        vec![
+            (UPDATES_TOPIC, updates.to_owned()),
+            (ALERTS_TOPIC, alerts.to_owned()),
+        ]
+    };
+    let email = app.sns.subscribe().protocol("email");
+    email
+        .topic_arn(app.resources.topic(ALERTS_TOPIC))
+        .endpoint("<b>owner@example.com")
+        .send()
+        .await
+        .unwrap();
+    let nowhere = app.sns.config().to_builder();
+    let nowhere = nowhere.endpoint_url("http://127.0.0.1:1").build();
+    let nowhere = Subscriptions::of(aws_sdk_sns::Client::from_conf(nowhere), topics());
+    let there = Subscriptions::of(app.sns.clone(), topics());
+    let site = Site::of(&app).listing_subscriptions(there);
+
+    let page = site.get("/subscriptions").await;
+    let staff = site.seen_by(Role::Staff).get("/subscriptions").await;
+    let away = Site::of(&app).listing_subscriptions(nowhere);
+    let away = away.get("/subscriptions").await;
+    let unset = Site::of(&app).get("/subscriptions").await;
+
+    let rows = page.all("tbody tr");
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    assert!(
+        rows[1].contains("inventory_alert") && rows[1].contains("Confirmed"),
+        "{rows:?}"
+    );
+    assert!(rows[2].contains("<b>owner@example.com"), "{rows:?}");
+    assert!(rows[2].contains("Waits to be confirmed"), "{rows:?}");
+    assert_eq!(staff.status(), 403);
+    assert!(
+        away.text_of(".empty").contains("beanstock check"),
+        "{}",
+        away.body
+    );
+    assert!(
+        unset.text_of(".empty").contains("No topic is set"),
+        "{}",
+        unset.body
+    );
 }

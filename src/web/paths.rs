@@ -24,6 +24,7 @@ pub(crate) const BEAN_UNDO: &str = "/beans/{id}/movements/{sequence}/undo";
 pub(crate) const BEAN_LINE: &str = "/beans/{id}/alert";
 pub(crate) const ALERTS: &str = "/alerts";
 pub(crate) const ALERT_ACKNOWLEDGE: &str = "/alerts/{id}/acknowledge";
+pub(crate) const SUBSCRIPTIONS: &str = "/subscriptions";
 pub(crate) const ALERT_TARGETS_SEEN: &str = "/alerts/targets/seen";
 pub(crate) const ALERT_MUTE: &str = "/alerts/{id}/mute";
 pub(crate) const USE: &str = "/use";

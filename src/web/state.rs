@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::db::sessions::SessionLimits;
 use crate::db::{Pool, PooledConnection};
 use crate::outgoing::Outgoing;
+use crate::provision::subscribe::Subscriptions;
 use crate::readiness::Readiness;
 use crate::sns_endpoint::SnsEndpoint;
 
@@ -45,6 +46,8 @@ pub struct AppState {
     pub(crate) live: Arc<Live>,
     /// What would have left this machine, where AWS is embedded.
     pub(crate) outgoing: Outgoing,
+    /// Who is subscribed to the topics, if there are any.
+    pub(crate) subscriptions: Option<Arc<Subscriptions>>,
     /// What takes deliveries of SNS, if there are topics whose deliveries are taken.
     pub(crate) sns_endpoint: Option<Arc<SnsEndpoint>>,
 }
@@ -133,6 +136,7 @@ impl AppState {
             live: Arc::default(),
             outgoing: Outgoing::default(),
             sns_endpoint: None,
+            subscriptions: None,
         }
     }
 
@@ -146,6 +150,15 @@ impl AppState {
     #[must_use]
     pub fn showing(self, outgoing: Outgoing) -> Self {
         Self { outgoing, ..self }
+    }
+
+    /// Shows who is subscribed to the topics.
+    #[must_use]
+    pub fn listing_subscriptions(self, subscriptions: Option<Arc<Subscriptions>>) -> Self {
+        Self {
+            subscriptions,
+            ..self
+        }
     }
 
     /// Takes deliveries of SNS.

@@ -18,6 +18,7 @@ use beanstock::db::activity::Actor;
 use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
 use beanstock::domain::{AccountId, BeanId, EmailAddress, NewPassword, Role, ShortText};
+use beanstock::provision::subscribe::Subscriptions;
 use beanstock::readiness::Readiness;
 use beanstock::sns_endpoint::SnsEndpoint;
 use beanstock::web::{self, AppState, ConnectionLimits, Ingress, Rules, ServerLimits};
@@ -136,6 +137,18 @@ impl Site {
     /// The same site, which takes deliveries of SNS.
     pub(crate) fn taking_deliveries(self, endpoint: SnsEndpoint) -> Self {
         let state = self.state.taking_deliveries(Some(Arc::new(endpoint)));
+        Self {
+            router: web::router(state.clone()),
+            state,
+            ..self
+        }
+    }
+
+    /// The same site, which shows who is subscribed to topics.
+    pub(crate) fn listing_subscriptions(self, subscriptions: Subscriptions) -> Self {
+        let state = self
+            .state
+            .listing_subscriptions(Some(Arc::new(subscriptions)));
         Self {
             router: web::router(state.clone()),
             state,

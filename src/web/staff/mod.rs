@@ -19,6 +19,7 @@ mod role_choice;
 mod shelf;
 mod stock_files;
 mod stocktakes;
+mod subscriptions;
 mod supplier_form;
 mod supplier_page;
 mod suppliers;
@@ -40,6 +41,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::ALERTS, get(alerts::list_alerts))
         .route(paths::ALERT_ACKNOWLEDGE, post(alerts::acknowledge))
         .route(paths::ALERT_MUTE, post(alerts::mute))
+        .route(paths::SUBSCRIPTIONS, get(subscriptions::list_subscriptions))
         .route(paths::ALERT_TARGETS_SEEN, post(alerts::acknowledge_targets))
         .route(
             paths::BEAN_LINE,
