@@ -13,12 +13,15 @@ use beanstock::messaging::sqs::Depth;
 use beanstock::messaging::{ALERTS, ALERTS_TOPIC, wire};
 use beanstock::notifications::{Announces, Mailer, Notifier};
 use beanstock::outbox::Relay;
+use beanstock::outgoing::Outgoing;
 use beanstock::web::{MailDelivery, Rules};
+use beanstock::webhooks::{Reach, WebhookPublisher, WebhookSecret, name_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::support::endpoint::HttpEndpoint;
 use crate::support::process::until;
 use crate::support::smtp::MailServer;
 use crate::support::{EXCELSA, Kind, Site, TestApp, free_port};
@@ -739,4 +742,88 @@ async fn the_attribute_on_what_is_not_so_tells_nobody() {
 
     assert_eq!((tally.received, tally.done), (3, 3), "{tally:?}");
     assert_eq!(told(&app).await, 0);
+}
+
+/// Three instances, and for a minute neither SNS nor the mail server nor a webhook is there.
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "three ways out, each away and back")]
+async fn a_crossing_is_one_mail_one_publication_and_one_request_also_after_an_outage() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let (site, queue, hook) = (
+        staff(&app),
+        listener(&app).await,
+        HttpEndpoint::start().await,
+    );
+    wish(&site, &AT_ONCE).await;
+    run_low(&site).await;
+    let (port, url) = (free_port(), hook.url.parse::<Url>().unwrap());
+    let mail: Url = format!("smtp://127.0.0.1:{port}").parse().unwrap();
+    hook.answer(&[503]);
+    let now = app.clock.now();
+    let nowhere = app
+        .sns
+        .config()
+        .to_builder()
+        .endpoint_url("http://127.0.0.1:1");
+    let nowhere = aws_sdk_sns::Client::from_conf(nowhere.build());
+
+    let round = async |now: DateTime<Utc>, sns: &aws_sdk_sns::Client| {
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
+        let instances = [(); 3].map(|()| Notifier {
+            clock: Arc::clone(&clock),
+            announces: Announces {
+                to_topic: true,
+                to_webhooks: vec![name_of(&url)],
+            },
+            ..by_smtp(&app, &mail)
+        });
+        let [one, two, three] = &instances;
+        tokio::join!(
+            Box::pin(tell(&app, one)),
+            Box::pin(tell(&app, two)),
+            Box::pin(tell(&app, three))
+        );
+        let topic = app.resources.topic(ALERTS_TOPIC).to_owned();
+        let by_sns = SnsPublisher::new(sns.clone(), topic);
+        let secret = WebhookSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let (urls, shown) = ([url.clone()], Outgoing::default());
+        let by_hook =
+            WebhookPublisher::new(&urls, secret, Reach::ThisMachine, shown, Arc::clone(&clock));
+        let (pool, shutdown) = (&app.pool, &app.shutdown);
+        let by_sns = Relay::new(
+            Destination::Alerts,
+            by_sns,
+            pool.clone(),
+            Arc::clone(&clock),
+            shutdown.clone(),
+        )
+        .announcing_to(vec![String::new()]);
+        let by_hook = Relay::new(
+            Destination::Webhooks,
+            by_hook.unwrap(),
+            pool.clone(),
+            clock,
+            shutdown.clone(),
+        )
+        .announcing_to(vec![name_of(&url)]);
+        for _ in 0..2 {
+            Box::pin(by_sns.relay_once()).await.unwrap();
+            Box::pin(by_hook.relay_once()).await.unwrap();
+        }
+    };
+    round(now, &nowhere).await;
+    let early = (bodies(&app, &queue).await.len(), hook.received().len());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .unwrap();
+    let server = MailServer::start_on(listener, false);
+    round(now + TimeDelta::minutes(1), &app.sns).await;
+    round(now + TimeDelta::minutes(2), &app.sns).await;
+
+    assert_eq!(early, (0, 1), "SNS was away, and the webhook said so");
+    assert_eq!(server.mails().len(), 1);
+    assert_eq!(bodies(&app, &queue).await.len(), 1);
+    assert_eq!(hook.received().len(), 2);
+    assert_eq!(site.rows_of("alerts").await, 1);
+    assert_eq!(site.rows_of("outbox_messages").await, 0);
 }

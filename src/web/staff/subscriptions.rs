@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use tokio::time::timeout;
 
+use crate::messaging::ALERTS_TOPIC;
 use crate::provision::subscribe::{Subscribed, TopicSubscriptions};
 use crate::telemetry::chain;
 use crate::web::http::error::WebError;
@@ -29,9 +30,18 @@ pub(super) struct SubscriptionsPage {
 
 impl SubscriptionsPage {
     #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn title(&self, topic: &TopicSubscriptions) -> &'static str {
+        if topic.role == ALERTS_TOPIC {
+            "Topic of alerts"
+        } else {
+            "Topic of updates"
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
     fn state(&self, one: &Subscribed) -> Tag {
         let (class, word) = match one.arn {
-            Some(_) => ("fine", "Confirmed"),
+            Some(_) => ("good", "Confirmed"),
             None => ("few", "Waits to be confirmed"),
         };
         Tag { class, word }
