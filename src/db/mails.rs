@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use crate::domain::AccountId;
+use crate::domain::{AccountId, SupplierId};
 
 /// What a mail says.
 #[derive(Debug, Clone)]
@@ -19,14 +19,16 @@ pub struct MailText<'a> {
 pub async fn insert_mail(
     conn: &mut MySqlConnection,
     account: AccountId,
+    supplier: Option<SupplierId>,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
     let inserted = sqlx::query!(
         r#"
-        INSERT INTO mails (account_id, subject, text_body, html_body, created_at, due_at)
-        VALUES (?, '', '', '', ?, ?)
+        INSERT INTO mails (account_id, supplier_id, subject, text_body, html_body, created_at, due_at)
+        VALUES (?, ?, '', '', '', ?, ?)
         "#,
         account.0,
+        supplier.map(|id| id.0),
         now,
         now
     )
@@ -76,7 +78,7 @@ pub struct DueMail {
     pub created_at: DateTime<Utc>,
     /// How often it was tried, this time included.
     pub attempts: i32,
-    /// Whether its reader may no longer sign in for the café.
+    /// Whether its reader may no longer sign in for the café, or for the supplier whose updates it is about.
     pub is_reader_gone: bool,
 }
 
@@ -112,7 +114,7 @@ pub async fn take_due(
             m.html_body AS html,
             m.created_at AS "created_at: DateTime<Utc>",
             m.attempts,
-            (a.disabled_at IS NOT NULL OR a.supplier_id IS NOT NULL) AS "is_reader_gone!: bool"
+            (a.disabled_at IS NOT NULL OR NOT (a.supplier_id <=> m.supplier_id)) AS "is_reader_gone!: bool"
         FROM mails AS m
         JOIN accounts AS a ON a.id = m.account_id
         WHERE m.id = ?

@@ -43,6 +43,7 @@ pub mod sessions;
 pub mod slips;
 pub mod stocktakes;
 pub mod submissions;
+pub mod supplier_mails;
 pub mod suppliers;
 pub mod timeline;
 pub mod update_counts;

@@ -13,6 +13,7 @@ mod mail;
 mod notifier;
 mod out_of_stock;
 mod send;
+mod suppliers;
 mod watch;
 mod write;
 
@@ -94,7 +95,8 @@ impl Notifier {
     pub async fn notify_once(&self) -> DbResult<()> {
         while fan_out::tell_of_alerts(self).await? > 0 {}
         announce::announce(self).await?;
-        write::write_mails(self).await
+        write::write_mails(self).await?;
+        suppliers::write_mails(self).await
     }
 
     /// Tells of dead letters that wait for too long, and of consumers that have stopped or run again.

@@ -82,7 +82,7 @@ pub async fn write_test(
         if db::mails::count_mails_since(tx, account, now - hour).await? >= MAILS_AN_HOUR {
             return Ok(false);
         }
-        let mail = db::mails::insert_mail(tx, account, now).await?;
+        let mail = db::mails::insert_mail(tx, account, None, now).await?;
         db::mails::set_text(tx, mail, &said).await?;
         Ok(true)
     })
@@ -135,7 +135,7 @@ async fn write_to(
     if !may_mail || !db::notifications::is_waiting(tx, account).await? {
         return Ok(());
     }
-    let mail = db::mails::insert_mail(tx, account, now).await?;
+    let mail = db::mails::insert_mail(tx, account, None, now).await?;
     // What it carries is settled before it is read: others may add to what waits at any moment.
     db::notifications::set_mailed(tx, account, mail).await?;
     let (lines, number) = db::notifications::list_of_mail(tx, mail, LINES).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_sns::types::MessageAttributeValue;
 use beanstock::clock::{Clock, FixedClock};
 use beanstock::db::outbox::Destination;
-use beanstock::domain::Role;
+use beanstock::domain::{Role, SupplierId};
 use beanstock::messaging::digest::Digest;
 use beanstock::messaging::sns::SnsPublisher;
 use beanstock::messaging::sqs::Depth;
@@ -826,4 +826,100 @@ async fn a_crossing_is_one_mail_one_publication_and_one_request_also_after_an_ou
     assert_eq!(hook.received().len(), 2);
     assert_eq!(site.rows_of("alerts").await, 1);
     assert_eq!(site.rows_of("outbox_messages").await, 0);
+}
+
+/// Somebody of supplier 3 whose mail is sent.
+fn supplier(app: &TestApp, id: i64) -> Site {
+    let role = Role::Supplier(SupplierId(id));
+    Site::of(app).seen_by(role).ruled_by(Rules {
+        mail: MailDelivery::Server,
+        ..Rules::default()
+    })
+}
+
+/// What has been there for a while by then.
+async fn tell_later(app: &TestApp, server: &MailServer, seconds: i64) {
+    let now = app.clock.now() + TimeDelta::seconds(seconds);
+    let notifier = Notifier {
+        clock: Arc::new(FixedClock(now)),
+        ..by_smtp(app, &server.url)
+    };
+    tell(app, &notifier).await;
+}
+
+#[tokio::test]
+async fn a_supplier_who_asked_for_it_is_mailed_once_about_updates_that_need_attention() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let server = MailServer::start().await;
+    let (three, four) = (supplier(&app, 3), supplier(&app, 4));
+    app.publish_line("3:Before:9").await;
+    Box::pin(app.drain()).await;
+    app.execute("UPDATE dead_letters SET collected_at = collected_at - INTERVAL 1 HOUR")
+        .await;
+    for site in [&three, &four] {
+        let asked = site.get("/account").await;
+        assert!(!asked.body.contains("value=\"on\" checked"));
+        let saved = site.post("/account/needs", &[("by_mail", "on")]).await;
+        assert_eq!(saved.status(), 303, "{}", saved.body);
+    }
+    app.publish_line("3:Excelza:9").await;
+    app.publish_line("3:<b>Mocha:9").await;
+    app.publish_line("5:Nothing:9").await;
+    Box::pin(app.drain()).await;
+
+    tell_later(&app, &server, 60).await;
+    tell_later(&app, &server, 120).await;
+
+    let mails = server.mails();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let mail = unfolded(&mails[0]);
+    assert!(
+        mail.contains("Subject: 2 of your updates need attention"),
+        "{mail}"
+    );
+    assert!(
+        mail.contains("Excelza: ") && mail.contains("https://beans.example.com/updates/"),
+        "{mail}"
+    );
+    assert!(
+        mail.contains("&#60;b&#62;Mocha") && !mail.contains("Before"),
+        "{mail}"
+    );
+    let checked = three.get("/account").await;
+    assert!(
+        checked.body.contains("value=\"on\" checked"),
+        "{}",
+        checked.body
+    );
+    let staff = staff(&app)
+        .post("/account/needs", &[("by_mail", "on")])
+        .await;
+    assert_eq!(staff.status(), 403);
+    three.post("/account/needs", &[]).await;
+    app.publish_line("3:Again:9").await;
+    Box::pin(app.drain()).await;
+    tell_later(&app, &server, 180).await;
+    assert_eq!(server.mails().len(), 1, "it wants none any more");
+}
+
+#[tokio::test]
+async fn mail_about_a_suppliers_updates_is_not_sent_to_who_is_not_theirs_any_more() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let server = MailServer::start().await;
+    let three = supplier(&app, 3);
+    three.post("/account/needs", &[("by_mail", "on")]).await;
+    app.publish_line("3:Excelza:9").await;
+    Box::pin(app.drain()).await;
+    let later = app.clock.now() + TimeDelta::minutes(1);
+    let notifier = Notifier {
+        clock: Arc::new(FixedClock(later)),
+        ..by_smtp(&app, &server.url)
+    };
+    Box::pin(notifier.notify_once()).await.unwrap();
+    app.execute("UPDATE accounts SET supplier_id = 4 WHERE needs_mailed_until IS NOT NULL")
+        .await;
+
+    Box::pin(notifier.send_once(&app.shutdown)).await.unwrap();
+
+    assert!(server.mails().is_empty());
 }

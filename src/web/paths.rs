@@ -94,6 +94,7 @@ pub(crate) const ACCOUNT_ENABLE: &str = "/accounts/{id}/enable";
 pub(crate) const ACTIVITY: &str = "/activity";
 pub(crate) const ACTIVITY_CSV: &str = "/activity.csv";
 pub(crate) const OWN: &str = "/account";
+pub(crate) const OWN_NEEDS: &str = "/account/needs";
 pub(crate) const OWN_ALERTS: &str = "/account/alerts";
 pub(crate) const OWN_ALERTS_FEED: &str = "/account/alerts/feed";
 pub(crate) const OWN_ALERTS_SEEN: &str = "/account/alerts/seen";

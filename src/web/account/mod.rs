@@ -41,5 +41,6 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::FEED, get(feed::show_feed))
         .route(paths::OWN_PASSWORD, post(own::change_password))
         .route(paths::OWN_DISPLAY, post(own::change_display))
+        .route(paths::OWN_NEEDS, post(own::change_needs))
         .route(paths::OWN_SESSION, post(own::end_session))
 }

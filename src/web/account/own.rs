@@ -11,12 +11,13 @@ use crate::accounts::{self, SignInError};
 use crate::db;
 use crate::db::accounts::Preferences;
 use crate::db::sessions::SessionLine;
-use crate::domain::NewPassword;
+use crate::domain::{Action, NewPassword};
 use crate::web::access::Viewer;
+use crate::web::acting::Acting;
 use crate::web::http::error::{Missing, WebError};
 use crate::web::http::ingress::Client;
 use crate::web::paths::{self, Id};
-use crate::web::state::AppState;
+use crate::web::state::{AppState, MailDelivery};
 use crate::web::ui::form::{Form, Mistakes, TextField};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
@@ -32,6 +33,8 @@ pub(super) struct OwnPage {
     /// The café's zone.
     cafes_zone: Tz,
     passwords: [TextField; 2],
+    /// Whether a supplier is mailed about updates that need attention; `None` for others, and where there is no mail.
+    wants_needs: Option<bool>,
     mistakes: Mistakes,
 }
 
@@ -51,7 +54,14 @@ impl OwnPage {
             &mistakes,
         );
         let new = TextField::password("new_password", "New password", "new-password", &mistakes);
+        let is_asked = viewer.bound_to().is_some() && state.rules.mail != MailDelivery::None;
+        let wants_needs = if is_asked {
+            Some(db::supplier_mails::wants_mail(&mut conn, account).await?)
+        } else {
+            None
+        };
         Ok(Self {
+            wants_needs,
             sessions: db::sessions::list_sessions(&mut conn, account, limits).await?,
             layout,
             viewer,
@@ -159,6 +169,28 @@ pub(super) async fn change_display(
     };
     let mut conn = state.connection().await?;
     db::accounts::set_preferences(&mut conn, viewer.0.account, &preferences).await?;
+    Ok(back(Notice::DisplayChanged))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NeedsForm {
+    by_mail: Option<String>,
+}
+
+/// Writes down whether a supplier is mailed about updates that need attention, from now on.
+pub(super) async fn change_needs(
+    State(state): State<AppState>,
+    acting: Acting,
+    Form(form): Form<NeedsForm>,
+) -> Result<Response, WebError> {
+    let until = form.by_mail.map(|_| state.clock.now());
+    db::in_transaction(&state.pool, async |tx| {
+        db::supplier_mails::set_mailed_until(tx, acting.account, until).await?;
+        let activity = acting.did(Action::ChoseAlerts, "");
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
     Ok(back(Notice::DisplayChanged))
 }
 
