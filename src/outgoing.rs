@@ -55,6 +55,30 @@ pub struct Attempt {
 }
 
 impl Outgoing {
+    /// Adds another attempt at what is in the list under the same subject, address and text, or adds it; gives its
+    /// number.
+    pub fn add_again(&self, dispatch: Dispatch) -> u64 {
+        let same = |other: &&Dispatch| {
+            other.to == dispatch.to
+                && other.body == dispatch.body
+                && other.subject == dispatch.subject
+        };
+        let found = self.lock().dispatches.iter().find(same).map(|one| one.id);
+        found.unwrap_or_else(|| self.add(dispatch))
+    }
+
+    /// Takes away links that have been followed.
+    pub fn forget_links(&self, with: &str) {
+        let mut list = self.lock();
+        let follows = |dispatch: &&mut Dispatch| {
+            let link = dispatch.link.as_deref();
+            link.is_some_and(|link| link.contains(with))
+        };
+        for dispatch in list.dispatches.iter_mut().filter(follows) {
+            dispatch.link = None;
+        }
+    }
+
     /// Adds something, and gives its number.
     pub fn add(&self, dispatch: Dispatch) -> u64 {
         let mut list = self.lock();

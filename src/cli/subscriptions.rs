@@ -176,6 +176,10 @@ pub(super) async fn subscribe(settings: Subscribe) -> Result<ExitCode> {
             set.join(", ")
         ))?,
     };
+    if wish.raw && wish.protocol == Protocol::Sqs {
+        // SNS Developer Guide, "Amazon SNS raw message delivery". Ours have three at most.
+        print("A raw message with more than ten attributes is not delivered to a queue.")?;
+    }
     if wish.filter.is_some() {
         // SNS Developer Guide, "Amazon SNS subscription filter policies".
         print("A change of a filter policy may take 15 minutes to come into effect.")?;

@@ -11,6 +11,9 @@ use super::Mode;
 use crate::messaging::TopicRole;
 use crate::messaging::subscribing::Wish;
 
+/// A topic takes as many subscriptions with a filter policy (SNS Developer Guide, "Filter policy constraints").
+const MOST_FILTERS: usize = 200;
+
 const FILTER_POLICY: &str = "FilterPolicy";
 const FILTER_POLICY_SCOPE: &str = "FilterPolicyScope";
 const RAW: &str = "RawMessageDelivery";
@@ -48,6 +51,13 @@ pub async fn subscribe(sns: &Client, wish: &Wish, mode: Mode) -> Result<Done> {
     wish.check()?;
     let wanted = attributes(wish);
     let there = list(sns, &wish.topic_arn).await?;
+    let filters = there.iter().filter(|one| one.filter.is_some()).count();
+    if wish.filter.is_some() && filters >= MOST_FILTERS {
+        bail!(
+            "{} has {filters} filter policies, and SNS takes {MOST_FILTERS} a topic",
+            wish.topic_arn
+        );
+    }
     let same =
         |one: &&Subscribed| one.protocol == wish.protocol.name() && one.endpoint == wish.endpoint;
     match there.iter().find(same) {

@@ -248,6 +248,10 @@ async fn each_protocol_gets_its_own_text_of_a_structured_message() {
         .await;
     let mails = course.outgoing.list();
     let link = mails[0].link.clone().unwrap();
+    let browser = reqwest::Client::new()
+        .get(&link)
+        .header("accept", "text/html");
+    let page = browser.send().await.unwrap().text().await.unwrap();
     let confirmed = reqwest::get(link).await.unwrap();
     let parts = json!({"default": "{}", "email": "Excelsa is out.", "sms": "Out!"});
 
@@ -262,7 +266,10 @@ async fn each_protocol_gets_its_own_text_of_a_structured_message() {
     let direct = course.sns.publish().phone_number("+14155550101");
     direct.message("Hello").send().await.unwrap();
 
+    assert!(page.contains("The subscription is confirmed."), "{page}");
     assert!(confirmed.status().is_success());
+    let links = course.outgoing.list().into_iter();
+    assert_eq!(links.filter_map(|sent| sent.link).count(), 0);
     let envelope: Value = serde_json::from_str(&course.bodies(&queue).await[0]).unwrap();
     assert_eq!(envelope["Message"], "{}");
     let sent = course.outgoing.list();

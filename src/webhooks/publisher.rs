@@ -109,7 +109,7 @@ impl Webhooks {
         let id = publication.deduplication_id.as_deref().unwrap_or_default();
         let body = body::write(&publication.body);
         let dispatch = (self.reach == Reach::ThisMachine).then(|| {
-            self.outgoing.add(Dispatch {
+            self.outgoing.add_again(Dispatch {
                 id: 0,
                 at: now,
                 way: Way::Http,

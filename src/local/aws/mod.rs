@@ -18,7 +18,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::{CONTENT_LENGTH, HOST};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
@@ -177,7 +177,10 @@ async fn answer(
     if method == Method::GET
         && let Some(followed) = {
             let query = uri.query().unwrap_or_default();
-            endpoint.topics.follow(uri.path(), query, &request_id)
+            let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+            let wants_page = accepts.is_some_and(|kinds| kinds.contains("text/html"));
+            let topics = &endpoint.topics;
+            topics.follow(uri.path(), query, wants_page, &request_id)
         }
     {
         return followed;

@@ -48,11 +48,14 @@ impl AlertsPage {
     }
 
     #[expect(clippy::unused_self, reason = "how a template calls it")]
-    fn name<'a>(&self, target: &'a Target) -> &'a str {
+    fn name(&self, target: &Target) -> String {
         if target.is_topic() {
-            "SNS topic"
-        } else {
-            target.name.as_str()
+            return "SNS topic".to_owned();
+        }
+        // What is behind the host tells two webhooks of one host apart.
+        match target.name.split_once('#') {
+            Some((host, mark)) => format!("Webhook at {host} ({mark})"),
+            None => format!("Webhook {}", target.name),
         }
     }
 
@@ -93,7 +96,7 @@ pub(super) async fn acknowledge_targets(
         db::activity::insert_activity(tx, &activity).await
     })
     .await?;
-    Ok(Redirect::to(paths::ALERTS))
+    Ok(Redirect::to(&Notice::FailuresDismissed.on(paths::ALERTS)))
 }
 
 pub(super) async fn acknowledge(

@@ -43,6 +43,12 @@ impl MailboxPage {
         }
     }
 
+    /// Whether it is JSON, which people look at only now and then.
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn is_for_programs(&self, dispatch: &Dispatch) -> bool {
+        matches!(dispatch.way, Way::Http | Way::Lambda)
+    }
+
     /// What its list calls it.
     fn title(&self, dispatch: &Dispatch) -> String {
         let way = self.way(dispatch);

@@ -17,6 +17,7 @@ pub(crate) enum Notice {
     SignedOut,
     PasswordChanged,
     DisplayChanged,
+    FailuresDismissed,
     PreferencesSaved,
     PreferencesFirst,
     FeedClosed,
@@ -78,7 +79,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 61] = [
+const NOTICES: [(Notice, &str, &str); 62] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -136,6 +137,11 @@ const NOTICES: [(Notice, &str, &str); 61] = [
         Notice::DisplayChanged,
         "display-changed",
         "Your choice was saved.",
+    ),
+    (
+        Notice::FailuresDismissed,
+        "failures-dismissed",
+        "Dismissed. What was not delivered is still tried again for 24 hours.",
     ),
     (
         Notice::SessionEnded,

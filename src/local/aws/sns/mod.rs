@@ -21,7 +21,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use rustack_sns_core::config::SnsConfig;
 use rustack_sns_core::handler::RustackSnsHandler;
 use rustack_sns_core::provider::RustackSns;
@@ -133,7 +134,13 @@ impl Topics {
 
     /// Follows a link of a mail or message that SNS has sent: it confirms or ends a subscription, or gives the
     /// certificate. `None` for anything else.
-    pub(super) fn follow(&self, path: &str, query: &str, request_id: &str) -> Option<Response> {
+    pub(super) fn follow(
+        &self,
+        path: &str,
+        query: &str,
+        wants_page: bool,
+        request_id: &str,
+    ) -> Option<Response> {
         if path == CERTIFICATE_PATH {
             let certificate = self.fan_out.signer.certificate()?;
             return Some(Response::new(Body::from(certificate.to_owned())));
@@ -145,6 +152,9 @@ impl Topics {
             _ => return None,
         };
         let answer = self.answer_about_subscriptions(operation, &parameters, request_id)?;
+        if wants_page {
+            return Some(page_about(operation, answer.is_ok()));
+        }
         let answer = match answer {
             Ok(xml) => rustack_sns_http::response::xml_response(xml, request_id),
             Err(error) => rustack_sns_http::response::error_to_response(&error, request_id),
@@ -270,7 +280,9 @@ impl Topics {
     fn confirm(&self, parameters: &Parameters) -> Result<Subscription, SnsError> {
         let topic_arn = get_required_param(parameters, "TopicArn")?;
         let token = get_required_param(parameters, "Token")?;
-        self.fan_out.subscriptions.confirm(topic_arn, token)
+        let confirmed = self.fan_out.subscriptions.confirm(topic_arn, token)?;
+        self.fan_out.ways.outgoing.forget_links(token);
+        Ok(confirmed)
     }
 
     fn list_of_topic(&self, parameters: &Parameters, request_id: &str) -> Result<String, SnsError> {
@@ -284,6 +296,22 @@ impl Topics {
             request_id,
         ))
     }
+}
+
+/// What a person reads who has followed a link.
+fn page_about(operation: SnsOperation, is_done: bool) -> Response {
+    let words = match (operation, is_done) {
+        (SnsOperation::Unsubscribe, true) => "The subscription has ended.",
+        (_, true) => "The subscription is confirmed. What the topic gets is delivered from now on.",
+        (_, false) => "This link is not valid any more.",
+    };
+    let page = format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>Beanstock</title></head><body style=\"font:18px/1.5 \
+         Georgia,serif;margin:2rem\"><h1 style=\"font-size:1.3rem\">{words}</h1><p>You can close this page.</p></body></html>"
+    );
+    let headers = [(CONTENT_TYPE, "text/html; charset=utf-8")];
+    (headers, page).into_response()
 }
 
 /// One page of a list; the token says where the next begins.
