@@ -119,6 +119,10 @@ async fn a_crossing_is_one_mail_however_many_instances_tell_of_it() {
         mail.contains("text/plain") && mail.contains("text/html"),
         "{mail}"
     );
+    assert!(
+        mail.contains("<!DOCTYPE html>") && mail.contains("</html>"),
+        "{mail}"
+    );
     assert_eq!(
         mail.matches("https://beans.example.com/beans/5").count(),
         2,
