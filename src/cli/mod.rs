@@ -11,6 +11,7 @@ mod provision;
 mod publish;
 mod report;
 mod serve;
+mod sns;
 mod subscriptions;
 
 use std::process::ExitCode;
@@ -94,7 +95,7 @@ enum Command {
     /// Ends a subscription.
     Unsubscribe(Box<subscriptions::Unsubscribe>),
     /// Lists who is subscribed to the topics, and who has still to confirm.
-    Subscriptions(Box<subscriptions::Sns>),
+    Subscriptions(Box<sns::Sns>),
     /// Reports how many updates wait, since when, and how many messages the queues hold.
     Status {
         #[command(flatten)]

@@ -2,43 +2,16 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::output::print;
-use crate::aws::{self, SnsClient};
-use crate::config::MessagingSettings;
-use crate::local;
-use crate::local::aws::{ACCOUNT, REGION};
+use super::sns::{Sns, Topic};
 use crate::messaging::filter_policy::Scope;
 use crate::messaging::sqs::is_same;
 use crate::messaging::subscribing::{Protocol, Wish};
-use crate::messaging::{ALERTS, ALERTS_TOPIC, TopicRole, UPDATES, UPDATES_TOPIC};
+use crate::messaging::{ALERTS, UPDATES};
+use crate::provision::Mode;
 use crate::provision::subscribe::{self, Done, Subscribed};
-use crate::provision::{Mode, ResourceSettings};
-
-/// Which SNS, and which topics.
-#[derive(Debug, clap::Args)]
-pub(super) struct Sns {
-    /// Ask the `beanstock local` that runs on this machine
-    #[arg(long)]
-    local: bool,
-    /// Port of the embedded SNS and SQS
-    #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
-    local_aws_port: u16,
-    #[command(flatten)]
-    resources: ResourceSettings,
-    #[command(flatten)]
-    messaging: MessagingSettings,
-}
-
-/// One of the topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Topic {
-    /// What people and programs are told of alerts
-    Alerts,
-    /// The updates themselves; for SQS queues only, if it is a FIFO topic
-    Updates,
-}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Subscribe {
@@ -78,66 +51,6 @@ pub(super) struct Unsubscribe {
     dry_run: bool,
     #[command(flatten)]
     sns: Sns,
-}
-
-impl Sns {
-    async fn client(&self) -> SnsClient {
-        if self.local {
-            let endpoint = format!("http://127.0.0.1:{}", self.local_aws_port);
-            return aws::sns_client(&local::sdk_config(&endpoint).await);
-        }
-        let aws = aws::load_aws(&self.messaging).await;
-        aws::sns_client(&aws.sns)
-    }
-
-    /// The ARN of a topic, if it is set.
-    fn find_topic(&self, topic: Topic) -> Option<String> {
-        let (name, set) = match topic {
-            Topic::Alerts => (
-                &self.resources.alerts_topic_name,
-                self.messaging.alerts_topic(),
-            ),
-            Topic::Updates => (&self.resources.topic_name, self.messaging.topic()),
-        };
-        if self.local {
-            Some(format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}"))
-        } else {
-            set.map(str::to_owned)
-        }
-    }
-
-    /// The queues of updates and alerts, by URL or name.
-    fn own_queues(&self) -> (Option<&str>, Option<&str>) {
-        if self.local {
-            let resources = &self.resources;
-            (
-                Some(&resources.queue_name),
-                Some(&resources.alerts_queue_name),
-            )
-        } else {
-            let messaging = &self.messaging;
-            (messaging.queue(UPDATES), messaging.queue(ALERTS))
-        }
-    }
-
-    fn topic(&self, topic: Topic) -> Result<String> {
-        self.find_topic(topic).with_context(|| {
-            format!(
-                "no topic is set: set {} (`beanstock provision` prints it), or use --local for the one that runs on \
-                 this machine",
-                topic.role().setting
-            )
-        })
-    }
-}
-
-impl Topic {
-    fn role(self) -> TopicRole {
-        match self {
-            Self::Alerts => ALERTS_TOPIC,
-            Self::Updates => UPDATES_TOPIC,
-        }
-    }
 }
 
 pub(super) async fn subscribe(settings: Subscribe) -> Result<ExitCode> {

@@ -11,10 +11,8 @@ use anyhow::{Context as _, Result};
 
 use self::lines::{Form, Lines, Summary};
 use super::output::print;
-use crate::aws;
-use crate::config::MessagingSettings;
+use super::sns::{Sns, Topic};
 use crate::messaging::sns::SnsPublisher;
-use crate::provision::ResourceSettings;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Publish {
@@ -25,16 +23,8 @@ pub(super) struct Publish {
     /// repeats within five minutes is swallowed.
     #[arg(long)]
     as_is: bool,
-    /// Publish to the `beanstock local` that runs on this machine.
-    #[arg(long)]
-    local: bool,
-    /// Port of the embedded SNS and SQS
-    #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
-    local_aws_port: u16,
     #[command(flatten)]
-    resources: ResourceSettings,
-    #[command(flatten)]
-    messaging: MessagingSettings,
+    sns: Sns,
 }
 
 pub(super) async fn publish(settings: Publish) -> Result<ExitCode> {
@@ -43,7 +33,8 @@ pub(super) async fn publish(settings: Publish) -> Result<ExitCode> {
     } else {
         Form::Update
     };
-    let publisher = publisher(&settings).await?;
+    let topic = settings.sns.topic(Topic::Updates)?;
+    let publisher = SnsPublisher::new(settings.sns.client().await, topic);
     let summary = if settings.file == Path::new("-") {
         let input = BufReader::new(std::io::stdin());
         lines::publish(&publisher, input, None, form).await?
@@ -61,28 +52,6 @@ pub(super) async fn publish(settings: Publish) -> Result<ExitCode> {
         lines::publish(&publisher, input, Some(number), form).await?
     };
     tell(&summary)
-}
-
-async fn publisher(settings: &Publish) -> Result<SnsPublisher> {
-    if settings.local {
-        use crate::local::aws::{ACCOUNT, REGION};
-        let endpoint = format!("http://127.0.0.1:{}", settings.local_aws_port);
-        let arn = format!(
-            "arn:aws:sns:{REGION}:{ACCOUNT}:{}",
-            settings.resources.topic_name
-        );
-        let sns = aws::sns_client(&crate::local::sdk_config(&endpoint).await);
-        return Ok(SnsPublisher::new(sns, arn));
-    }
-    let topic = settings.messaging.topic().context(
-        "no topic is set: set TOPIC_ARN (`beanstock provision` prints it), or use --local for the \
-         one that runs on this machine",
-    )?;
-    let aws = aws::load_aws(&settings.messaging).await;
-    Ok(SnsPublisher::new(
-        aws::sns_client(&aws.sns),
-        topic.to_owned(),
-    ))
 }
 
 fn tell(summary: &Summary) -> Result<ExitCode> {
