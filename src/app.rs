@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use chrono_tz::Tz;
 use tokio::net::TcpListener;
 
-use crate::aws::{Aws, sns_client, sqs_client};
+use crate::aws::{Aws, kinesis_client, sns_client, sqs_client};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{MessagingSettings, WebSettings};
 use crate::consumer::{Consumer, ConsumerSettings, Gate, Handler};
@@ -15,6 +16,7 @@ use crate::db::sessions::SessionLimits;
 use crate::db::{self, Pool};
 use crate::dead_letters::{self, Collect, Rules};
 use crate::inventory::Apply;
+use crate::messaging::kinesis::KinesisStream;
 use crate::messaging::sns::SnsPublisher;
 use crate::messaging::sqs::{self, Redrive, SqsQueue};
 use crate::messaging::{
@@ -30,6 +32,7 @@ use crate::provision::subscribe::Subscriptions;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
 use crate::sns_endpoint::{LocalAnchor, SnsEndpoint};
+use crate::stream::{StreamConsumer, StreamRelay};
 use crate::web::{self, MailDelivery};
 use crate::webhooks::{Reach, WebhookPublisher, WebhookSecret, name_of};
 
@@ -43,10 +46,18 @@ pub enum Part {
     Relay,
     /// Moves dead letters into the database.
     Collector,
+    /// Reads the stream of stock movements.
+    Stream,
 }
 
 impl Part {
-    pub const ALL: [Self; 4] = [Self::Web, Self::Poller, Self::Relay, Self::Collector];
+    pub const ALL: [Self; 5] = [
+        Self::Web,
+        Self::Poller,
+        Self::Relay,
+        Self::Collector,
+        Self::Stream,
+    ];
 }
 
 /// What the parts share.
@@ -328,6 +339,40 @@ impl App {
         let relay = self.relay(Destination::Webhooks, publisher);
         self.run_relay(relay.announcing_to(names.clone()));
         Ok(names)
+    }
+
+    /// Starts what puts movements on the stream, if there is one, and what reads it; a day of the café is one in a
+    /// time zone.
+    pub fn start_stream(&self, settings: &MessagingSettings, aws: &Aws, parts: &[Part], zone: Tz) {
+        let Some(name) = settings.stream_name() else {
+            return;
+        };
+        let kinesis = kinesis_client(&aws.kinesis);
+        let stream = || KinesisStream::new(kinesis.clone(), name.to_owned());
+        let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
+        if parts.contains(&Part::Relay) {
+            let relay = StreamRelay::new(
+                stream(),
+                pool.clone(),
+                Arc::clone(&self.clock),
+                shutdown.clone(),
+            );
+            let relay = Arc::new(relay);
+            self.shutdown.supervise("stream relay", move || {
+                let relay = Arc::clone(&relay);
+                async move { relay.run().await }
+            });
+        }
+        if parts.contains(&Part::Stream) {
+            let clock = Arc::clone(&self.clock);
+            let consumer =
+                StreamConsumer::new(stream(), name.to_owned(), pool, clock, zone, shutdown);
+            let consumer = Arc::new(consumer);
+            self.shutdown.supervise("stream", move || {
+                let consumer = Arc::clone(&consumer);
+                async move { consumer.run().await }
+            });
+        }
     }
 
     fn carry_out_bulk_actions(&self) {

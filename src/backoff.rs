@@ -43,6 +43,12 @@ pub fn before_locked_again(tries: u32) -> Duration {
     full_jitter(tries, base, cap)
 }
 
+/// How long a movement waits that a busy stream did not take: up to 0.2 s, 0.4 s … 5 s.
+pub fn before_streamed_again(attempts: u32) -> Duration {
+    let (base, cap) = (Duration::from_millis(200), Duration::from_secs(5));
+    full_jitter(attempts, base, cap)
+}
+
 /// How long to wait before asking the database again: up to 0.2 s, 0.4 s … 2 s.
 pub fn before_probe(failures: u32) -> Duration {
     full_jitter(failures, Duration::from_millis(100), Duration::from_secs(2))

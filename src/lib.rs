@@ -63,6 +63,7 @@ pub mod shelf;
 pub mod shutdown;
 pub mod sns_endpoint;
 pub mod stocktake;
+pub mod stream;
 mod submission;
 pub mod telemetry;
 pub mod web;

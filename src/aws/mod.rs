@@ -19,6 +19,7 @@ pub struct Aws {
     pub sign_in: SdkConfig,
     pub sqs: SdkConfig,
     pub sns: SdkConfig,
+    pub kinesis: SdkConfig,
 }
 
 impl From<SdkConfig> for Aws {
@@ -26,6 +27,7 @@ impl From<SdkConfig> for Aws {
         Self {
             sqs: all.clone(),
             sns: all.clone(),
+            kinesis: all.clone(),
             sign_in: all,
         }
     }
@@ -75,6 +77,7 @@ pub async fn load_aws(settings: &MessagingSettings) -> Aws {
     Aws {
         sqs: at(&sdk, settings.sqs_endpoint(), region),
         sns: at(&sdk, settings.sns_endpoint(), region),
+        kinesis: at(&sdk, settings.kinesis_endpoint(), region),
         sign_in: at(&sdk, settings.aws.secrets_manager_endpoint(), None),
     }
 }
@@ -105,6 +108,15 @@ pub fn sns_client(aws: &SdkConfig) -> SnsClient {
         .retry_config(RetryConfig::standard())
         .build();
     aws_sdk_sns::Client::from_conf(config)
+}
+
+/// A Kinesis client.
+pub fn kinesis_client(aws: &SdkConfig) -> aws_sdk_kinesis::Client {
+    let config = aws_sdk_kinesis::config::Builder::from(aws)
+        .timeout_config(timeouts(Duration::ZERO))
+        .retry_config(RetryConfig::standard())
+        .build();
+    aws_sdk_kinesis::Client::from_conf(config)
 }
 
 /// A Secrets Manager client.

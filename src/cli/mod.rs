@@ -110,6 +110,9 @@ enum Command {
     Audit {
         #[command(flatten)]
         database: Database,
+        /// Compare the ledger with what the consumer of the stream of stock movements added up, too
+        #[arg(long)]
+        stream: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -185,7 +188,11 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Unsubscribe(settings) => subscriptions::unsubscribe(*settings).await,
         Command::Subscriptions(settings) => subscriptions::list(*settings).await,
         Command::Status { system, json } => report::status(&system, json).await,
-        Command::Audit { database, json } => report::audit_books(&database, json).await,
+        Command::Audit {
+            database,
+            stream,
+            json,
+        } => report::audit_books(&database, stream, json).await,
     }
 }
 

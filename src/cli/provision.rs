@@ -34,7 +34,8 @@ enum Print {
 }
 
 pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
-    let topology = Topology::new(&settings.resources);
+    let stream = settings.messaging.stream_name();
+    let topology = Topology::new(&settings.resources).streaming(&settings.resources, stream);
     topology.check()?;
     if let Some(what) = settings.print {
         let document = match what {
@@ -52,10 +53,13 @@ pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
     let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
     let sns = aws::sns_client(&aws.sns);
     let provisioned = provision::provision(&sqs, &sns, &topology, mode).await?;
-    for change in &provisioned.changes {
+    let kinesis = aws::kinesis_client(&aws.kinesis);
+    let mut changes = provisioned.changes.clone();
+    changes.extend(provision::provision_stream(&kinesis, &topology, mode).await?);
+    for change in &changes {
         print(&format!("{word}: {change}"))?;
     }
-    if provisioned.changes.is_empty() {
+    if changes.is_empty() {
         print("Nothing to change.")?;
     }
     if mode == Mode::Plan {
@@ -64,6 +68,9 @@ pub(super) async fn provision(settings: Provision) -> Result<ExitCode> {
     print("")?;
     for (setting, value) in provisioned.settings() {
         print(&format!("{setting}={value}"))?;
+    }
+    if let Some(stream) = stream {
+        print(&format!("STREAM_NAME={stream}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

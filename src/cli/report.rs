@@ -11,8 +11,11 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::MailSettings;
 use crate::db::{self, DbError};
 use crate::operations::audit::audit;
-use crate::operations::check::{Line, Verdict, check_database, check_mail, check_messaging};
-use crate::operations::status::{QueueStatus, Status, read_status};
+use crate::operations::audit_stream::audit_stream;
+use crate::operations::check::{
+    Line, Verdict, check_database, check_mail, check_messaging, check_stream,
+};
+use crate::operations::status::{QueueStatus, Status, StreamStatus, read_status};
 
 /// `beanstock status`.
 pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
@@ -55,9 +58,10 @@ fn describe(status: &Status) -> String {
         status.oldest_unsent_alert_seconds,
         "alert that was not sent ",
     );
+    let stream = status.stream.map_or_else(String::new, describe_stream);
     format!(
         "accepted       {}\napplied        {}\nsuperseded     {}\nwaiting        {}{ages}{unsent}\n\
-         dead letters   {}\nqueue          {}\ndead-letter q. {}",
+         dead letters   {}\nqueue          {}\ndead-letter q. {}{stream}",
         status.accepted,
         status.applied,
         status.superseded,
@@ -65,6 +69,29 @@ fn describe(status: &Status) -> String {
         status.dead_letters,
         queue(status.queue),
         queue(status.dead_letter_queue),
+    )
+}
+
+fn describe_stream(stream: StreamStatus) -> String {
+    let StreamStatus {
+        unstreamed,
+        behind_seconds,
+        unread_shards,
+        held_beans,
+        parked_records,
+        ..
+    } = stream;
+    let problems = [
+        (unread_shards, "shards that nobody reads"),
+        (held_beans, "beans that miss a movement"),
+        (parked_records, "records that nobody can read"),
+    ];
+    let problems = problems.iter().filter(|(number, _)| *number > 0);
+    let problems: String = problems
+        .map(|(number, what)| format!(", {number} {what}"))
+        .collect();
+    format!(
+        "\nstream         {unstreamed} not on it yet, its reader {behind_seconds} s behind{problems}"
     )
 }
 
@@ -86,6 +113,7 @@ pub(super) async fn check(system: &System, mail: &MailSettings) -> Result<ExitCo
         Aws::unused()
     };
     lines.extend(check_messaging(messaging, &aws).await);
+    lines.extend(check_stream(messaging, &aws).await);
     lines.extend(check_mail(mail).await);
     for line in &lines {
         print(&line.to_string())?;
@@ -99,9 +127,12 @@ pub(super) async fn check(system: &System, mail: &MailSettings) -> Result<ExitCo
 }
 
 /// `beanstock audit`.
-pub(super) async fn audit_books(settings: &Database, json: bool) -> Result<ExitCode> {
+pub(super) async fn audit_books(settings: &Database, stream: bool, json: bool) -> Result<ExitCode> {
     let pool = connect(&settings.database, &settings.aws).await?;
-    let findings = audit(&pool).await.map_err(unmigrated)?;
+    let mut findings = audit(&pool).await.map_err(unmigrated)?;
+    if stream {
+        findings.extend(audit_stream(&pool).await.map_err(unmigrated)?);
+    }
     let clean = findings.iter().all(|finding| finding.broken_by.is_empty());
     if json {
         print(&serde_json::to_string_pretty(&findings)?)?;
@@ -115,6 +146,9 @@ pub(super) async fn audit_books(settings: &Database, json: bool) -> Result<ExitC
             print(&format!("{mark} {}", finding.invariant))?;
             for row in &finding.broken_by {
                 print(&format!("         {row}"))?;
+            }
+            for row in &finding.also {
+                print(&format!("  note   {row}"))?;
             }
         }
     }

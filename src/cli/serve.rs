@@ -78,8 +78,10 @@ impl Serve {
                 Part::Web => continue,
                 Part::Poller | Part::Collector => ("QUEUE_URL", self.messaging.queue(UPDATES)),
                 Part::Relay => ("TOPIC_ARN", self.messaging.topic()),
+                Part::Stream => ("STREAM_NAME", self.messaging.stream_name()),
             };
-            if found.is_none() && !self.provision {
+            let is_made = self.provision && *part != Part::Stream;
+            if found.is_none() && !is_made {
                 let what_for =
                     format!("--only {part:?} needs it (`beanstock provision` prints it)");
                 bail!(reference::missing(variable, &what_for));
@@ -129,6 +131,7 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         if parts.iter().any(|part| *part != Part::Web) {
             app.start_messaging(&messaging, &aws, &parts, notifier.as_ref())
                 .await?;
+            app.start_stream(&messaging, &aws, &parts, settings.web.time_zone);
         }
         tracing::info!("everything is up");
         anyhow::Ok(())
@@ -221,10 +224,12 @@ async fn set_up(
     let sqs = aws::sqs_client(&aws.sqs, Duration::ZERO);
     let sns = aws::sns_client(&aws.sns);
     app::wait_for_answer(shutdown, &sqs, &resources.queue_name).await?;
-    let topology = Topology::new(resources);
+    let topology = Topology::new(resources).streaming(resources, messaging.stream_name());
     topology.check()?;
     let provisioned = provision::provision(&sqs, &sns, &topology, Mode::Apply).await?;
-    for change in &provisioned.changes {
+    let kinesis = aws::kinesis_client(&aws.kinesis);
+    let streamed = provision::provision_stream(&kinesis, &topology, Mode::Apply).await?;
+    for change in provisioned.changes.iter().chain(&streamed) {
         tracing::info!("provisioned: {change}");
     }
     app::use_provisioned(messaging, &provisioned);

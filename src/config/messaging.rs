@@ -25,6 +25,9 @@ pub struct MessagingSettings {
     /// Endpoint for SNS, such as a VPC endpoint
     #[arg(long, env = "AWS_ENDPOINT_URL_SNS", value_parser = parse::endpoint)]
     aws_endpoint_url_sns: Option<String>,
+    /// Endpoint for Kinesis, such as a VPC endpoint
+    #[arg(long, env = "AWS_ENDPOINT_URL_KINESIS", value_parser = parse::endpoint)]
+    aws_endpoint_url_kinesis: Option<String>,
     /// URL of the queue of updates
     #[arg(long, env = "QUEUE_URL", value_parser = parse::queue_url)]
     queue_url: Option<String>,
@@ -52,6 +55,9 @@ pub struct MessagingSettings {
     /// ARNs of topics, of other accounts perhaps, whose HTTPS deliveries the website takes at `/sns`
     #[arg(long, env = "SNS_TOPICS", value_delimiter = ',', value_parser = parse::topic_arn)]
     sns_topics: Vec<String>,
+    /// Name of the Kinesis data stream that every stock movement is put on; setting it switches the stream on
+    #[arg(long, env = "STREAM_NAME", value_parser = parse::stream_name)]
+    stream_name: Option<String>,
     /// Visibility timeout of received messages, in seconds
     #[arg(long, env = "VISIBILITY_TIMEOUT_IN_SEC", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(5..=43_200))]
@@ -108,7 +114,9 @@ impl MessagingSettings {
 
     /// Whether there is anything to ask AWS for.
     pub fn names_resources(&self) -> bool {
-        self.topic().is_some() || self.queues().any(|(_, url)| url.is_some())
+        self.topic().is_some()
+            || self.stream_name.is_some()
+            || self.queues().any(|(_, url)| url.is_some())
     }
 
     /// The endpoint of SQS, if it is not AWS's public one.
@@ -119,6 +127,12 @@ impl MessagingSettings {
     /// The endpoint of SNS, if it is not AWS's public one.
     pub fn sns_endpoint(&self) -> Option<&str> {
         self.aws_endpoint_url_sns.as_deref().or(self.aws.endpoint())
+    }
+
+    /// The endpoint of Kinesis, if it is not AWS's public one.
+    pub fn kinesis_endpoint(&self) -> Option<&str> {
+        let own = self.aws_endpoint_url_kinesis.as_deref();
+        own.or(self.aws.endpoint())
     }
 
     /// Every queue with its URL, if that is set.
@@ -189,6 +203,16 @@ impl MessagingSettings {
         for (_, setting) in setting.into_iter().filter(|(other, _)| *other == role) {
             *setting = Some(url.to_owned());
         }
+    }
+
+    /// The name of the stream of stock movements.
+    pub fn stream_name(&self) -> Option<&str> {
+        self.stream_name.as_deref()
+    }
+
+    /// Uses a stream unless another one is set.
+    pub fn set_stream(&mut self, name: &str) {
+        self.stream_name.get_or_insert_with(|| name.to_owned());
     }
 
     /// The ARNs of the topics whose deliveries over HTTPS are taken.

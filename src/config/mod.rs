@@ -18,7 +18,8 @@ pub use self::database::{DatabaseLogin, DatabaseSettings};
 pub use self::mail::MailSettings;
 pub use self::messaging::MessagingSettings;
 pub(crate) use self::parse::{
-    kms_key, principal, resource_name, role_arn, supplier_publisher, supplier_topic_name, tag,
+    kms_key, principal, resource_name, role_arn, stream_name, supplier_publisher,
+    supplier_topic_name, tag,
 };
 pub use self::secret::Secret;
 pub use self::web::{ListenSettings, WebSettings, cannot_listen};

@@ -212,6 +212,16 @@ pub(crate) fn resource_name(text: &str) -> Parsed<String> {
     }
 }
 
+/// The name of a stream (Kinesis API Reference, `CreateStream`).
+pub(crate) fn stream_name(text: &str) -> Parsed<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a name")
+    }
+}
+
 /// A time zone by its IANA name.
 pub(super) fn time_zone(text: &str) -> Parsed<Tz> {
     text.trim().parse().map_err(|_unknown| "not a time zone")

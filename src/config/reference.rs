@@ -105,6 +105,12 @@ pub const SETTINGS: &[Setting] = &[
         "AWS_ENDPOINT_URL",
     ),
     setting(
+        "AWS_ENDPOINT_URL_KINESIS",
+        "an http or https URL",
+        "https://vpce-0abc.kinesis.us-east-1.vpce.amazonaws.com",
+        "AWS_ENDPOINT_URL",
+    ),
+    setting(
         "AWS_ENDPOINT_URL_SECRETS_MANAGER",
         "an http or https URL",
         "https://vpce-0abc.secretsmanager.us-east-1.vpce.amazonaws.com",
@@ -153,6 +159,12 @@ pub const SETTINGS: &[Setting] = &[
         "ARNs of topics with commas between them",
         "arn:aws:sns:eu-west-1:210987654321:beans_for_cafes",
         "`/sns` is not there",
+    ),
+    setting(
+        "STREAM_NAME",
+        "up to 128 letters, digits, -, _ and .",
+        "stock_movements",
+        "no movement is put on a stream; `local` uses `stock_movements`",
     ),
     setting(
         "VISIBILITY_TIMEOUT_IN_SEC",
@@ -235,10 +247,22 @@ pub const SETTINGS: &[Setting] = &[
     setting("ALERTS_TOPIC_NAME", NAME, "beanstock_alerts", ""),
     setting("MAX_RECEIVE_COUNT", "a number from 1 to 1000", "5", ""),
     setting(
+        "STREAM_SHARDS",
+        "a number from 1 to 200",
+        "4",
+        "on demand; `local` begins with 2",
+    ),
+    setting(
+        "STREAM_RETENTION_IN_HOURS",
+        "hours from 24 to 8760",
+        "168",
+        "",
+    ),
+    setting(
         "KMS_KEY",
         "the ARN, id or alias of a KMS key",
         "alias/beanstock",
-        "the key that SQS manages (SSE-SQS)",
+        "the keys that SQS and Kinesis manage",
     ),
     setting(
         "SUPPLIER_TOPIC_NAMES",

@@ -11,6 +11,7 @@ mod bean;
 mod bulk_action;
 mod contact;
 mod decide;
+mod demand;
 mod follows;
 mod instance;
 mod notification_preferences;
@@ -38,6 +39,7 @@ pub use bean::{
 pub use bulk_action::BulkKind;
 pub use contact::{EmailAddress, PhoneNumber};
 pub use decide::{Decision, decide};
+pub use demand::{BeanDay, DaysLeft, Demand, FURTHEST, UsualSizes, WATCHED_DAYS, day_in};
 pub use follows::{Follows, FollowsAs};
 pub use instance::Instance;
 pub use notification_preferences::{

@@ -1,4 +1,4 @@
-//! Everything on one machine: a private database, the embedded SNS and SQS, and all parts.
+//! Everything on one machine: a private database, the embedded SNS, SQS and Kinesis, and all parts.
 //!
 //! The code that runs is the one that runs on AWS: the same SDK talks to a real socket.
 
@@ -23,14 +23,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::{Passwords, Token, demo as demo_accounts};
 use crate::app::{self, App, Part, Seats};
-use crate::aws::{Aws, sns_client, sqs_client};
+use crate::aws::{Aws, kinesis_client, sns_client, sqs_client};
 use crate::catalogue::demo;
-use crate::config::{ListenSettings, MessagingSettings, Secret, WebSettings, cannot_listen};
+use crate::config::{
+    ListenSettings, MessagingSettings, Secret, WebSettings, cannot_listen, stream_name,
+};
 use crate::db::{self, MigrateError, PoolSettings};
 use crate::domain::NewPassword;
 use crate::messaging::UPDATES;
 use crate::outgoing::Outgoing;
-use crate::provision::{self, Mode, Provisioned, ResourceSettings, Topology};
+use crate::provision::{self, Capacity, Mode, Provisioned, ResourceSettings, Topology};
 use crate::shutdown::Shutdown;
 use crate::sns_endpoint::LocalAnchor;
 use aws::{Keeping, LocalAws};
@@ -40,7 +42,7 @@ use server_program::make_private_folder;
 /// Settings of local mode.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocalSettings {
-    /// Port of the embedded SNS and SQS
+    /// Port of the embedded SNS, SQS and Kinesis
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
     /// Folder for the database and queued messages
@@ -120,9 +122,13 @@ async fn run_with(
         endpoint_stopped.clone(),
     )?;
     let sdk = sdk_config(endpoint.url()).await;
-    let provisioned = provision_at(&sdk, &settings.resources).await?;
-    endpoint.open();
     let mut messaging = settings.messaging.clone();
+    messaging.set_stream(STREAM);
+    let provisioned = provision_at(&sdk, &settings.resources).await?;
+    if let Some(stream) = messaging.stream_name() {
+        provision_stream_at(&sdk, &settings.resources, stream).await?;
+    }
+    endpoint.open();
     app::use_provisioned(&mut messaging, &provisioned);
     let anchor = LocalAnchor {
         url: endpoint.url().to_owned(),
@@ -135,8 +141,10 @@ async fn run_with(
     let password = provide_demonstration(settings, &app).await?;
     let website = format!("http://{}", web.local_addr()?);
     let notifier = app.notify_people(&settings.web, Seats::Demonstration, &messaging, &website)?;
-    app.start_messaging(&messaging, &Aws::from(sdk), &Part::ALL, Some(&notifier))
+    let aws = Aws::from(sdk);
+    app.start_messaging(&messaging, &aws, &Part::ALL, Some(&notifier))
         .await?;
+    app.start_stream(&messaging, &aws, &Part::ALL, settings.web.time_zone);
     app.start_web(web, &settings.web, Seats::Demonstration);
     announce(
         &website,
@@ -199,10 +207,10 @@ async fn listen(port: u16, setting: &str) -> Result<TcpListener> {
         .with_context(|| cannot_listen((Ipv4Addr::LOCALHOST, port).into(), setting))
 }
 
-/// Settings of the embedded SNS and SQS alone.
+/// Settings of the embedded SNS, SQS and Kinesis alone.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocalAwsSettings {
-    /// Port of the embedded SNS and SQS
+    /// Port of the embedded SNS, SQS and Kinesis
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
     /// Folder for the database and queued messages
@@ -212,6 +220,9 @@ pub struct LocalAwsSettings {
     #[arg(long, env = "PROVISION", default_value_t = false,
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub provision: bool,
+    /// Name of a Kinesis data stream to create as well
+    #[arg(long, env = "STREAM_NAME", value_parser = stream_name)]
+    pub stream_name: Option<String>,
     /// Queues and topic.
     #[command(flatten)]
     pub resources: ResourceSettings,
@@ -220,7 +231,7 @@ pub struct LocalAwsSettings {
     pub listen: ListenSettings,
 }
 
-/// Runs the embedded SNS and SQS alone until SIGTERM or Ctrl-C.
+/// Runs the embedded SNS, SQS and Kinesis alone until SIGTERM or Ctrl-C.
 pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     let address = settings.listen.address(settings.local_aws_port);
     let listener = TcpListener::bind(address).await;
@@ -234,10 +245,14 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     if settings.provision {
         // It forgets its queues when it stops. Provisioned by itself, it has them and what was in
         // them before anybody can publish again.
-        provision_at(&sdk_config(endpoint.url()).await, &settings.resources).await?;
+        let sdk = sdk_config(endpoint.url()).await;
+        provision_at(&sdk, &settings.resources).await?;
+        if let Some(stream) = &settings.stream_name {
+            provision_stream_at(&sdk, &settings.resources, stream).await?;
+        }
     }
     endpoint.open();
-    tracing::info!("SNS and SQS are at {}", endpoint.url());
+    tracing::info!("SNS, SQS and Kinesis are at {}", endpoint.url());
     if !settings.listen.is_loopback() {
         tracing::warn!(
             "whoever reaches that address may publish and receive: it asks nobody to sign in"
@@ -256,6 +271,7 @@ fn kept_in(folder: &Path) -> Keeping {
     Keeping {
         journal: Some(folder.join(JOURNAL)),
         subscriptions: Some(folder.join("subscriptions.json")),
+        streams: Some(folder.join("streams")),
         ..Keeping::default()
     }
 }
@@ -306,13 +322,39 @@ pub async fn sdk_config(endpoint: &str) -> SdkConfig {
         .await
 }
 
-/// Creates queues, topic and subscription at an endpoint.
+/// The stream's name, if none is set.
+const STREAM: &str = "stock_movements";
+
+/// With how many shards the stream begins, if no number is set: people split and merge them.
+const SHARDS: i32 = 2;
+
+/// Creates queues, topics and subscriptions at an endpoint.
 pub async fn provision_at(sdk: &SdkConfig, resources: &ResourceSettings) -> Result<Provisioned> {
     let sqs = sqs_client(sdk, Duration::ZERO);
     let sns = sns_client(sdk);
     let topology = Topology::new(resources);
     topology.check()?;
     provision::provision(&sqs, &sns, &topology, Mode::Apply).await
+}
+
+/// Creates the stream at an endpoint.
+pub async fn provision_stream_at(
+    sdk: &SdkConfig,
+    resources: &ResourceSettings,
+    name: &str,
+) -> Result<()> {
+    let mut topology = Topology::new(resources).streaming(resources, Some(name));
+    if let Some(stream) = &mut topology.stream {
+        stream.capacity = match resources.stream_shards {
+            Some(shards) => Capacity::Shards(shards),
+            None => Capacity::ShardsAtFirst(SHARDS),
+        };
+        // Nothing leaves this machine.
+        stream.kms_key = None;
+    }
+    let kinesis = kinesis_client(sdk);
+    provision::provision_stream(&kinesis, &topology, Mode::Apply).await?;
+    Ok(())
 }
 
 #[expect(
@@ -338,7 +380,7 @@ fn announce(
   Beanstock is ready.
 
     Website        {website}
-    SNS and SQS    {endpoint}   (credentials test/test, region {region})
+    AWS services   {endpoint}   (SNS, SQS, Kinesis; credentials test/test, region {region})
     Queue          {queue}
     Data           {folder}
 

@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod filter_policy;
+pub mod kinesis;
 mod role;
 pub mod signature;
 pub mod sns;
@@ -149,10 +150,10 @@ pub trait Publisher: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<FailedEntry>, ServiceError>> + Send;
 }
 
-/// What SQS and SNS answer when waiting cannot help: the resource is gone, or access is denied.
+/// What SQS, SNS and Kinesis answer when waiting cannot help: the resource is gone, or access is denied.
 ///
-/// From the error lists of the two API references and their common errors.
-const REFUSALS: [&str; 15] = [
+/// From the error lists of the three API references and their common errors.
+const REFUSALS: [&str; 19] = [
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
     "InvalidAddress",
@@ -167,6 +168,10 @@ const REFUSALS: [&str; 15] = [
     "KmsAccessDenied",
     "KmsDisabled",
     "KmsNotFound",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSNotFoundException",
+    "ResourceNotFoundException",
     "InvalidClientTokenId",
 ];
 

@@ -13,6 +13,8 @@ pub struct Finding {
     pub invariant: &'static str,
     /// The rows for which it is not, in words: fifty, and whether there are more.
     pub broken_by: Vec<String>,
+    /// What is worth knowing and breaks nothing.
+    pub also: Vec<String>,
 }
 
 /// Checks every invariant. All is well if no finding names a row.
@@ -111,7 +113,11 @@ async fn audit_updates(conn: &mut Connection) -> DbResult<Vec<Finding>> {
     ])
 }
 
-fn finding<T>(invariant: &'static str, rows: Vec<T>, describe: impl Fn(T) -> String) -> Finding {
+pub(super) fn finding<T>(
+    invariant: &'static str,
+    rows: Vec<T>,
+    describe: impl Fn(T) -> String,
+) -> Finding {
     let is_cut = rows.len() > audit::SHOWN;
     let mut broken_by: Vec<String> = rows.into_iter().take(audit::SHOWN).map(describe).collect();
     if is_cut {
@@ -120,5 +126,6 @@ fn finding<T>(invariant: &'static str, rows: Vec<T>, describe: impl Fn(T) -> Str
     Finding {
         invariant,
         broken_by,
+        also: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::aws::{self, Aws};
 use crate::config::MessagingSettings;
-use crate::db::{self, DbResult, Pool};
+use crate::db::{self, Connection, DbResult, Pool};
 use crate::messaging::sqs::{self, Depth, SqsQueue};
 use crate::messaging::{DEAD_LETTERS, ServiceError, UPDATES};
 
@@ -34,10 +34,29 @@ pub struct Status {
     pub oldest_unsent_alert_seconds: i64,
     /// Dead letters that wait for somebody.
     pub dead_letters: i64,
+    /// How the stream of stock movements stands; absent if nothing was ever put on one.
+    pub stream: Option<StreamStatus>,
     /// What the queue says; absent if none is set or it does not answer.
     pub queue: Option<QueueStatus>,
     /// What the dead-letter queue says.
     pub dead_letter_queue: Option<QueueStatus>,
+}
+
+/// How the stream of stock movements stands.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct StreamStatus {
+    /// Movements that are not on the stream yet.
+    pub unstreamed: i64,
+    /// Seconds since the oldest of those was booked; 0 if there are none.
+    pub oldest_unstreamed_seconds: i64,
+    /// Seconds by which the consumer is behind the stream, on the shard where it is furthest behind.
+    pub behind_seconds: i64,
+    /// Shards that nobody reads.
+    pub unread_shards: i64,
+    /// Beans whose records wait for an earlier one.
+    pub held_beans: i64,
+    /// Records that nobody can read and nobody has looked at.
+    pub parked_records: i64,
 }
 
 /// What SQS says about a queue; it calls these numbers approximate.
@@ -106,7 +125,26 @@ pub async fn read_status(pool: &Pool, now: DateTime<Utc>) -> DbResult<Status> {
         oldest_unpublished_seconds: age(unpublished),
         oldest_unsent_alert_seconds: age(unsent),
         dead_letters: db::dead_letters::count_open(&mut conn).await?,
+        stream: read_stream(&mut conn, now).await?,
         queue: None,
         dead_letter_queue: None,
     })
+}
+
+async fn read_stream(conn: &mut Connection, now: DateTime<Utc>) -> DbResult<Option<StreamStatus>> {
+    let lag = db::stream_shards::find_lag(conn).await?;
+    if lag.shards == 0 {
+        return Ok(None);
+    }
+    let unstreamed = db::stream_marks::count_unstreamed(conn).await?;
+    let held = db::stream_witness::list_held_beans(conn).await?;
+    let age = |since: DateTime<Utc>| (now - since).num_seconds().max(0);
+    Ok(Some(StreamStatus {
+        unstreamed: unstreamed.movements,
+        oldest_unstreamed_seconds: unstreamed.since.map_or(0, age),
+        behind_seconds: lag.behind_ms / 1_000,
+        unread_shards: lag.unread,
+        held_beans: i64::try_from(held.len()).unwrap_or(i64::MAX),
+        parked_records: db::parked_records::count_parked(conn).await?,
+    }))
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::AwsAccount;
 use super::blueprint::{Blueprint, QueueBlueprint, SubscriptionBlueprint, TopicBlueprint};
-use super::topology::Topology;
+use super::topology::{Capacity, STREAM_ID, StreamEntry, Topology};
 use crate::messaging::QueueRole;
 use crate::messaging::sqs::is_fifo;
 
@@ -42,9 +42,16 @@ pub fn template(topology: &Topology) -> Value {
             subscription_resource(subscription),
         );
     }
+    if let Some(stream) = &topology.stream {
+        resources.insert(STREAM_ID.to_owned(), stream_resource(stream, &tags));
+        outputs.insert(
+            format!("{STREAM_ID}Name"),
+            json!({"Value": {"Ref": STREAM_ID}}),
+        );
+    }
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Queues, topics and subscriptions of Beanstock",
+        "Description": "Queues, topics, subscriptions and the stream of Beanstock",
         "Resources": substituted(Value::Object(resources)),
         "Outputs": outputs,
     })
@@ -128,6 +135,24 @@ fn subscription_resource(subscription: &SubscriptionBlueprint) -> Value {
         "DependsOn": depends_on,
         "Properties": properties,
     })
+}
+
+fn stream_resource(stream: &StreamEntry, tags: &[Value]) -> Value {
+    let mut properties = json!({
+        "Name": stream.name,
+        "RetentionPeriodHours": stream.retention_hours,
+        "Tags": tags,
+    });
+    match stream.capacity {
+        Capacity::OnDemand => properties["StreamModeDetails"] = json!({"StreamMode": "ON_DEMAND"}),
+        Capacity::Shards(shards) | Capacity::ShardsAtFirst(shards) => {
+            properties["ShardCount"] = json!(shards);
+        }
+    }
+    if let Some(key) = &stream.kms_key {
+        properties["StreamEncryption"] = json!({"EncryptionType": "KMS", "KeyId": key});
+    }
+    json!({"Type": "AWS::Kinesis::Stream", "Properties": properties})
 }
 
 /// Attributes are texts for the API, and numbers, booleans and objects in a template.

@@ -133,8 +133,23 @@ fn application(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
             ANY_SUBSCRIPTION,
         ),
     ];
+    statements.extend(stream(topology, account).map(|arn| allow("UseStream", &USE_STREAM, arn)));
     statements.extend(use_key(topology, account));
     statements
+}
+
+/// What putting movements on the stream, reading it and looking at it takes.
+const USE_STREAM: [&str; 5] = [
+    "kinesis:PutRecords",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:ListShards",
+    "kinesis:GetShardIterator",
+    "kinesis:GetRecords",
+];
+
+fn stream(topology: &Topology, account: &AwsAccount) -> Option<String> {
+    let stream = topology.stream.as_ref()?;
+    Some(account.arn("kinesis", &format!("stream/{}", stream.name)))
 }
 
 /// Scripts that publish to a topic, or `beanstock publish`.
@@ -148,7 +163,7 @@ fn publisher(topology: &Topology, account: &AwsAccount, topic: &TopicEntry) -> V
 /// Runs `provision`.
 fn operator(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
     let topics = topics(topology, account);
-    vec![
+    let mut statements = vec![
         allow(
             "ManageQueues",
             &[
@@ -182,8 +197,22 @@ fn operator(topology: &Topology, account: &AwsAccount) -> Vec<Value> {
             ],
             ANY_SUBSCRIPTION,
         ),
-    ]
+    ];
+    statements
+        .extend(stream(topology, account).map(|arn| allow("ManageStream", &MANAGE_STREAM, arn)));
+    statements
 }
+
+const MANAGE_STREAM: [&str; 8] = [
+    "kinesis:CreateStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:UpdateStreamMode",
+    "kinesis:UpdateShardCount",
+    "kinesis:IncreaseStreamRetentionPeriod",
+    "kinesis:StartStreamEncryption",
+    "kinesis:ListTagsForStream",
+    "kinesis:AddTagsToStream",
+];
 
 /// What publishing to and receiving from resources under a key of our own takes (SQS Developer
 /// Guide, "Key management").

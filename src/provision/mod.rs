@@ -1,4 +1,4 @@
-//! Creates the queues, topics and subscriptions, and repairs what has drifted.
+//! Creates the queues, topics, subscriptions and the stream, and repairs what has drifted.
 //!
 //! Running it again changes nothing that is right, and any number of instances may run it at once.
 //! Nothing is ever deleted. What there is to be stands in [`Topology`], how that is written as IAM
@@ -10,6 +10,7 @@ pub mod cloudformation;
 pub mod iam;
 mod queues;
 mod settings;
+mod stream;
 pub mod subscribe;
 mod topic;
 mod topology;
@@ -22,7 +23,10 @@ use serde_json::Value;
 pub use self::account::AwsAccount;
 use self::blueprint::Blueprint;
 pub use self::settings::ResourceSettings;
-pub use self::topology::{QueueEntry, SubscriptionEntry, TopicEntry, Topology};
+pub use self::stream::provision_stream;
+pub use self::topology::{
+    Capacity, QueueEntry, StreamEntry, SubscriptionEntry, TopicEntry, Topology,
+};
 use crate::messaging::{QueueRole, SUPPLIER_TOPIC, TopicRole, UPDATES_TOPIC};
 
 /// Where everything is, and what had to be done for it.

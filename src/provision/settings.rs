@@ -11,6 +11,8 @@ const ALERTS_QUEUE: &str = "inventory_alerts";
 const TOPIC: &str = "updated_beans_sns.fifo";
 const ALERTS_TOPIC: &str = "beanstock_alerts";
 const MAX_RECEIVE_COUNT: u32 = 5;
+/// A week: a consumer that stopped on Friday evening has missed nothing on Monday. AWS's own default is a day.
+const STREAM_RETENTION: i32 = 168;
 const TAG: &str = "application=beanstock";
 
 /// What to create. The defaults are those of the lab; names ending in `.fifo` make FIFO resources,
@@ -42,7 +44,14 @@ pub struct ResourceSettings {
     #[arg(long, env = "MAX_RECEIVE_COUNT", default_value_t = MAX_RECEIVE_COUNT,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_receive_count: u32,
-    /// KMS key for queues and topics; its policy must allow `sns.amazonaws.com`
+    /// Number of shards of the stream of stock movements; without it, AWS sees to that (on demand)
+    #[arg(long, env = "STREAM_SHARDS", value_parser = clap::value_parser!(i32).range(1..=200))]
+    pub stream_shards: Option<i32>,
+    /// For how many hours the stream keeps records; one that keeps them for longer is left as it is
+    #[arg(long, env = "STREAM_RETENTION_IN_HOURS", default_value_t = STREAM_RETENTION,
+          value_parser = clap::value_parser!(i32).range(24..=8_760))]
+    pub stream_retention_in_hours: i32,
+    /// KMS key for queues, topics and the stream; its policy must allow `sns.amazonaws.com`
     #[arg(long, env = "KMS_KEY", value_parser = kms_key)]
     pub kms_key: Option<String>,
     /// Other accounts and principals that may publish to the topic of updates
@@ -73,6 +82,8 @@ impl Default for ResourceSettings {
             topic_name: TOPIC.to_owned(),
             alerts_topic_name: ALERTS_TOPIC.to_owned(),
             max_receive_count: MAX_RECEIVE_COUNT,
+            stream_shards: None,
+            stream_retention_in_hours: STREAM_RETENTION,
             kms_key: None,
             topic_publishers: Vec::new(),
             supplier_topic_names: Vec::new(),

@@ -69,12 +69,42 @@ pub struct SubscriptionEntry {
     pub filter: Option<Value>,
 }
 
+/// A stream that is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEntry {
+    pub name: String,
+    pub capacity: Capacity,
+    /// For how long records are kept.
+    pub retention_hours: i32,
+    /// The key its records are encrypted with.
+    pub kms_key: Option<String>,
+}
+
+/// How many shards a stream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// AWS sees to that.
+    OnDemand,
+    /// So many, and it is resized to them.
+    Shards(i32),
+    /// So many when it is made; what people do to it then stays.
+    ShardsAtFirst(i32),
+}
+
+/// The logical id of the stream in `CloudFormation` templates.
+pub(super) const STREAM_ID: &str = "Stream";
+
+/// The key of AWS's own that Kinesis uses for an account.
+const KINESIS_KEY: &str = "alias/aws/kinesis";
+
 /// Everything that is to be.
 #[derive(Debug, Clone)]
 pub struct Topology {
     pub queues: Vec<QueueEntry>,
     pub topics: Vec<TopicEntry>,
     pub subscriptions: Vec<SubscriptionEntry>,
+    /// The stream of stock movements, if there is to be one.
+    pub stream: Option<StreamEntry>,
     /// The key everything is encrypted with; without one, keys of SQS are used.
     pub kms_key: Option<String>,
     /// The role the application runs under, if queues are to let it in by policy.
@@ -96,10 +126,26 @@ impl Topology {
             queues: queues(settings),
             topics: topics(settings),
             subscriptions: subscriptions(settings),
+            stream: None,
             kms_key: settings.kms_key.clone(),
             application_role: settings.application_role.clone(),
             tags: settings.resource_tags.clone(),
         }
+    }
+
+    /// Adds the stream of stock movements, if it has a name.
+    #[must_use]
+    pub fn streaming(self, settings: &ResourceSettings, name: Option<&str>) -> Self {
+        let key = settings.kms_key.as_deref().unwrap_or(KINESIS_KEY);
+        let stream = name.map(|name| StreamEntry {
+            name: name.to_owned(),
+            capacity: settings
+                .stream_shards
+                .map_or(Capacity::OnDemand, Capacity::Shards),
+            retention_hours: settings.stream_retention_in_hours,
+            kms_key: Some(key.to_owned()),
+        });
+        Self { stream, ..self }
     }
 
     /// Checks what concerns several entries at once.
@@ -124,9 +170,8 @@ impl Topology {
             listed(self.queues.iter().map(|queue| queue.role.name_setting)),
             listed(names_of_topics.iter().copied())
         );
-        let managed = |key: &String| key.starts_with("alias/aws/") || key.contains(":alias/aws/");
         ensure!(
-            !self.kms_key.as_ref().is_some_and(managed),
+            !self.kms_key.as_deref().is_some_and(is_managed),
             "KMS_KEY is a key that AWS manages, and those do not let SNS in, so nothing would be \
              delivered; make a key of your own, or unset KMS_KEY to use SSE-SQS"
         );
@@ -213,6 +258,11 @@ impl Topology {
         };
         self.topics.iter().filter(sends)
     }
+}
+
+/// Whether AWS manages a key.
+pub(super) fn is_managed(key: &str) -> bool {
+    key.starts_with("alias/aws/") || key.contains(":alias/aws/")
 }
 
 fn queues(settings: &ResourceSettings) -> Vec<QueueEntry> {

@@ -112,6 +112,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("webhooks", &["clock", "messaging", "outgoing"]),
+    (
+        "stream",
+        &[
+            "backoff",
+            "clock",
+            "db",
+            "domain",
+            "messaging",
+            "shutdown",
+            "telemetry",
+        ],
+    ),
     ("adopt", &["db", "domain"]),
     // For whoever runs it.
     ("provision", &["config", "messaging"]),
@@ -251,6 +263,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "readiness",
             "shutdown",
             "sns_endpoint",
+            "stream",
             "web",
             "webhooks",
         ],
@@ -308,7 +321,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("x509_parser", &["sns_endpoint"]),
     ("aws_lc_rs", &["local/aws/sns", "sns_endpoint", "webhooks"]),
     ("hyper", &["web/http"]),
-    ("tower", &["web"]),
+    ("tower", &["local/aws", "web"]),
     // Settings and the private server describe a connection in the driver's words.
     ("sqlx", &["config/database.rs", "db", "local/database.rs"]),
     (
@@ -333,6 +346,11 @@ const CRATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("aws_sdk_secretsmanager", &["aws"]),
+    (
+        "aws_sdk_kinesis",
+        &["aws", "messaging/kinesis.rs", "provision"],
+    ),
+    ("ferrokinesis", &["local/aws"]),
     ("rustack_sns_core", &["local/aws"]),
     ("rustack_sqs_core", &["local/aws"]),
 ];

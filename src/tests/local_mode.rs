@@ -91,7 +91,7 @@ impl Running {
             let end = port.find(|c: char| !c.is_ascii_digit()).unwrap();
             port[..end].parse().unwrap()
         };
-        let (website, endpoint) = (port("Website"), port("SNS and SQS"));
+        let (website, endpoint) = (port("Website"), port("AWS services"));
         Self {
             program,
             website,

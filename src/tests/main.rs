@@ -40,6 +40,7 @@ mod revival;
 mod serve;
 mod settings;
 mod sns_endpoint;
+mod stream;
 mod subscriptions;
 mod supplier_topics;
 mod traps;

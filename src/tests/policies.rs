@@ -6,7 +6,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::domain::UpdateId;
 use beanstock::local;
 use beanstock::messaging::{DEAD_LETTERS, UNDELIVERED, UPDATES};
-use beanstock::provision::{AwsAccount, ResourceSettings, Topology, cloudformation, iam};
+use beanstock::provision::{
+    AwsAccount, Mode, ResourceSettings, Topology, cloudformation, iam, provision_stream,
+};
 use serde_json::Value;
 
 use crate::support::app::delivery;
@@ -18,9 +20,16 @@ fn account() -> AwsAccount {
     AwsAccount::of("arn:aws:sqs:us-east-1:000000000000:x").unwrap()
 }
 
+const STREAM: &str = "stock_movements";
+
+/// All there can be.
+fn streaming(settings: &ResourceSettings) -> Topology {
+    Topology::new(settings).streaming(settings, Some(STREAM))
+}
+
 /// All actions that a printed policy allows.
 fn allowed(who: &str) -> BTreeSet<String> {
-    let policies = iam::policies(&Topology::new(&ResourceSettings::default()), &account());
+    let policies = iam::policies(&streaming(&ResourceSettings::default()), &account());
     let statements = policies[who]["Statement"].as_array().unwrap();
     let actions = statements
         .iter()
@@ -38,12 +47,22 @@ async fn the_application_may_do_what_it_does_and_nothing_else() {
     settings.insert("AWS_ENDPOINT_URL", recorder.url().to_owned());
     let undelivered = app.resources.queue_url(UNDELIVERED).to_owned();
     settings.insert("UNDELIVERED_QUEUE_URL", undelivered);
+    settings.insert("STREAM_NAME", STREAM.to_owned());
+    local::provision_stream_at(&app.sdk, &Kind::Fifo.resources(), STREAM)
+        .await
+        .unwrap();
     let server = Program::start(&["serve"], &settings);
 
     app.accept(&delivery(UpdateId::generate(), 9)).await;
     app.publish_line("777777:Unprocessable:3").await;
     until("both have their final state", || async {
-        app.stock_of(EXCELSA).await == 209 && app.dead_letters().await.len() == 1
+        let read = "SELECT COUNT(*) FROM stream_beans WHERE bean_id = 5 AND quantity = 209";
+        let mut conn = app.pool.acquire().await.unwrap();
+        let read: i64 = sqlx::query_scalar(read)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+        read == 1 && app.stock_of(EXCELSA).await == 209 && app.dead_letters().await.len() == 1
     })
     .await;
     server.terminate().await;
@@ -90,6 +109,15 @@ async fn an_operator_may_do_what_provisioning_does_and_nothing_else() {
 
     local::provision_at(&sdk, &settings).await.unwrap();
     local::provision_at(&sdk, &settings).await.unwrap();
+    let kinesis = beanstock::aws::kinesis_client(&sdk);
+    for shards in [None, Some(3)] {
+        let settings = ResourceSettings {
+            stream_shards: shards,
+            ..settings.clone()
+        };
+        let changes = provision_stream(&kinesis, &streaming(&settings), Mode::Apply).await;
+        assert!(!changes.unwrap().is_empty());
+    }
 
     assert_eq!(recorder.actions(), allowed("operator"));
 }
@@ -97,7 +125,7 @@ async fn an_operator_may_do_what_provisioning_does_and_nothing_else() {
 /// But for the attributes of subscriptions, which AWS lets nobody narrow down.
 #[test]
 fn no_policy_has_a_wildcard_and_every_resource_is_ours() {
-    let policies = iam::policies(&Topology::new(&ResourceSettings::default()), &account());
+    let policies = iam::policies(&streaming(&ResourceSettings::default()), &account());
 
     for who in ["application", "publisher", "operator"] {
         for statement in policies[who]["Statement"].as_array().unwrap() {

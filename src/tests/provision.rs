@@ -1,6 +1,7 @@
 //! Provisioning creates what is missing, repairs what has drifted, and leaves alone what is right.
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use beanstock::aws;
 use beanstock::local;
 use beanstock::messaging::{DEAD_LETTERS, QueueRole, UNDELIVERED, UPDATES, UPDATES_TOPIC};
 use beanstock::provision::{
@@ -403,4 +404,111 @@ async fn a_queue_that_the_topology_lists_is_made_let_in_and_printed() {
     assert!(template["Outputs"]["CountsQueueUrl"].is_object());
     let sources = &attributes(&app, app.resources.queue_url(DEAD_LETTERS)).await;
     assert!(sources[&QueueAttributeName::RedriveAllowPolicy].contains(":counts.fifo"));
+}
+
+#[tokio::test]
+async fn the_stream_is_made_resized_and_described() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let kinesis = aws::kinesis_client(&app.sdk);
+    let mut settings = settings_for(&app);
+    for (variable, value) in [
+        ("STREAM_NAME", "movements.of-2"),
+        ("STREAM_SHARDS", "3"),
+        ("STREAM_RETENTION_IN_HOURS", "48"),
+        ("AWS_ENDPOINT_URL_KINESIS", app.sdk.endpoint_url().unwrap()),
+    ] {
+        settings.insert(variable, value.to_owned());
+    }
+    let run = async |args: &[&str], settings: &_| Program::start(args, settings).end().await;
+    let describe = async || {
+        let found = kinesis
+            .describe_stream_summary()
+            .stream_name("movements.of-2")
+            .send()
+            .await;
+        found
+            .ok()
+            .and_then(|found| found.stream_description_summary)
+    };
+
+    let planned = run(&["provision", "--dry-run"], &settings).await;
+    assert!(
+        planned
+            .out
+            .contains("to do: create the stream movements.of-2"),
+        "{}",
+        planned.out
+    );
+    assert!(describe().await.is_none());
+
+    let made = run(&["provision"], &settings).await;
+    assert!(
+        made.out.contains("STREAM_NAME=movements.of-2"),
+        "{}{}",
+        made.out,
+        made.err
+    );
+    let found = describe().await.unwrap();
+    assert_eq!(
+        (found.open_shard_count(), found.retention_period_hours()),
+        (3, 48)
+    );
+    assert_eq!(found.key_id(), Some("alias/aws/kinesis"));
+    let again = run(&["provision"], &settings).await;
+    assert!(again.out.contains("Nothing to change."), "{}", again.out);
+    let checked = run(&["check"], &settings).await;
+    let stream = "stream             3 shards, provisioned, records kept 48 h, encrypted";
+    assert!(checked.out.contains(stream), "{}", checked.out);
+
+    settings.insert("STREAM_SHARDS", "6".to_owned());
+    // A key, and records that are kept for longer, stay.
+    settings.insert("STREAM_RETENTION_IN_HOURS", "24".to_owned());
+    let resized = run(&["provision"], &settings).await;
+    assert!(
+        resized
+            .out
+            .contains("done: resize movements.of-2 from 3 to 6 shards"),
+        "{}",
+        resized.out
+    );
+    let found = describe().await.unwrap();
+    assert_eq!(
+        (found.open_shard_count(), found.retention_period_hours()),
+        (6, 48)
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_there_is_told_by_the_check() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.insert("STREAM_NAME", "nowhere".to_owned());
+
+    let checked = Program::start(&["check"], &settings).end().await;
+
+    assert!(!checked.status.success());
+    let told = "Run `beanstock provision`, or correct STREAM_NAME";
+    assert!(checked.out.contains(told), "{}", checked.out);
+}
+
+#[test]
+fn a_printed_template_has_the_stream_that_is_named() {
+    let settings = ResourceSettings {
+        stream_shards: Some(4),
+        kms_key: Some("alias/beans".to_owned()),
+        ..ResourceSettings::default()
+    };
+    let template = |settings: &ResourceSettings, name| {
+        cloudformation::template(&Topology::new(settings).streaming(settings, name))
+    };
+
+    let stream = &template(&settings, Some("stock_movements"))["Resources"]["Stream"]["Properties"];
+    let on_demand = &template(&ResourceSettings::default(), Some("stock_movements"))["Resources"]["Stream"]
+        ["Properties"];
+
+    assert_eq!(stream["ShardCount"], 4);
+    assert_eq!(stream["StreamEncryption"]["KeyId"], "alias/beans");
+    assert_eq!(on_demand["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
+    assert_eq!(on_demand["StreamEncryption"]["KeyId"], "alias/aws/kinesis");
+    assert!(template(&settings, None)["Resources"]["Stream"].is_null());
 }

@@ -292,7 +292,7 @@ async fn readiness_is_lost_while_the_queue_is_away() {
             ("PROVISION", "true".to_owned()),
         ]);
         let mut broker = Program::start(&["local-aws"], &settings);
-        broker.logs("SNS and SQS are at").await;
+        broker.logs("SNS, SQS and Kinesis are at").await;
         broker
     };
     let first = broker().await;

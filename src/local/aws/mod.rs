@@ -1,11 +1,13 @@
-//! The embedded SNS and SQS: rustack's, on one port, speaking the real wire protocol.
+//! The embedded SNS, SQS and Kinesis, on one port, speaking the real wire protocols: rustack's SNS and SQS, and
+//! ferrokinesis.
 //!
 //! Any AWS client can use it; nothing in the rest of the program knows that it is not AWS. Composed
 //! here are the listener, the journal, and an end to long polls when the program stops; [`sns`] has what
 //! subscribes to topics. Known gaps: one message of a FIFO group in each receive, no
-//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control.
+//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control; those of Kinesis stand in [`kinesis`].
 
 mod journal;
+mod kinesis;
 mod queues;
 mod sns;
 mod strangers;
@@ -41,6 +43,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::journal::Journal;
+use self::kinesis::Streams;
 pub use self::queues::{ACCOUNT, REGION};
 use self::queues::{Queues, queue_name};
 use self::sns::Topics;
@@ -56,11 +59,13 @@ pub struct Keeping {
     pub journal: Option<PathBuf>,
     /// The file for subscriptions of people and endpoints.
     pub subscriptions: Option<PathBuf>,
+    /// The folder for streams and their records.
+    pub streams: Option<PathBuf>,
     /// What would have left this machine.
     pub outgoing: Outgoing,
 }
 
-/// The embedded SNS and SQS.
+/// The embedded SNS, SQS and Kinesis.
 #[derive(Debug)]
 pub struct LocalAws {
     url: String,
@@ -72,6 +77,7 @@ struct Endpoint {
     queues: Arc<Queues>,
     sqs: Arc<RustackSqsHandler>,
     topics: Arc<Topics>,
+    streams: Streams,
     sqs_calls: Arc<AtomicU64>,
     open: Arc<AtomicBool>,
     /// How queues' URLs begin that nobody could use, because it listens on all addresses.
@@ -121,6 +127,7 @@ impl LocalAws {
             queues,
             sqs: Arc::new(RustackSqsHandler::new(provider)),
             topics: Arc::new(topics),
+            streams: Streams::open(keeping.streams),
             sqs_calls: Arc::default(),
             open: Arc::default(),
             on_loopback: address.ip().is_loopback(),
@@ -142,7 +149,7 @@ impl LocalAws {
             axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned());
         tasks.spawn(async move {
             if let Err(error) = server.await {
-                tracing::error!(%error, "the embedded SNS and SQS stopped");
+                tracing::error!(%error, "the embedded SNS, SQS and Kinesis stopped");
             }
         });
         Ok(Self {
@@ -163,7 +170,7 @@ impl LocalAws {
     }
 }
 
-/// SQS names its operation in a header, SNS in the form it is sent. Anybody who asks without
+/// SQS and Kinesis name their operation in a header, SNS in the form it is sent. Anybody who asks without
 /// posting is told how many calls were answered, with 503 until it is open.
 async fn answer(
     State(endpoint): State<Endpoint>,
@@ -195,8 +202,11 @@ async fn answer(
         } else {
             StatusCode::SERVICE_UNAVAILABLE
         };
-        let service = serde_json::json!({"service": "SNS and SQS", "sqs_calls": calls});
+        let service = serde_json::json!({"service": "SNS, SQS and Kinesis", "sqs_calls": calls});
         return (status, Json(service)).into_response();
+    }
+    if kinesis::is_asked(&headers) {
+        return endpoint.streams.answer(uri, headers, body).await;
     }
     if !headers.contains_key("x-amz-target") {
         return endpoint.answer_sns(body, &request_id).await;

@@ -3,12 +3,14 @@
 mod database;
 mod mail;
 mod messaging;
+mod stream;
 
 use std::fmt;
 
 pub use self::database::check_database;
 pub use self::mail::check_mail;
 pub use self::messaging::check_messaging;
+pub use self::stream::check_stream;
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -176,7 +176,7 @@ async fn a_database_that_a_constraint_has_stopped_half_way_is_finished_without_i
     let expected = adopted(LAB).await;
     let mut found = not_copied(LAB).await;
     for step in [
-        "DROP TABLE announcement_targets, announcements, digests, notifications, mails, notification_preferences, watched_conditions, bean_aliases, letter_notes, bulk_action_letters, bulk_actions, queue_pauses, bulk_edit_lines, bulk_edits, stocktake_counts, stocktakes, update_minutes, consumers, alerts, stock_movements, slips, activity, failed_sign_ins, known_browsers, account_links, sessions, accounts",
+        "DROP TABLE unusual_movements, bean_days, parked_records, stream_held, stream_repeats, stream_runs, stream_beans, stream_workers, stream_shards, stream_marks, announcement_targets, announcements, digests, notifications, mails, notification_preferences, watched_conditions, bean_aliases, letter_notes, bulk_action_letters, bulk_actions, queue_pauses, bulk_edit_lines, bulk_edits, stocktake_counts, stocktakes, update_minutes, consumers, alerts, stock_movements, slips, activity, failed_sign_ins, known_browsers, account_links, sessions, accounts",
         "DROP TABLE submissions, adoptions, dead_letters, relay_claims, outbox_messages, inbox",
         "DROP TABLE update_events, inventory_updates, beans",
         "DELETE FROM _sqlx_migrations WHERE version > 20261122000200",

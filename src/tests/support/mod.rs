@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod endpoint;
 pub(crate) mod fake_queue;
+pub(crate) mod fake_stream;
 pub(crate) mod fake_topic;
 pub(crate) mod other_client;
 pub(crate) mod process;

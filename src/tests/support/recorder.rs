@@ -60,6 +60,7 @@ impl Recorder {
         };
         let mut actions = named("AmazonSQS.", "sqs");
         actions.extend(named("Action=", "sns"));
+        actions.extend(named("Kinesis_20131202.", "kinesis"));
         actions
     }
 }

@@ -1,0 +1,209 @@
+//! SQL for the audit by two witnesses: what the stream told, against the ledger. The stream's own tables never look
+//! into the ledger, and here the two meet.
+
+use sqlx::MySqlConnection;
+
+use super::DbResult;
+
+/// One more than is shown shows that there are more.
+const LIMIT: i64 = 51;
+
+/// A movement about which the two disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub bean: i64,
+    pub sequence: i64,
+    /// By how many bags the stream says that it changed the stock.
+    pub told: i64,
+    /// By how many the ledger says so; `None` if it has no such movement.
+    pub booked: Option<i64>,
+}
+
+/// The first movement of each bean on which stream and ledger differ.
+pub async fn first_differences(conn: &mut MySqlConnection) -> DbResult<Vec<Difference>> {
+    let rows = sqlx::query_as!(
+        Difference,
+        r#"
+        SELECT bean AS "bean!: i64", sequence AS "sequence!: i64", told AS "told!: i64", booked AS "booked: i64"
+        FROM (
+            SELECT
+                r.bean_id AS bean,
+                r.first_sequence + j.place - 1 AS sequence,
+                j.change_by AS told,
+                m.change_by AS booked,
+                ROW_NUMBER() OVER (PARTITION BY r.bean_id ORDER BY r.first_sequence + j.place) AS turn
+            FROM stream_runs AS r
+            JOIN JSON_TABLE(r.changes, '$[*]' COLUMNS (place FOR ORDINALITY, change_by BIGINT PATH '$')) AS j
+            LEFT JOIN stock_movements AS m ON m.bean_id = r.bean_id AND m.sequence = r.first_sequence + j.place - 1
+            WHERE NOT (m.change_by <=> j.change_by)
+        ) AS differing
+        WHERE turn = 1
+        ORDER BY bean
+        LIMIT ?
+        "#,
+        LIMIT
+    );
+    Ok(rows.fetch_all(conn).await?)
+}
+
+/// Snapshots that give another stock than the ledger: (bean, movement, told, booked).
+pub async fn wrong_snapshots(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            w.bean_id,
+            w.base_sequence,
+            w.base_quantity,
+            COALESCE(m.quantity_after, 0) AS "booked!: i64"
+        FROM stream_beans AS w
+        LEFT JOIN stock_movements AS m ON m.bean_id = w.bean_id AND m.sequence = w.base_sequence
+        WHERE w.base_quantity <> COALESCE(m.quantity_after, 0)
+        ORDER BY w.bean_id
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|row| {
+            (
+                row.bean_id,
+                row.base_sequence,
+                row.base_quantity,
+                row.booked,
+            )
+        })
+        .collect())
+}
+
+/// Beans whose stock by the stream is not the snapshot and all changes since, once each: (bean, movements counted,
+/// movements kept, bags counted, bags by what is kept).
+pub async fn miscounted(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            w.bean_id,
+            w.seen - w.base_sequence AS "counted!: i64",
+            CAST(COALESCE(r.movements, 0) AS SIGNED) AS "kept!: i64",
+            w.quantity,
+            CAST(w.base_quantity + COALESCE(r.change_by, 0) AS SIGNED) AS "sum!: i64"
+        FROM stream_beans AS w
+        LEFT JOIN (
+            SELECT r.bean_id, COUNT(*) AS movements, SUM(j.change_by) AS change_by
+            FROM stream_runs AS r
+            JOIN JSON_TABLE(r.changes, '$[*]' COLUMNS (change_by BIGINT PATH '$')) AS j
+            GROUP BY r.bean_id
+        ) AS r ON r.bean_id = w.bean_id
+        WHERE w.seen - w.base_sequence <> COALESCE(r.movements, 0)
+            OR w.quantity <> w.base_quantity + COALESCE(r.change_by, 0)
+        ORDER BY w.bean_id
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|row| (row.bean_id, row.counted, row.kept, row.quantity, row.sum))
+        .collect())
+}
+
+/// Beans whose stock by the stream is not that of the ledger after the same movement: (bean, movement, told, booked).
+pub async fn differing_stock(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT w.bean_id, w.seen, w.quantity, COALESCE(m.quantity_after, 0) AS "booked!: i64"
+        FROM stream_beans AS w
+        LEFT JOIN stock_movements AS m ON m.bean_id = w.bean_id AND m.sequence = w.seen
+        WHERE w.quantity <> COALESCE(m.quantity_after, 0)
+        ORDER BY w.bean_id
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|row| (row.bean_id, row.seen, row.quantity, row.booked))
+        .collect())
+}
+
+/// Movements that were put on the stream and never came: of each bean the first one and the last one of them.
+///
+/// They are lost once every shard has been read to its end after they were put there, or after later ones came.
+pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            m.bean_id,
+            COALESCE(w.seen, m.snapshot_at) + 1 AS "first!: i64",
+            COALESCE(h.first_sequence - 1, m.streamed, m.snapshot_at) AS "last!: i64"
+        FROM stream_marks AS m
+        LEFT JOIN stream_beans AS w ON w.bean_id = m.bean_id
+        LEFT JOIN (
+            SELECT bean_id, MIN(first_sequence) AS first_sequence, MIN(held_at) AS held_at
+            FROM stream_held
+            GROUP BY bean_id
+        ) AS h ON h.bean_id = m.bean_id
+        WHERE COALESCE(m.streamed, m.snapshot_at) > COALESCE(w.seen, m.snapshot_at - 1)
+            AND m.streamed IS NOT NULL
+            AND COALESCE(h.held_at, m.streamed_at) + INTERVAL 10 SECOND < (
+                SELECT MIN(COALESCE(s.at_end_at, '1970-01-02'))
+                FROM stream_shards AS s
+                WHERE s.ended_at IS NULL
+            )
+        ORDER BY m.bean_id
+        LIMIT ?
+        "#,
+        LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.bean_id, row.first, row.last))
+        .collect())
+}
+
+/// Movements that came again: the bean, the first one and the last one, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    pub bean: i64,
+    pub first: i64,
+    pub last: i64,
+    pub shard: String,
+    pub sequence_number: String,
+    /// Whether one of them said something else than the ledger does.
+    pub differs: bool,
+}
+
+/// Lists what came again, newest first.
+pub async fn list_repeats(conn: &mut MySqlConnection) -> DbResult<Vec<Repeat>> {
+    let rows = sqlx::query_as!(
+        Repeat,
+        r#"
+        SELECT
+            r.bean_id AS bean,
+            r.first_sequence AS first,
+            r.last_sequence AS last,
+            r.shard_id AS shard,
+            r.sequence_number,
+            EXISTS (
+                SELECT 1
+                FROM JSON_TABLE(r.changes, '$[*]' COLUMNS (place FOR ORDINALITY, change_by BIGINT PATH '$')) AS j
+                LEFT JOIN stock_movements AS m
+                    ON m.bean_id = r.bean_id AND m.sequence = r.first_sequence + j.place - 1
+                WHERE NOT (m.change_by <=> j.change_by)
+            ) AS "differs!: bool"
+        FROM stream_repeats AS r
+        ORDER BY r.seen_at DESC, r.sequence_number
+        LIMIT ?
+        "#,
+        LIMIT
+    );
+    Ok(rows.fetch_all(conn).await?)
+}

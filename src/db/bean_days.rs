@@ -1,0 +1,237 @@
+//! SQL for how many bags of each bean went on each day, and for what was unusual.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use sqlx::MySqlConnection;
+
+use super::DbResult;
+use super::rows::{code, datetime, json};
+use crate::domain::{BeanDay, BeanId, MovementKind, SupplierId};
+
+/// What movements add to a bean's day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DayChange {
+    pub bean: i64,
+    #[serde(flatten)]
+    pub day: BeanDay,
+}
+
+/// Adds to days.
+pub async fn add_to_days(conn: &mut MySqlConnection, changes: &[DayChange]) -> DbResult<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        INSERT INTO bean_days (bean_id, day, uses, used, counts, missing, received)
+        SELECT new.bean, new.day, new.uses, new.used, new.counts, new.missing, new.received
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (
+            bean BIGINT PATH '$.bean',
+            day DATE PATH '$.day',
+            uses BIGINT PATH '$.uses',
+            used BIGINT PATH '$.used',
+            counts BIGINT PATH '$.counts',
+            missing BIGINT PATH '$.missing',
+            received BIGINT PATH '$.received'
+        )) AS new
+        ON DUPLICATE KEY UPDATE
+            uses = bean_days.uses + VALUES(uses),
+            used = bean_days.used + VALUES(used),
+            counts = bean_days.counts + VALUES(counts),
+            missing = bean_days.missing + VALUES(missing),
+            received = bean_days.received + VALUES(received)
+        "#,
+        json(&changes)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What the stream tells of a bean's days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDays {
+    /// From when on its movements are known.
+    pub since: DateTime<Utc>,
+    /// The days on which something happened, oldest first.
+    pub days: Vec<BeanDay>,
+}
+
+/// A bean that the stream has not told of for longer than this, in seconds, although it moved, is left out.
+const UP_TO_DATE_WITHIN: i64 = 3_600;
+
+/// Lists the days of beans since one. Beans that the stream does not tell of, or not any more, are absent.
+pub async fn list_days(
+    conn: &mut MySqlConnection,
+    beans: &[BeanId],
+    since: NaiveDate,
+) -> DbResult<HashMap<BeanId, KnownDays>> {
+    if beans.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = beans.iter().map(|bean| bean.0).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            w.bean_id AS "bean_id!: i64",
+            w.since AS "since!: DateTime<Utc>",
+            d.day AS "day?: NaiveDate",
+            d.uses AS "uses?: i64",
+            d.used AS "used?: i64",
+            d.counts AS "counts?: i64",
+            d.missing AS "missing?: i64",
+            d.received AS "received?: i64"
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        STRAIGHT_JOIN beans AS b ON b.id = wanted.id
+        STRAIGHT_JOIN stream_beans AS w ON w.bean_id = wanted.id
+            AND (w.seen = b.last_movement OR w.seen_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND)
+        LEFT JOIN bean_days AS d ON d.bean_id = w.bean_id AND d.day >= ?
+        ORDER BY w.bean_id, d.day
+        "#,
+        json(&ids),
+        UP_TO_DATE_WITHIN,
+        since
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut known: HashMap<BeanId, KnownDays> = HashMap::new();
+    for row in rows {
+        let known = known.entry(BeanId(row.bean_id));
+        let known = known.or_insert_with(|| KnownDays {
+            since: row.since,
+            days: Vec::new(),
+        });
+        let Some(day) = row.day else {
+            continue;
+        };
+        known.days.push(BeanDay {
+            day,
+            uses: row.uses.unwrap_or_default(),
+            used: row.used.unwrap_or_default(),
+            counts: row.counts.unwrap_or_default(),
+            missing: row.missing.unwrap_or_default(),
+            received: row.received.unwrap_or_default(),
+        });
+    }
+    Ok(known)
+}
+
+/// A movement that is far from what is usual.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewUnusual {
+    pub bean: i64,
+    pub sequence: i64,
+    pub kind: &'static str,
+    pub change_by: i64,
+    /// The median of those before it.
+    pub usual: i64,
+    #[serde(serialize_with = "datetime")]
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// Notes movements that are unusual.
+pub async fn insert_unusual(conn: &mut MySqlConnection, unusual: &[NewUnusual]) -> DbResult<()> {
+    if unusual.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        INSERT INTO unusual_movements (bean_id, sequence, kind, change_by, usual, at)
+        SELECT new.bean, new.sequence, new.kind, new.change_by, new.usual, new.at
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (
+            bean BIGINT PATH '$.bean',
+            sequence BIGINT PATH '$.sequence',
+            kind VARCHAR(16) PATH '$.kind',
+            change_by BIGINT PATH '$.change_by',
+            usual BIGINT PATH '$.usual',
+            at DATETIME(6) PATH '$.at'
+        )) AS new
+        ON DUPLICATE KEY UPDATE unusual_movements.bean_id = unusual_movements.bean_id
+        "#,
+        json(&unusual)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets movements that were taken back: (bean, sequence).
+pub async fn delete_unusual(conn: &mut MySqlConnection, undone: &[(i64, i64)]) -> DbResult<()> {
+    if undone.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        DELETE u
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (bean BIGINT PATH '$[0]', sequence BIGINT PATH '$[1]')) AS gone
+        STRAIGHT_JOIN unusual_movements AS u ON u.bean_id = gone.bean AND u.sequence = gone.sequence
+        "#,
+        json(&undone)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A movement that is far from what is usual, with its bean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusualMovement {
+    pub bean: BeanId,
+    pub bean_name: String,
+    pub sequence: i64,
+    pub kind: MovementKind,
+    pub change_by: i64,
+    pub usual: i64,
+    pub at: DateTime<Utc>,
+}
+
+/// Whose unusual movements are looked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Whose {
+    pub bean: Option<BeanId>,
+    pub supplier: Option<SupplierId>,
+}
+
+/// Lists unusual movements since a moment, newest first.
+pub async fn list_unusual(
+    conn: &mut MySqlConnection,
+    whose: Whose,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> DbResult<Vec<UnusualMovement>> {
+    let (bean, supplier) = (whose.bean.map(|id| id.0), whose.supplier.map(|id| id.0));
+    let rows = sqlx::query!(
+        r#"
+        SELECT u.bean_id, b.product_name, u.sequence, u.kind, u.change_by, u.usual, u.at AS "at: DateTime<Utc>"
+        FROM unusual_movements AS u
+        JOIN beans AS b ON b.id = u.bean_id
+        WHERE u.at > ? AND (? IS NULL OR u.bean_id = ?) AND (? IS NULL OR b.supplier_id = ?)
+        ORDER BY u.at DESC, u.bean_id, u.sequence
+        LIMIT ?
+        "#,
+        since,
+        bean,
+        bean,
+        supplier,
+        supplier,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let kind = MovementKind::from_code;
+            Ok(UnusualMovement {
+                bean: BeanId(row.bean_id),
+                bean_name: row.product_name,
+                sequence: row.sequence,
+                kind: code("unusual_movements", "kind", &row.kind, kind)?,
+                change_by: row.change_by,
+                usual: row.usual,
+                at: row.at,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! The embedded Kinesis: ferrokinesis, which splits, merges and ends shards as AWS does.
+//!
+//! Known gaps: `UpdateShardCount` opens shards that name no parent, `GetRecords` names no child shards and mostly says
+//! that nobody is behind, `AT_TIMESTAMP` after the last record begins at the shard's start, and nobody is throttled.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use ferrokinesis::store::{DurableStateOptions, StoreOptions};
+use tower::ServiceExt as _;
+
+use super::queues::{ACCOUNT, REGION};
+
+/// More than any stream of a café needs; a new account of AWS may have 200 or more.
+const MOST_SHARDS: u32 = 200;
+
+/// How often the whole of what is kept is written anew, in seconds; in between, each change is appended.
+const WRITE_EVERY: u64 = 60;
+
+/// How often records are dropped that are older than their stream keeps them, in seconds.
+const TRIM_EVERY: u64 = 60;
+
+/// The streams, as a service that speaks Kinesis's protocol.
+#[derive(Debug, Clone)]
+pub(super) struct Streams {
+    router: Router,
+}
+
+/// Whether a request is for Kinesis.
+pub(super) fn is_asked(headers: &HeaderMap) -> bool {
+    target(headers).starts_with("Kinesis_")
+}
+
+fn asks_for(headers: &HeaderMap, operation: &str) -> bool {
+    target(headers).rsplit('.').next() == Some(operation)
+}
+
+fn target(headers: &HeaderMap) -> &str {
+    let target = headers.get("x-amz-target");
+    target
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// With how many shards a stream on demand begins (Kinesis Developer Guide, "Choose the data stream capacity mode").
+/// ferrokinesis wants to be told.
+const SHARDS_ON_DEMAND: u8 = 4;
+
+fn with_shards(body: Bytes) -> Bytes {
+    let Ok(mut wanted) = serde_json::from_slice::<serde_json::Value>(&body) else {
+        return body;
+    };
+    let is_on_demand = wanted["StreamModeDetails"]["StreamMode"] == "ON_DEMAND";
+    if !is_on_demand || wanted.get("ShardCount").is_some() {
+        return body;
+    }
+    wanted["ShardCount"] = SHARDS_ON_DEMAND.into();
+    wanted.to_string().into()
+}
+
+impl Streams {
+    /// Opens what a folder keeps; without one, streams end with the process. Needs a runtime.
+    pub(super) fn open(folder: Option<PathBuf>) -> Self {
+        let durable = folder.map(|state_dir| DurableStateOptions {
+            state_dir,
+            snapshot_interval_secs: WRITE_EVERY,
+            max_retained_bytes: None,
+        });
+        let (router, _store) = ferrokinesis::create_app(StoreOptions {
+            shard_limit: MOST_SHARDS,
+            retention_check_interval_secs: TRIM_EVERY,
+            durable,
+            aws_account_id: ACCOUNT.to_owned(),
+            aws_region: REGION.to_owned(),
+            ..StoreOptions::default()
+        });
+        Self { router }
+    }
+
+    pub(super) async fn answer(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+        let body = if asks_for(&headers, "CreateStream") {
+            with_shards(body)
+        } else {
+            body
+        };
+        let mut request = Request::new(Body::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let answer = self.router.clone().oneshot(request).await;
+        answer.unwrap_or_else(|_never| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+}

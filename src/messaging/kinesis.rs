@@ -1,0 +1,356 @@
+//! A stream and its shards, as the rest of the program sees them, and that on Kinesis.
+
+use std::collections::HashMap;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType};
+use chrono::{DateTime, Utc};
+
+use super::{ServiceError, service_error};
+
+/// The most records in one call (Kinesis API Reference, `PutRecords`).
+pub const MAX_RECORDS: usize = 500;
+
+/// How much is put in one call at most. `PutRecords` takes 10 MiB; older pages say 5.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// How many records one read asks for: at the length that our own records have at most, less than the 10 MiB after
+/// which Kinesis answers nobody for five seconds (API Reference, `GetRecords`).
+const READ_AT_ONCE: i32 = 500;
+
+/// A record to be put on the stream.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// Records of one key stay in order.
+    pub key: String,
+    pub data: Vec<u8>,
+}
+
+/// A record that was read.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub key: String,
+    pub data: Vec<u8>,
+    /// Its place in the shard: digits, more than any integer type holds.
+    pub sequence_number: String,
+    /// When the stream took it.
+    pub arrived_at: Option<DateTime<Utc>>,
+}
+
+/// Some records of a shard.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub records: Vec<Record>,
+    /// Where to go on; `None` if the shard ends here.
+    pub next: Option<String>,
+    /// How far the stream says that this is behind its newest record, in milliseconds.
+    pub behind_ms: i64,
+}
+
+/// A shard, as the stream lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shard {
+    pub id: String,
+    pub parent: Option<String>,
+    /// The other one, if it came from two.
+    pub adjacent_parent: Option<String>,
+    /// The first and the last hash key that go there: numbers of 128 bits, in digits.
+    pub hashes: (String, String),
+    /// It was split or merged, and takes no more records.
+    pub is_closed: bool,
+}
+
+/// Where to begin in a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start<'a> {
+    /// At the oldest record that is kept.
+    Oldest,
+    /// After the record with this sequence number.
+    After(&'a str),
+}
+
+/// A stream's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    pub arn: String,
+    /// Nothing can be put on it before it is `ACTIVE`; while it is `UPDATING`, all works.
+    pub status: String,
+    pub created_at: DateTime<Utc>,
+    /// Whether AWS sees to the number of shards.
+    pub is_on_demand: bool,
+    pub open_shards: i32,
+    pub retention_hours: i32,
+    /// The key it is encrypted with.
+    pub key: Option<String>,
+}
+
+/// Why nothing could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It was not used for five minutes. Another one can be had.
+    #[error("the iterator has expired")]
+    Expired,
+    /// More was read from the shard than it gives: a second's pause helps.
+    #[error("the shard was read too fast")]
+    Throttled,
+    /// The record to begin after, or the shard, is not there any more.
+    #[error("the place in the shard is not there any more")]
+    Trimmed,
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+/// A stream of records in shards.
+pub trait Stream: Send + Sync + 'static {
+    /// Puts up to 500 records on the stream; gives the places of those it did not take. Nothing is said of the
+    /// order between records, so a call has one of each key at most.
+    fn put(
+        &self,
+        records: &[NewRecord],
+    ) -> impl Future<Output = Result<Vec<usize>, ServiceError>> + Send;
+
+    /// Tells how the stream stands.
+    fn describe(&self) -> impl Future<Output = Result<Description, ServiceError>> + Send;
+
+    /// Lists all shards that still have records or take some.
+    fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, ServiceError>> + Send;
+
+    /// Gives what to read a shard with.
+    fn iterator(
+        &self,
+        shard: &str,
+        start: Start<'_>,
+    ) -> impl Future<Output = Result<String, ReadError>> + Send;
+
+    /// Reads some records.
+    fn read(&self, iterator: &str) -> impl Future<Output = Result<Page, ReadError>> + Send;
+}
+
+/// A stream at Kinesis.
+#[derive(Debug, Clone)]
+pub struct KinesisStream {
+    client: Client,
+    name: String,
+}
+
+impl KinesisStream {
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks to put a record without a key: whoever may not put any is told so, and whoever may is told what is
+    /// wrong with it.
+    ///
+    /// # Errors
+    /// It may not, or nobody answers.
+    pub async fn may_put(&self) -> Result<(), ServiceError> {
+        let record = PutRecordsRequestEntry::builder()
+            .data(Blob::new([]))
+            .partition_key("");
+        let record = record.build().expect("data and key are set");
+        let call = self.client.put_records().stream_name(&self.name);
+        match call.records(record).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match code(&error) {
+                Some("ValidationException" | "InvalidArgumentException") => Ok(()),
+                _ => Err(self.failure(&error)),
+            },
+        }
+    }
+
+    /// Splits a shard in the middle of its keys.
+    ///
+    /// # Errors
+    /// It is not open, or has one key only; or Kinesis does not answer.
+    pub async fn split(&self, shard: &Shard) -> Result<(), ServiceError> {
+        let (first, last) = (hash(&shard.hashes.0), hash(&shard.hashes.1));
+        let middle = first + (last - first) / 2 + 1;
+        let call = self.client.split_shard().stream_name(&self.name);
+        let call = call.shard_to_split(&shard.id);
+        let split = call.new_starting_hash_key(middle.to_string()).send().await;
+        split.map(drop).map_err(|error| self.failure(&error))
+    }
+
+    /// Merges a shard with the one whose keys come after its own.
+    ///
+    /// # Errors
+    /// They are not open or not neighbours; or Kinesis does not answer.
+    pub async fn merge(&self, shard: &str, next: &str) -> Result<(), ServiceError> {
+        let call = self.client.merge_shards().stream_name(&self.name);
+        let call = call.shard_to_merge(shard).adjacent_shard_to_merge(next);
+        let merged = call.send().await;
+        merged.map(drop).map_err(|error| self.failure(&error))
+    }
+
+    /// Sorts the SDK's errors by whether waiting can help.
+    fn failure<E, R>(&self, error: &SdkError<E, R>) -> ServiceError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        service_error(format!("the stream {}", self.name), code(error), error)
+    }
+
+    fn read_failure<E, R>(&self, error: &SdkError<E, R>) -> ReadError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        match code(error) {
+            Some("ExpiredIteratorException") => ReadError::Expired,
+            Some(
+                "ProvisionedThroughputExceededException"
+                | "LimitExceededException"
+                | "KMSThrottlingException",
+            ) => ReadError::Throttled,
+            Some("InvalidArgumentException" | "ResourceNotFoundException") => ReadError::Trimmed,
+            _ => self.failure(error).into(),
+        }
+    }
+}
+
+/// A hash key, which has 128 bits.
+pub fn hash(digits: &str) -> u128 {
+    digits.parse().unwrap_or_default()
+}
+
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
+    error.as_service_error().and_then(|error| error.code())
+}
+
+fn moment(at: &aws_sdk_kinesis::primitives::DateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(at.secs(), at.subsec_nanos())
+}
+
+impl Stream for KinesisStream {
+    async fn put(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
+        debug_assert!(records.len() <= MAX_RECORDS, "Kinesis takes 500 at a time");
+        let entries = records.iter().map(|record| {
+            let entry = PutRecordsRequestEntry::builder().partition_key(&record.key);
+            let entry = entry.data(Blob::new(record.data.as_slice())).build();
+            entry.expect("data and key are set")
+        });
+        let call = self.client.put_records().stream_name(&self.name);
+        let answer = call.set_records(Some(entries.collect())).send().await;
+        let answer = answer.map_err(|error| self.failure(&error))?;
+        // Answers stand in the order of the records; one that is missing was not taken.
+        let taken = answer.records().iter();
+        let taken =
+            taken.map(|entry| entry.error_code().is_none() && entry.sequence_number().is_some());
+        let taken = taken.chain(std::iter::repeat(false));
+        let places = taken.take(records.len()).enumerate();
+        Ok(places
+            .filter(|(_, taken)| !taken)
+            .map(|(place, _)| place)
+            .collect())
+    }
+
+    async fn describe(&self) -> Result<Description, ServiceError> {
+        let call = self
+            .client
+            .describe_stream_summary()
+            .stream_name(&self.name);
+        let answer = call.send().await.map_err(|error| self.failure(&error))?;
+        let Some(summary) = answer.stream_description_summary() else {
+            return Err(ServiceError::Unreachable {
+                resource: format!("the stream {}", self.name),
+                detail: "Kinesis described nothing".to_owned(),
+            });
+        };
+        let mode = summary.stream_mode_details();
+        Ok(Description {
+            arn: summary.stream_arn().to_owned(),
+            status: summary.stream_status().as_str().to_owned(),
+            created_at: moment(summary.stream_creation_timestamp()).unwrap_or_default(),
+            is_on_demand: mode.is_some_and(|mode| mode.stream_mode().as_str() == "ON_DEMAND"),
+            open_shards: summary.open_shard_count(),
+            retention_hours: summary.retention_period_hours(),
+            key: summary.key_id().map(str::to_owned),
+        })
+    }
+
+    async fn shards(&self) -> Result<Vec<Shard>, ServiceError> {
+        let mut shards = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let call = self.client.list_shards();
+            // With a token, the name is refused.
+            let call = match &next {
+                Some(token) => call.next_token(token),
+                None => call.stream_name(&self.name),
+            };
+            let answer = call.send().await.map_err(|error| self.failure(&error))?;
+            shards.extend(answer.shards().iter().map(|shard| {
+                Shard {
+                    id: shard.shard_id().to_owned(),
+                    parent: shard.parent_shard_id().map(str::to_owned),
+                    adjacent_parent: shard.adjacent_parent_shard_id().map(str::to_owned),
+                    hashes: shard
+                        .hash_key_range()
+                        .map_or_else(Default::default, |range| {
+                            let (first, last) =
+                                (range.starting_hash_key(), range.ending_hash_key());
+                            (first.to_owned(), last.to_owned())
+                        }),
+                    is_closed: shard
+                        .sequence_number_range()
+                        .is_some_and(|range| range.ending_sequence_number().is_some()),
+                }
+            }));
+            next = answer.next_token;
+            if next.is_none() {
+                return Ok(shards);
+            }
+        }
+    }
+
+    async fn iterator(&self, shard: &str, start: Start<'_>) -> Result<String, ReadError> {
+        let call = self.client.get_shard_iterator().stream_name(&self.name);
+        let call = match start {
+            Start::Oldest => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Start::After(number) => call
+                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+                .starting_sequence_number(number),
+        };
+        let answer = call.shard_id(shard).send().await;
+        let answer = answer.map_err(|error| self.read_failure(&error))?;
+        answer.shard_iterator.ok_or(ReadError::Trimmed)
+    }
+
+    async fn read(&self, iterator: &str) -> Result<Page, ReadError> {
+        let call = self.client.get_records().shard_iterator(iterator);
+        let answer = call.limit(READ_AT_ONCE).send().await;
+        let answer = answer.map_err(|error| self.read_failure(&error))?;
+        let records = answer.records.into_iter().map(|record| Record {
+            key: record.partition_key.unwrap_or_default(),
+            data: record.data.into_inner(),
+            sequence_number: record.sequence_number,
+            arrived_at: record
+                .approximate_arrival_timestamp
+                .as_ref()
+                .and_then(moment),
+        });
+        Ok(Page {
+            records: records.collect(),
+            next: answer.next_shard_iterator,
+            behind_ms: answer.millis_behind_latest.unwrap_or_default(),
+        })
+    }
+}
+
+/// Whether a shard has open ones beside it to merge with: pairs of neighbours by their keys.
+pub fn neighbours(shards: &[Shard]) -> HashMap<&str, &str> {
+    let mut open: Vec<&Shard> = shards.iter().filter(|shard| !shard.is_closed).collect();
+    open.sort_by_key(|shard| hash(&shard.hashes.0));
+    let pairs = open.array_windows();
+    pairs
+        .filter(|[one, next]| hash(&one.hashes.1).checked_add(1) == Some(hash(&next.hashes.0)))
+        .map(|[one, next]| (one.id.as_str(), next.id.as_str()))
+        .collect()
+}

@@ -1,0 +1,290 @@
+//! Applies a page of records: its effect and the shard's checkpoint are one transaction.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono_tz::Tz;
+
+use super::fold::{Changes, Fold, Placed};
+use super::record::{Content, InvalidRecord, StreamRecord};
+use crate::db::parked_records::NewParkedRecord;
+use crate::db::stream_shards::{Lease, Progress};
+use crate::db::stream_witness::{HeldRecord, WitnessedBean};
+use crate::db::{self, Connection, DbError, DbResult, Pool, Transaction, Trouble, WorkError};
+use crate::domain::BeanId;
+use crate::messaging::kinesis::Record;
+
+/// As much of a record that nobody can read is kept.
+const KEPT_OF_A_RECORD: usize = 64 << 10;
+
+/// Why a page was not applied.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApplyError {
+    /// Another instance reads the shard now. Nothing was changed.
+    #[error("another instance reads the shard")]
+    Fenced,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl WorkError for ApplyError {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Fenced => None,
+            Self::Db(error) => Some(error),
+        }
+    }
+}
+
+/// A page as it was read.
+pub(super) struct ReadPage<'a> {
+    pub(super) records: &'a [Record],
+    pub(super) behind_ms: i64,
+    /// Whether the shard ends with it.
+    pub(super) is_end: bool,
+}
+
+/// Applies a page. A record that the database does not take is put aside like one that nobody can read.
+///
+/// # Errors
+/// The lease was lost, or the database is away: then nothing was applied.
+pub(super) async fn apply_page(
+    pool: &Pool,
+    lease: &Lease,
+    page: &ReadPage<'_>,
+    zone: Tz,
+) -> Result<(), ApplyError> {
+    let sorted = Sorted::sort(lease, page.records);
+    let applied = db::in_transaction(pool, async |tx| apply(tx, lease, page, &sorted, zone).await);
+    match applied.await {
+        Err(ApplyError::Db(error)) if error.trouble() == Trouble::BadData => {
+            apply_one_by_one(pool, lease, page, zone).await
+        }
+        applied => applied,
+    }
+}
+
+/// Finds what the database does not take.
+async fn apply_one_by_one(
+    pool: &Pool,
+    lease: &Lease,
+    page: &ReadPage<'_>,
+    zone: Tz,
+) -> Result<(), ApplyError> {
+    for (place, record) in page.records.iter().enumerate() {
+        let is_last = place + 1 == page.records.len();
+        let alone = ReadPage {
+            records: std::slice::from_ref(record),
+            behind_ms: page.behind_ms,
+            is_end: page.is_end && is_last,
+        };
+        let sorted = Sorted::sort(lease, alone.records);
+        let applied = db::in_transaction(pool, async |tx| {
+            apply(tx, lease, &alone, &sorted, zone).await
+        });
+        match applied.await {
+            Err(ApplyError::Db(error)) if error.trouble() == Trouble::BadData => {
+                let reason = "the database does not take what it says".to_owned();
+                let aside = Sorted {
+                    beans: BTreeMap::new(),
+                    parked: vec![parked(lease, record, reason)],
+                };
+                db::in_transaction(pool, async |tx| {
+                    apply(tx, lease, &alone, &aside, zone).await
+                })
+                .await?;
+            }
+            applied => applied?,
+        }
+    }
+    Ok(())
+}
+
+/// The records of a page by their beans, and those that nobody can read.
+struct Sorted {
+    beans: BTreeMap<i64, Vec<Placed>>,
+    parked: Vec<NewParkedRecord>,
+}
+
+impl Sorted {
+    fn sort(lease: &Lease, records: &[Record]) -> Self {
+        let mut sorted = Self {
+            beans: BTreeMap::new(),
+            parked: Vec::new(),
+        };
+        for record in records {
+            match StreamRecord::parse(&record.key, &record.data) {
+                Ok(read) => sorted.beans.entry(read.bean.0).or_default().push(Placed {
+                    shard: lease.shard.clone(),
+                    sequence_number: record.sequence_number.clone(),
+                    record: read,
+                    was_held: false,
+                }),
+                Err(invalid) => sorted
+                    .parked
+                    .push(parked(lease, record, invalid.to_string())),
+            }
+        }
+        sorted
+    }
+
+    fn movements(&self) -> i64 {
+        let records = self.beans.values().flatten();
+        let movements = records.map(|placed| match &placed.record.content {
+            Content::Snapshot(_) => 0,
+            Content::Movements(movements) => movements.len(),
+        });
+        i64::try_from(movements.sum::<usize>()).unwrap_or(i64::MAX)
+    }
+}
+
+fn parked(lease: &Lease, record: &Record, reason: String) -> NewParkedRecord {
+    let kept = &record.data[..record.data.len().min(KEPT_OF_A_RECORD)];
+    NewParkedRecord {
+        shard: lease.shard.clone(),
+        sequence_number: record.sequence_number.clone(),
+        partition_key: record.key.chars().take(256).collect(),
+        reason: reason.chars().take(500).collect(),
+        record: STANDARD.encode(kept),
+    }
+}
+
+async fn apply(
+    tx: &mut Transaction,
+    lease: &Lease,
+    page: &ReadPage<'_>,
+    sorted: &Sorted,
+    zone: Tz,
+) -> Result<(), ApplyError> {
+    if !db::stream_shards::lock_lease(tx, lease).await? {
+        return Err(ApplyError::Fenced);
+    }
+    let beans: Vec<BeanId> = sorted.beans.keys().copied().map(BeanId).collect();
+    let known = lock_known(tx, &beans).await?;
+    let mut parked = sorted.parked.clone();
+    let mut changes = Vec::new();
+    let mut held = held_records(tx, &beans).await?;
+    for (bean, placed) in &sorted.beans {
+        let Some(state) = known.get(bean) else {
+            let reason = InvalidRecord::UnknownBean(*bean).to_string();
+            let strangers = page
+                .records
+                .iter()
+                .filter(|record| record.key == bean.to_string());
+            let readable = |record: &&Record| {
+                let mut placed = placed.iter();
+                placed.any(|placed| placed.sequence_number == record.sequence_number)
+            };
+            let strangers = strangers.filter(readable);
+            parked.extend(strangers.map(|record| self::parked(lease, record, reason.clone())));
+            continue;
+        };
+        let mut records = placed.clone();
+        records.extend(held.remove(bean).unwrap_or_default());
+        changes.push(Fold::new(*bean, state.clone(), zone).take(records));
+    }
+    write(tx, &changes).await?;
+    db::parked_records::park_records(tx, &lease.stream, &parked).await?;
+    let progress = Progress {
+        checkpoint: page
+            .records
+            .last()
+            .map(|record| record.sequence_number.as_str()),
+        movements: sorted.movements(),
+        behind_ms: page.behind_ms,
+        is_end: page.is_end,
+    };
+    db::stream_shards::note_progress(tx, lease, &progress).await?;
+    Ok(())
+}
+
+/// What is known of the beans that there are; of the others, nothing.
+async fn lock_known(
+    conn: &mut Connection,
+    beans: &[BeanId],
+) -> DbResult<BTreeMap<i64, Option<WitnessedBean>>> {
+    if beans.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut known: BTreeMap<i64, Option<WitnessedBean>> = BTreeMap::new();
+    for witnessed in db::stream_witness::lock_witnessed(conn, beans).await? {
+        known.insert(witnessed.bean, Some(witnessed));
+    }
+    let new: Vec<BeanId> = beans
+        .iter()
+        .copied()
+        .filter(|bean| !known.contains_key(&bean.0))
+        .collect();
+    if !new.is_empty() {
+        let existing = db::stream_witness::list_existing(conn, &new).await?;
+        known.extend(existing.into_iter().map(|bean| (bean.0, None)));
+    }
+    Ok(known)
+}
+
+async fn held_records(
+    conn: &mut Connection,
+    beans: &[BeanId],
+) -> DbResult<BTreeMap<i64, Vec<Placed>>> {
+    if beans.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut placed: BTreeMap<i64, Vec<Placed>> = BTreeMap::new();
+    for held in db::stream_witness::list_held(conn, beans).await? {
+        let bean = held.bean;
+        placed.entry(bean).or_default().extend(read_again(held));
+    }
+    Ok(placed)
+}
+
+/// What was held was read before, so it can be read again.
+fn read_again(held: HeldRecord) -> Option<Placed> {
+    let record = StreamRecord::parse(&held.bean.to_string(), held.record.as_bytes()).ok()?;
+    Some(Placed {
+        shard: held.shard,
+        sequence_number: held.sequence_number,
+        record,
+        was_held: true,
+    })
+}
+
+/// Counts what waited for an earlier record that has come meanwhile: two shards may have brought them at once.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn count_what_waited(pool: &Pool, zone: Tz) -> DbResult<()> {
+    loop {
+        let ready = db::stream_witness::list_ready(&mut *pool.acquire().await?).await?;
+        if ready.is_empty() {
+            return Ok(());
+        }
+        db::in_transaction(pool, async |tx| {
+            let known = db::stream_witness::lock_witnessed(tx, &ready).await?;
+            let mut held = held_records(tx, &ready).await?;
+            let mut changes = Vec::new();
+            for state in known {
+                let records = held.remove(&state.bean).unwrap_or_default();
+                changes.push(Fold::new(state.bean, Some(state), zone).take(records));
+            }
+            write(tx, &changes).await
+        })
+        .await?;
+    }
+}
+
+async fn write(conn: &mut Connection, changes: &[Changes]) -> DbResult<()> {
+    fn all<T: Clone>(changes: &[Changes], of: impl Fn(&Changes) -> &[T]) -> Vec<T> {
+        changes.iter().flat_map(of).cloned().collect()
+    }
+    let witnessed = all(changes, |change| change.witnessed.as_slice());
+    db::stream_witness::set_witnessed(conn, &witnessed).await?;
+    db::stream_witness::insert_runs(conn, &all(changes, |change| &change.runs)).await?;
+    db::stream_witness::insert_repeats(conn, &all(changes, |change| &change.repeats)).await?;
+    db::stream_witness::insert_held(conn, &all(changes, |change| &change.hold)).await?;
+    let held_no_more = all(changes, |change| &change.held_no_more);
+    db::stream_witness::delete_held(conn, &held_no_more).await?;
+    db::bean_days::add_to_days(conn, &all(changes, |change| &change.days)).await?;
+    db::bean_days::insert_unusual(conn, &all(changes, |change| &change.unusual)).await?;
+    db::bean_days::delete_unusual(conn, &all(changes, |change| &change.undone)).await
+}

@@ -1,0 +1,187 @@
+//! Reads one shard, page by page, for as long as its lease is ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::apply::{ApplyError, ReadPage, apply_page};
+use crate::clock::Clock;
+use crate::db::stream_shards::Lease;
+use crate::db::{self, DbError, DbResult, Pool};
+use crate::messaging::ServiceError;
+use crate::messaging::kinesis::{Page, ReadError, Start, Stream};
+
+/// What one step came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A page was applied.
+    Read {
+        /// How many records it had.
+        records: usize,
+        /// Whether more wait.
+        has_more: bool,
+    },
+    /// There is nothing after this: the shard is finished.
+    Ended,
+    /// Another instance reads the shard now.
+    Fenced,
+    /// The shard was read too fast.
+    Throttled,
+}
+
+/// Why a step failed; it can be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Reads one shard.
+#[derive(Debug)]
+pub struct ShardReader<S> {
+    stream: Arc<S>,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    zone: Tz,
+    lease: Lease,
+    /// Where to read on.
+    iterator: Option<String>,
+}
+
+impl<S: Stream> ShardReader<S> {
+    pub fn new(stream: Arc<S>, pool: Pool, clock: Arc<dyn Clock>, zone: Tz, lease: Lease) -> Self {
+        Self {
+            stream,
+            pool,
+            clock,
+            zone,
+            lease,
+            iterator: None,
+        }
+    }
+
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Reads a page and applies it.
+    ///
+    /// # Errors
+    /// The stream or the database failed. The same page comes again.
+    pub async fn step(&mut self) -> Result<Step, StepError> {
+        let page = match self.read().await {
+            Ok(page) => page,
+            Err(ReadError::Throttled) => return Ok(Step::Throttled),
+            Err(ReadError::Expired) => {
+                self.iterator = None;
+                return Ok(Step::Read {
+                    records: 0,
+                    has_more: true,
+                });
+            }
+            Err(ReadError::Trimmed) => return Ok(self.begin_at_oldest().await?),
+            Err(ReadError::Service(error)) => return Err(error.into()),
+        };
+        let is_end = page.next.is_none();
+        let read = ReadPage {
+            records: &page.records,
+            behind_ms: behind(&page, self.clock.now()),
+            is_end,
+        };
+        let applied = apply_page(&self.pool, &self.lease, &read, self.zone).await;
+        match applied {
+            Ok(()) => {}
+            Err(ApplyError::Fenced) => return Ok(Step::Fenced),
+            Err(ApplyError::Db(error)) => {
+                // What is in memory may be further on than what was applied.
+                self.iterator = None;
+                return Err(error.into());
+            }
+        }
+        self.iterator = page.next;
+        if is_end {
+            return Ok(Step::Ended);
+        }
+        Ok(Step::Read {
+            records: page.records.len(),
+            has_more: page.behind_ms > 0 || !page.records.is_empty(),
+        })
+    }
+
+    async fn read(&mut self) -> Result<Page, ReadError> {
+        let iterator = match &self.iterator {
+            Some(iterator) => iterator,
+            None => {
+                let checkpoint = self.checkpoint().await?;
+                let start = checkpoint.as_deref().map_or(Start::Oldest, Start::After);
+                let iterator = self.stream.iterator(&self.lease.shard, start).await?;
+                self.iterator.insert(iterator)
+            }
+        };
+        self.stream.read(iterator).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<String>, ServiceError> {
+        let found = async {
+            let mut conn = self.pool.acquire().await?;
+            db::stream_shards::find_checkpoint(&mut conn, &self.lease).await
+        };
+        found
+            .await
+            .map_err(|error: DbError| ServiceError::Unreachable {
+                resource: "the database".to_owned(),
+                detail: error.to_string(),
+            })
+    }
+
+    /// The place to read on from is gone. What is left is read, and somebody is told.
+    async fn begin_at_oldest(&mut self) -> DbResult<Step> {
+        self.iterator = None;
+        let lease = &self.lease;
+        let is_ours = db::in_transaction(&self.pool, async |tx| {
+            let is_ours = db::stream_shards::lock_lease(tx, lease).await?;
+            if is_ours {
+                db::stream_shards::note_trimmed(tx, lease).await?;
+            }
+            Ok::<_, DbError>(is_ours)
+        })
+        .await?;
+        if !is_ours {
+            return Ok(Step::Fenced);
+        }
+        tracing::error!(
+            shard = lease.shard,
+            "records of the stream were gone before they were read; beans that miss some wait"
+        );
+        Ok(Step::Throttled)
+    }
+}
+
+/// Between two reads of a shard that has more: Kinesis answers five a second, whoever asks.
+pub(super) const BETWEEN_PAGES: Duration = Duration::from_millis(250);
+
+/// Between two reads of a shard that has no more: what AWS advises (API Reference, `GetRecords`).
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// How far the shard's reader is behind once it has this page: as the stream says, or as its newest record tells.
+/// Nobody is behind after a page without records, or one that the stream says is the last.
+fn behind(page: &Page, now: DateTime<Utc>) -> i64 {
+    let newest = page
+        .records
+        .iter()
+        .filter_map(|record| record.arrived_at)
+        .max();
+    let age = newest.map_or(0, |newest| (now - newest).num_milliseconds().max(0));
+    match page.behind_ms {
+        0 if page.records.len() < FULL => 0,
+        0 => age,
+        told => told,
+    }
+}
+
+/// A page of so many records is not the last one, even if the stream says that nobody is behind.
+const FULL: usize = 500;

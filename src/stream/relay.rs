@@ -1,0 +1,384 @@
+//! The stream's relay: puts every movement on the stream, in the order of its bean's ledger.
+//!
+//! The ledger is its own outbox: a mark for each bean says how far it is on the stream. Some beans are leased in a
+//! short transaction, what follows their marks is put on the stream outside of any, and then the marks move. If the
+//! relay dies in between, the lease runs out and the same is put there again; its readers count it once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::watch;
+
+use super::record::{Content, MOST_MOVEMENTS, Snapshot, StreamRecord, StreamedMovement, Undone};
+use crate::backoff;
+use crate::clock::Clock;
+use crate::db::stream_marks::{DueBean, LeasedMark, LedgerMovement, MarkMoved, StockAsOf, Stretch};
+use crate::db::{self, DbError, DbResult, Pool};
+use crate::domain::{BeanId, SupplierId, WATCHED_DAYS};
+use crate::messaging::kinesis::{MAX_BYTES, MAX_RECORDS, NewRecord, Stream};
+use crate::shutdown::{Shutdown, Stopping};
+use crate::telemetry::Streak;
+
+/// How long a relay has to put on the stream what it leased. With all of the SDK's attempts a call takes 25 s.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// After so many movements no more are read for a call: they fill it.
+const MOST_AT_ONCE: usize = 10_000;
+
+/// The ledgers of so many beans are read in one statement.
+const BEANS_AT_ONCE: usize = 100;
+
+/// Between two looks into the ledger, so that many movements of a busy minute share a record.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How rarely the ledger is looked at when nothing is found and no commit of this process says otherwise.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// What one round came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streamed {
+    /// Records that the stream took.
+    pub records: usize,
+    /// Movements in them.
+    pub movements: usize,
+    /// Records that it did not take; they are tried again later.
+    pub refused: usize,
+    /// Whether there is more to be put on the stream at once.
+    pub has_more: bool,
+}
+
+/// Puts movements on a stream.
+#[derive(Debug)]
+pub struct StreamRelay<S> {
+    stream: S,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    /// The bean to go on after, so that beans with small numbers do not come before all others each time.
+    after: AtomicI64,
+}
+
+/// A record that is ready for the stream.
+struct Ready {
+    mark: LeasedMark,
+    /// The bean's newest movement on the stream once this is there.
+    up_to: i64,
+    movements: usize,
+    record: NewRecord,
+}
+
+impl<S: Stream> StreamRelay<S> {
+    pub fn new(stream: S, pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> Self {
+        Self {
+            stream,
+            pool,
+            clock,
+            shutdown,
+            after: AtomicI64::new(0),
+        }
+    }
+
+    /// Puts movements on the stream until stopping begins.
+    pub async fn run(&self) {
+        const WHAT: &str = "putting movements on the stream";
+        let mut streak = Streak::default();
+        let mut commits = self.pool.watch_commits();
+        while !self.shutdown.soft.is_cancelled() {
+            commits.mark_unchanged();
+            let rested = match self.relay_once().await {
+                Ok(streamed) => {
+                    streak.succeeded(WHAT);
+                    self.rest(streamed, &mut commits).await
+                }
+                Err(error) => {
+                    let failures = streak.failed(WHAT, &error);
+                    self.shutdown.sleep(backoff::before_probe(failures)).await
+                }
+            };
+            if rested.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on soon while there is something, or when something is committed; else waits a little.
+    async fn rest(
+        &self,
+        streamed: Streamed,
+        commits: &mut watch::Receiver<()>,
+    ) -> Result<(), Stopping> {
+        if streamed.has_more && streamed.refused == 0 {
+            return Ok(());
+        }
+        self.shutdown.sleep(PAUSE).await?;
+        if streamed.records > 0 {
+            return Ok(());
+        }
+        tokio::select! {
+            Ok(()) = commits.changed() => Ok(()),
+            slept = self.shutdown.sleep(IDLE) => slept,
+        }
+    }
+
+    /// Puts the next movements of up to 500 beans on the stream, in one call.
+    ///
+    /// # Errors
+    /// The database failed. What was put on the stream meanwhile is put there again later.
+    pub async fn relay_once(&self) -> DbResult<Streamed> {
+        let due = self.list_due().await?;
+        if due.is_empty() {
+            return Ok(Streamed::default());
+        }
+        let leased = self.lease(&due).await?;
+        let ready = self.records(&leased, &due).await?;
+        let refused = self.put(&ready).await;
+        let mut moved = moved(&ready, &refused);
+        moved.extend(unused(&leased, &ready));
+        db::in_transaction(&self.pool, async |tx| {
+            db::stream_marks::move_marks(tx, &moved).await
+        })
+        .await?;
+        let taken = ready.iter().enumerate();
+        let taken = taken.filter(|(place, _)| !refused.contains(place));
+        let is_full = |ready: &Ready| ready.movements == MOST_MOVEMENTS || ready.movements == 0;
+        Ok(Streamed {
+            records: ready.len() - refused.len(),
+            movements: taken.map(|(_, ready)| ready.movements).sum(),
+            refused: refused.len(),
+            has_more: due.len() == MAX_RECORDS || ready.iter().any(is_full),
+        })
+    }
+
+    /// Finds beans with something for the stream, from where the last round ended.
+    async fn list_due(&self) -> DbResult<Vec<DueBean>> {
+        let most = i64::try_from(MAX_RECORDS).unwrap_or(i64::MAX);
+        let mut conn = self.pool.acquire().await?;
+        let after = self.after.swap(0, Ordering::Relaxed);
+        let mut due = db::stream_marks::list_due(&mut conn, BeanId(after), most).await?;
+        if due.is_empty() && after > 0 {
+            due = db::stream_marks::list_due(&mut conn, BeanId(0), most).await?;
+        }
+        if due.len() == MAX_RECORDS {
+            self.after
+                .store(due.last().map_or(0, |last| last.bean.0), Ordering::Relaxed);
+        }
+        Ok(due)
+    }
+
+    /// Leases the beans that no other relay has.
+    async fn lease(&self, due: &[DueBean]) -> DbResult<Vec<LeasedMark>> {
+        let beans: Vec<BeanId> = due.iter().map(|due| due.bean).collect();
+        let since = self.clock.now() - TimeDelta::days(WATCHED_DAYS);
+        db::in_transaction(&self.pool, async |tx| {
+            db::stream_marks::insert_marks(tx, &beans, since).await?;
+            db::stream_marks::lease_marks(tx, &beans, LEASE).await
+        })
+        .await
+    }
+
+    /// Makes the next record of each bean, as many as one call takes.
+    async fn records(&self, leased: &[LeasedMark], due: &[DueBean]) -> DbResult<Vec<Ready>> {
+        let suppliers: HashMap<BeanId, SupplierId> =
+            due.iter().map(|due| (due.bean, due.supplier)).collect();
+        let (new, begun): (Vec<_>, Vec<_>) =
+            leased.iter().partition(|mark| mark.streamed.is_none());
+        let mut ready = self.snapshots(&new, &suppliers).await?;
+        ready.extend(self.runs(&begun, &suppliers).await?);
+        Ok(within_a_call(ready))
+    }
+
+    async fn snapshots(
+        &self,
+        marks: &[&LeasedMark],
+        suppliers: &HashMap<BeanId, SupplierId>,
+    ) -> DbResult<Vec<Ready>> {
+        if marks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let beans: Vec<BeanId> = marks.iter().map(|mark| mark.bean).collect();
+        let mut conn = self.pool.acquire().await?;
+        let stocks = db::stream_marks::list_snapshots(&mut conn, &beans).await?;
+        let stocks: HashMap<BeanId, StockAsOf> = stocks
+            .into_iter()
+            .map(|stock| (stock.bean, stock))
+            .collect();
+        let ready = marks.iter().filter_map(|mark| {
+            let (stock, supplier) = (stocks.get(&mark.bean)?, suppliers.get(&mark.bean)?);
+            Some(snapshot(**mark, *supplier, stock))
+        });
+        Ok(ready.collect())
+    }
+
+    async fn runs(
+        &self,
+        marks: &[&LeasedMark],
+        suppliers: &HashMap<BeanId, SupplierId>,
+    ) -> DbResult<Vec<Ready>> {
+        if marks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let most = i64::try_from(MOST_MOVEMENTS).unwrap_or(i64::MAX);
+        let stretches = marks.iter().map(|mark| {
+            let from = mark.streamed.unwrap_or(mark.snapshot_at) + 1;
+            Stretch {
+                bean: mark.bean.0,
+                from,
+                to: from + most - 1,
+            }
+        });
+        let stretches: Vec<Stretch> = stretches.collect();
+        let mut conn = self.pool.acquire().await?;
+        let mut by_bean: HashMap<BeanId, Vec<LedgerMovement>> = HashMap::new();
+        for some in stretches.chunks(BEANS_AT_ONCE) {
+            if by_bean.values().map(Vec::len).sum::<usize>() >= MOST_AT_ONCE {
+                break;
+            }
+            for movement in db::stream_marks::list_stretches(&mut conn, some).await? {
+                by_bean.entry(movement.bean).or_default().push(movement);
+            }
+        }
+        let ready = marks.iter().filter_map(|mark| {
+            let movements = by_bean.remove(&mark.bean)?;
+            Some(run(**mark, *suppliers.get(&mark.bean)?, movements))
+        });
+        Ok(ready.collect())
+    }
+
+    /// Puts records on the stream; gives the places of those it did not take.
+    async fn put(&self, ready: &[Ready]) -> Vec<usize> {
+        if ready.is_empty() {
+            return Vec::new();
+        }
+        let records: Vec<NewRecord> = ready.iter().map(|ready| ready.record.clone()).collect();
+        match self.stream.put(&records).await {
+            Ok(refused) => refused,
+            Err(error) => {
+                tracing::warn!(%error, records = records.len(), "movements wait for the stream");
+                (0..ready.len()).collect()
+            }
+        }
+    }
+}
+
+/// As many records as one call takes. Snapshots are short, and come first.
+fn within_a_call(ready: Vec<Ready>) -> Vec<Ready> {
+    let mut bytes = 0;
+    let fits = ready.into_iter().take_while(|ready| {
+        bytes += ready.record.data.len() + ready.record.key.len();
+        bytes <= MAX_BYTES
+    });
+    fits.collect()
+}
+
+/// Where marks are after a call.
+fn moved(ready: &[Ready], refused: &[usize]) -> Vec<MarkMoved> {
+    let moved = ready.iter().enumerate().map(|(place, ready)| {
+        let mark = &ready.mark;
+        let was_taken = !refused.contains(&place);
+        let attempts = u32::try_from(mark.attempts).unwrap_or_default();
+        let pause = if was_taken {
+            Duration::ZERO
+        } else {
+            backoff::before_streamed_again(attempts)
+        };
+        MarkMoved {
+            bean: mark.bean.0,
+            epoch: mark.epoch,
+            streamed: was_taken.then_some(ready.up_to),
+            was_tried: true,
+            pause: i64::try_from(pause.as_micros()).unwrap_or(i64::MAX),
+        }
+    });
+    moved.collect()
+}
+
+/// Beans that were leased for nothing: another relay had been faster, or the call was full.
+fn unused(leased: &[LeasedMark], ready: &[Ready]) -> Vec<MarkMoved> {
+    let used: HashSet<BeanId> = ready.iter().map(|ready| ready.mark.bean).collect();
+    let unused = leased.iter().filter(|mark| !used.contains(&mark.bean));
+    let unused = unused.map(|mark| MarkMoved {
+        bean: mark.bean.0,
+        epoch: mark.epoch,
+        streamed: None,
+        was_tried: false,
+        pause: 0,
+    });
+    unused.collect()
+}
+
+fn snapshot(mark: LeasedMark, supplier: SupplierId, stock: &StockAsOf) -> Ready {
+    let content = Content::Snapshot(Snapshot {
+        sequence: mark.snapshot_at,
+        quantity: stock.quantity,
+        as_of: stock.as_of,
+    });
+    ready(mark, supplier, content, mark.snapshot_at, 0)
+}
+
+fn run(mark: LeasedMark, supplier: SupplierId, movements: Vec<LedgerMovement>) -> Ready {
+    let up_to = movements
+        .last()
+        .map_or(mark.snapshot_at, |last| last.sequence);
+    let number = movements.len();
+    let movements = movements.into_iter().map(StreamedMovement::from);
+    ready(
+        mark,
+        supplier,
+        Content::Movements(movements.collect()),
+        up_to,
+        number,
+    )
+}
+
+fn ready(
+    mark: LeasedMark,
+    supplier: SupplierId,
+    content: Content,
+    up_to: i64,
+    movements: usize,
+) -> Ready {
+    let record = StreamRecord {
+        bean: mark.bean,
+        supplier,
+        content,
+    };
+    Ready {
+        mark,
+        up_to,
+        movements,
+        record: NewRecord {
+            key: record.key(),
+            data: record.to_json(),
+        },
+    }
+}
+
+impl From<LedgerMovement> for StreamedMovement {
+    fn from(movement: LedgerMovement) -> Self {
+        Self {
+            sequence: movement.sequence,
+            kind: movement.kind,
+            change_by: movement.change_by,
+            quantity_after: movement.quantity_after,
+            occurred_at: movement.occurred_at,
+            booked_at: movement.booked_at,
+            update_id: movement.update,
+            undoes: movement.undoes.map(|(sequence, kind, occurred_at)| Undone {
+                sequence,
+                kind,
+                occurred_at,
+            }),
+        }
+    }
+}
+
+/// What a stream that was made anew, or that lost something, does not have is put there once more.
+pub async fn stream_again(pool: &Pool, only_held: bool) -> Result<(), DbError> {
+    db::in_transaction(pool, async |tx| {
+        db::stream_marks::rewind_marks(tx, only_held).await
+    })
+    .await
+}

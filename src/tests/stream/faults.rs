@@ -1,0 +1,241 @@
+//! What no emulator can be made to do.
+
+use std::time::Duration;
+
+use beanstock::db;
+use beanstock::stream::Step;
+
+use super::{Streaming, read_through, use_bags};
+use crate::support::fake_stream::{FakeStream, Fault};
+use crate::support::{ARABICA, EXCELSA, Kind, TestApp};
+
+const SHARD: &str = "shardId-000000000000";
+
+async fn streaming() -> Streaming<FakeStream> {
+    let app = TestApp::start(Kind::Fifo).await;
+    Streaming::on(app, FakeStream::of(&[SHARD]))
+}
+
+#[tokio::test]
+async fn an_expired_iterator_and_throttling_lose_nothing() {
+    let streaming = streaming().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    let lease = streaming.take(streaming.instance).await.remove(0);
+    let mut reader = streaming.reader(lease);
+    streaming
+        .stream
+        .fail_next_reads(&[Fault::Throttled, Fault::Expired, Fault::Throttled]);
+
+    assert_eq!(reader.step().await.unwrap(), Step::Throttled);
+    read_through(&mut reader).await;
+    use_bags(&streaming.app, EXCELSA, &[1]).await;
+    streaming.relay_all().await;
+    streaming.stream.fail_next_reads(&[Fault::Expired]);
+    read_through(&mut reader).await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((3, 197)));
+    assert_eq!(
+        streaming.number("stream_repeats").await,
+        0,
+        "it went on after the last one"
+    );
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_trimmed_start_is_told_and_beans_that_miss_something_wait() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    use_bags(&streaming.app, EXCELSA, &[3]).await;
+    use_bags(&streaming.app, ARABICA, &[1]).await;
+    streaming.relay_all().await;
+    streaming.stream.keep_newest(SHARD, 2);
+
+    streaming.read_all().await;
+
+    let mut conn = streaming.app.pool.acquire().await.unwrap();
+    assert!(
+        db::stream_shards::find_lag(&mut conn)
+            .await
+            .unwrap()
+            .trimmed
+    );
+    let held = db::stream_witness::list_held_beans(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert_eq!(
+        (held[0].bean, held[0].seen, held[0].first),
+        (EXCELSA, Some(1), 3)
+    );
+    assert!(
+        streaming
+            .told(ARABICA)
+            .await
+            .is_some_and(|(seen, _)| seen == 2)
+    );
+    drop(conn);
+    beanstock::stream::stream_again(&streaming.app.pool, true)
+        .await
+        .unwrap();
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_shard_that_was_taken_by_another_instance_in_the_middle_of_a_page_counts_once() {
+    let streaming = streaming().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    let slow = streaming.take(streaming.instance).await.remove(0);
+    let mut slow = streaming.reader(slow);
+    streaming
+        .app
+        .execute("UPDATE stream_shards SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
+        .await;
+    let other = streaming.take(streaming.another()).await.remove(0);
+    let mut other = streaming.reader(other);
+    read_through(&mut other).await;
+
+    assert_eq!(slow.step().await.unwrap(), Step::Fenced);
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+    assert_eq!(streaming.number("stream_repeats").await, 0);
+    let mut conn = streaming.app.pool.acquire().await.unwrap();
+    db::stream_shards::renew_lease(&mut conn, slow.lease(), Duration::from_secs(60))
+        .await
+        .unwrap();
+    let owner = format!(
+        "stream_shards WHERE HEX(owner) = '{}'",
+        slow.lease().owner.0.simple().to_string().to_uppercase()
+    );
+    assert_eq!(
+        streaming.number(&owner).await,
+        0,
+        "nobody renews what is another's"
+    );
+}
+
+#[tokio::test]
+async fn children_that_name_no_parent_run_ahead_and_their_beans_wait() {
+    let streaming = streaming().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    let (records, child) = (streaming.stream.records(SHARD), "shardId-000000000001");
+    let streaming = Streaming {
+        stream: FakeStream::of(&[SHARD, child]),
+        ..streaming
+    };
+    let (last, earlier) = records.split_last().unwrap();
+    for record in earlier {
+        streaming.stream.push(SHARD, &record.key, &record.data);
+    }
+    streaming.stream.push(child, &last.key, &last.data);
+    let mut leases = streaming.take(streaming.instance).await;
+    let child = leases.pop().unwrap();
+    read_through(&mut streaming.reader(child)).await;
+    assert_eq!(streaming.number("stream_held").await, 1);
+
+    read_through(&mut streaming.reader(leases.remove(0))).await;
+
+    assert_eq!(streaming.number("stream_held").await, 0);
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_child_is_not_read_before_its_parent_ends() {
+    let streaming = streaming().await;
+    streaming
+        .stream
+        .add_shard("shardId-000000000001", Some(SHARD));
+    streaming.stream.close(SHARD);
+
+    let first = streaming.take(streaming.instance).await;
+    let names: Vec<&str> = first.iter().map(|lease| lease.shard.as_str()).collect();
+    assert_eq!(names, [SHARD]);
+    assert!(
+        read_through(&mut streaming.reader(first[0].clone())).await,
+        "it ends"
+    );
+
+    let then = streaming.take(streaming.instance).await;
+    assert_eq!(then[0].shard, "shardId-000000000001");
+}
+
+#[tokio::test]
+async fn only_what_was_refused_is_put_again_and_each_bean_stays_in_order() {
+    let streaming = streaming().await;
+    let relay = streaming.relay();
+    while relay.relay_once().await.unwrap().records > 0 {}
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    use_bags(&streaming.app, ARABICA, &[1]).await;
+    let before = streaming.stream.puts().len();
+    streaming.stream.refuse(&[&[0], &[0]]);
+
+    let first = relay.relay_once().await.unwrap();
+    assert_eq!((first.records, first.refused), (1, 1));
+    use_bags(&streaming.app, EXCELSA, &[3]).await;
+    use_bags(&streaming.app, ARABICA, &[1]).await;
+    let pause = "UPDATE stream_marks SET due_at = UTC_TIMESTAMP(6)";
+    streaming.app.execute(pause).await;
+    relay.relay_once().await.unwrap();
+    streaming.app.execute(pause).await;
+    while relay.relay_once().await.unwrap().records > 0 {}
+    streaming.read_all().await;
+
+    for call in &streaming.stream.puts()[before..] {
+        let mut keys = call.clone();
+        keys.dedup();
+        assert_eq!(keys.len(), call.len(), "one record of a bean in a call");
+    }
+    assert_eq!(streaming.number("stream_held").await, 0);
+    assert_eq!(streaming.number("stream_repeats").await, 0);
+    assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_was_overtaken_repeats_and_never_skips() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    // Another relay leased the bean and fell silent.
+    let lease = "UPDATE stream_marks SET due_at = UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE";
+    streaming
+        .app
+        .execute(format!("{lease} WHERE bean_id = {EXCELSA}"))
+        .await;
+    assert_eq!(streaming.relay().relay_once().await.unwrap().records, 0);
+    streaming
+        .app
+        .execute("UPDATE stream_marks SET due_at = UTC_TIMESTAMP(6)")
+        .await;
+    let mark = async |streamed| {
+        let moved = db::stream_marks::MarkMoved {
+            bean: EXCELSA.0,
+            epoch: 1,
+            streamed: Some(streamed),
+            was_tried: true,
+            pause: 0,
+        };
+        let mut conn = streaming.app.pool.acquire().await.unwrap();
+        db::stream_marks::move_marks(&mut conn, &[moved])
+            .await
+            .unwrap();
+    };
+
+    streaming.relay_all().await;
+    // It wakes up with an old lease and a mark that would skip what comes.
+    mark(9).await;
+    use_bags(&streaming.app, EXCELSA, &[3]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
+}

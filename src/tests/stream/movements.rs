@@ -1,0 +1,324 @@
+//! Movements on their way over the embedded Kinesis, and what the audit makes of it.
+
+use beanstock::messaging::kinesis::{NewRecord, Stream as _};
+use beanstock::stream::StreamRecord;
+
+use super::{Streaming, use_bags};
+use crate::support::EXCELSA;
+use crate::support::process::until;
+
+#[tokio::test]
+async fn every_movement_reaches_the_second_witness() {
+    let streaming = Streaming::start(4).await;
+    for line in ["3:Excelsa:9", "6:Arabica:6"] {
+        streaming.app.publish_line(line).await;
+    }
+    streaming.app.drain().await;
+    use_bags(&streaming.app, EXCELSA, &[2, 1]).await;
+
+    streaming.relay_all().await;
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((4, 206)));
+    assert_eq!(
+        streaming.number("stream_beans").await,
+        streaming.number("beans").await
+    );
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_bean_that_was_there_before_begins_with_a_snapshot() {
+    let streaming = Streaming::start(1).await;
+    let long_ago = "UPDATE stock_movements SET created_at = UTC_TIMESTAMP(6) - INTERVAL 90 DAY";
+    streaming.app.execute(long_ago).await;
+    use_bags(&streaming.app, EXCELSA, &[5]).await;
+
+    streaming.relay_all().await;
+    streaming.read_all().await;
+
+    let base = streaming.number("stream_beans WHERE base_sequence = 1 AND base_quantity = 200");
+    assert!(base.await >= 1);
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 195)));
+    assert_eq!(streaming.number("stream_runs").await, 1);
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn movements_go_on_where_they_were_after_shards_are_split_and_merged() {
+    let streaming = Streaming::start(2).await;
+    use_bags(&streaming.app, EXCELSA, &[1, 1]).await;
+    streaming.relay_all().await;
+    let shards = streaming.stream.shards().await.unwrap();
+    for shard in &shards {
+        streaming.stream.split(shard).await.unwrap();
+        active(&streaming).await;
+    }
+    use_bags(&streaming.app, EXCELSA, &[1, 1]).await;
+    streaming.relay_all().await;
+    let shards = streaming.stream.shards().await.unwrap();
+    let pairs = beanstock::messaging::kinesis::neighbours(&shards);
+    let (one, next) = pairs.iter().min().unwrap();
+    streaming.stream.merge(one, next).await.unwrap();
+    active(&streaming).await;
+    use_bags(&streaming.app, EXCELSA, &[1]).await;
+    streaming.relay_all().await;
+
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((6, 195)));
+    assert_eq!(streaming.number("stream_held").await, 0);
+    assert_eq!(
+        streaming
+            .number("stream_shards WHERE ended_at IS NOT NULL")
+            .await,
+        4
+    );
+    streaming.assert_witnesses_agree().await;
+}
+
+async fn active(streaming: &Streaming<beanstock::messaging::kinesis::KinesisStream>) {
+    until("the stream is active", || async {
+        streaming.stream.describe().await.unwrap().status == "ACTIVE"
+    })
+    .await;
+}
+
+/// What others put on the stream by hand.
+async fn put(streaming: &Streaming<beanstock::messaging::kinesis::KinesisStream>, record: &str) {
+    let key = serde_json::from_str::<serde_json::Value>(record).unwrap()["bean_id"].to_string();
+    let record = NewRecord {
+        key,
+        data: record.as_bytes().to_vec(),
+    };
+    assert_eq!(streaming.stream.put(&[record]).await.unwrap(), [0; 0]);
+}
+
+fn movement(sequence: i64, change_by: i64, quantity_after: i64) -> String {
+    format!(
+        r#"{{"version":1,"bean_id":{EXCELSA},"supplier_id":3,"movements":[{{"sequence":{sequence},"kind":"use","change_by":{change_by},"quantity_after":{quantity_after},"occurred_at":"2026-11-22T10:42:07Z","booked_at":"2026-11-22T10:42:07Z"}}]}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_forged_ledger_row_is_named() {
+    let streaming = Streaming::start(1).await;
+    use_bags(&streaming.app, EXCELSA, &[2, 3, 4]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    streaming.assert_witnesses_agree().await;
+    let forge = "UPDATE stock_movements SET change_by = CASE sequence WHEN 3 THEN -1 ELSE -6 END, \
+                 quantity_after = IF(sequence = 3, quantity_after + 2, quantity_after)";
+    streaming
+        .app
+        .execute(format!(
+            "{forge} WHERE bean_id = {EXCELSA} AND sequence IN (3, 4)"
+        ))
+        .await;
+
+    // The ledger by itself is sound.
+    streaming.app.assert_audit_is_clean().await;
+    let (broken, _) = streaming.audit().await;
+    let expected = format!(
+        "bean {EXCELSA} first differs at movement 3: the stream says -3 bags, the ledger says -1"
+    );
+    assert_eq!(broken, [expected]);
+}
+
+#[tokio::test]
+async fn a_lost_record_is_named_and_what_is_missing_can_be_sent_again() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2, 3]).await;
+    // The relay believes that they are on the stream.
+    let skip = format!("UPDATE stream_marks SET streamed = 3 WHERE bean_id = {EXCELSA}");
+    streaming.app.execute(skip).await;
+    use_bags(&streaming.app, EXCELSA, &[4]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((1, 200)), "it waits");
+    assert_eq!(streaming.number("stream_held").await, 1);
+    streaming
+        .app
+        .execute("UPDATE stream_held SET held_at = held_at - INTERVAL 1 MINUTE")
+        .await;
+    let (broken, _) = streaming.audit().await;
+    assert_eq!(broken, [format!("bean {EXCELSA}, movements 2 to 3")]);
+
+    beanstock::stream::stream_again(&streaming.app.pool, true)
+        .await
+        .unwrap();
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    assert_eq!(streaming.told(EXCELSA).await, Some((4, 191)));
+    assert_eq!(streaming.number("stream_held").await, 0);
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_lost_record_without_a_later_one_is_named_too() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    let skip =
+        "UPDATE stream_marks SET streamed = 2, streamed_at = UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE";
+    streaming
+        .app
+        .execute(format!("{skip} WHERE bean_id = {EXCELSA}"))
+        .await;
+    streaming.read_all().await;
+
+    let (broken, _) = streaming.audit().await;
+
+    assert_eq!(broken, [format!("bean {EXCELSA}, movement 2")]);
+}
+
+#[tokio::test]
+async fn a_doubled_record_counts_once_and_is_named() {
+    let streaming = Streaming::start(1).await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    put(&streaming, &movement(2, -2, 198)).await;
+    put(&streaming, &movement(2, -50, 150)).await;
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+    let (broken, also) = streaming.audit().await;
+    let named = |lines: &[String]| {
+        lines.len() == 1
+            && lines[0].starts_with(&format!("bean {EXCELSA}, movement 2 came again: shardId-"))
+    };
+    assert!(named(&also), "the same again: {also:?}");
+    assert!(named(&broken), "again, with other bags: {broken:?}");
+}
+
+#[tokio::test]
+async fn a_movement_that_somebody_else_put_on_the_stream_is_named() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    put(&streaming, &movement(2, -50, 150)).await;
+    streaming.read_all().await;
+
+    let (broken, _) = streaming.audit().await;
+
+    let expected = format!(
+        "bean {EXCELSA} first differs at movement 2: the stream says -50 bags, the ledger has none"
+    );
+    assert!(broken.contains(&expected), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_was_counted_twice_is_named() {
+    let streaming = Streaming::start(1).await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let count =
+        format!("UPDATE stream_beans SET quantity = quantity - 2 WHERE bean_id = {EXCELSA}");
+    streaming.app.execute(count).await;
+
+    let (broken, _) = streaming.audit().await;
+
+    assert!(
+        broken.contains(&format!(
+            "bean {EXCELSA} counted 2 movements to 196 bags, but 2 came that make 198"
+        )),
+        "{broken:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_put_aside_and_the_shard_goes_on() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    for (key, data) in [
+        ("1", "not JSON"),
+        ("1", "\u{0}\u{7f}"),
+        (
+            "999999",
+            &movement(1, 5, 5).replace(&format!("\"bean_id\":{EXCELSA}"), "\"bean_id\":999999"),
+        ),
+        (
+            "5",
+            &movement(2, -1, 199).replace("2026-11-22T10", "9026-11-22T10"),
+        ),
+    ] {
+        let record = NewRecord {
+            key: key.to_owned(),
+            data: data.as_bytes().to_vec(),
+        };
+        streaming.stream.put(&[record]).await.unwrap();
+    }
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+    assert_eq!(streaming.number("parked_records").await, 4);
+    let reason = "parked_records WHERE reason = 'it is about bean 999999, and there is none with that number'";
+    assert_eq!(streaming.number(reason).await, 1);
+    streaming.assert_witnesses_agree().await;
+}
+
+/// Whoever deletes and makes the stream again has lost what was on it, and nothing else.
+#[tokio::test]
+async fn a_stream_that_is_made_anew_gets_what_it_lacks() {
+    let streaming = Streaming::start(1).await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    use_bags(&streaming.app, EXCELSA, &[3]).await;
+    streaming.relay_all().await;
+    let kinesis = beanstock::aws::kinesis_client(&streaming.app.sdk);
+    kinesis
+        .delete_stream()
+        .stream_name(super::NAME)
+        .send()
+        .await
+        .unwrap();
+    until("it is gone", || async {
+        kinesis
+            .describe_stream_summary()
+            .stream_name(super::NAME)
+            .send()
+            .await
+            .is_err()
+    })
+    .await;
+    let resources = crate::support::Kind::Fifo.resources();
+    beanstock::local::provision_stream_at(&streaming.app.sdk, &resources, super::NAME)
+        .await
+        .unwrap();
+
+    streaming.read_all().await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn records_are_read_as_they_are_documented() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+
+    let leases = streaming.take(streaming.instance).await;
+    let iterator = streaming
+        .stream
+        .iterator(
+            &leases[0].shard,
+            beanstock::messaging::kinesis::Start::Oldest,
+        )
+        .await;
+    let page = streaming.stream.read(&iterator.unwrap()).await.unwrap();
+
+    assert!(!page.records.is_empty());
+    for record in page.records {
+        let read = StreamRecord::parse(&record.key, &record.data).unwrap();
+        assert_eq!(read.key(), record.key);
+    }
+}
