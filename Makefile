@@ -25,8 +25,8 @@ test-mysql: ## The tests on the newest MySQL in Debian, unpacked into target/ (D
 test-mariadb: ## The tests on the newest MariaDB in Debian
 	@.ci/other-database mariadb .ci/test
 
-test-moto: ## The lab's and the course's stories on another SNS and SQS, moto's server (needs Python 3)
-	@.ci/moto cargo test --locked --test beanstock -- lab:: course::a_
+test-moto: ## The lab's and the course's stories on another SNS, SQS and Kinesis, moto's server (needs Python 3)
+	@.ci/moto cargo test --locked --test beanstock -- lab:: course::a_ stream::course::a_ stream::course::shards
 
 bench: ## Measure (takes about five minutes; nothing else should run)
 	@.ci/preflight

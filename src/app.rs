@@ -75,6 +75,8 @@ pub struct App {
     outgoing: Outgoing,
     /// Who is subscribed to the topics.
     subscriptions: Option<Arc<Subscriptions>>,
+    /// The stream, where it is embedded.
+    local_stream: Option<Arc<KinesisStream>>,
     /// What takes deliveries of SNS over HTTPS.
     sns_endpoint: Option<Arc<SnsEndpoint>>,
 }
@@ -104,6 +106,20 @@ impl App {
             outgoing: Outgoing::default(),
             sns_endpoint: None,
             subscriptions: None,
+            local_stream: None,
+        }
+    }
+
+    /// Has the website split and merge the shards of the stream, which is embedded.
+    #[must_use]
+    pub fn resharding(self, settings: &MessagingSettings, aws: &Aws) -> Self {
+        let stream = settings.stream_name().map(|name| {
+            let kinesis = kinesis_client(&aws.kinesis);
+            Arc::new(KinesisStream::new(kinesis, name.to_owned()))
+        });
+        Self {
+            local_stream: stream,
+            ..self
         }
     }
 
@@ -198,6 +214,7 @@ impl App {
         .showing(self.outgoing.clone())
         .taking_deliveries(self.sns_endpoint.clone())
         .listing_subscriptions(self.subscriptions.clone())
+        .resharding(self.local_stream.clone())
         .ruled_by(rules(settings, seats));
         self.watch_database();
         let minutes = monitor::write_minutes(self.pool.clone(), self.shutdown.clone());

@@ -14,6 +14,8 @@ pub enum LogFormat {
 
 /// Starts logging to standard error. `filter` is like `info` or `beanstock=debug,info`.
 pub fn start(format: LogFormat, filter: &str) {
+    // The embedded Kinesis tells of each question that somebody gets no for an answer to.
+    let filter = format!("ferrokinesis=warn,{filter}");
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

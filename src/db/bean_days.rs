@@ -235,3 +235,77 @@ pub async fn list_unusual(
         })
         .collect()
 }
+
+/// A bean whose forecast is older than what is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unforetold {
+    pub bean: BeanId,
+    pub quantity: i64,
+}
+
+/// Lists beans whose forecast is older than their last movement on the stream, or than a day.
+pub async fn list_unforetold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<Unforetold>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT bean_id, quantity
+        FROM stream_beans
+        WHERE foretold_at IS NULL OR foretold_at < seen_at OR foretold_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY
+        LIMIT ?
+        "#,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter().map(|row| Unforetold {
+        bean: BeanId(row.bean_id),
+        quantity: row.quantity,
+    });
+    Ok(rows.collect())
+}
+
+/// When a bean is likely to run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Foretold {
+    pub bean: i64,
+    /// `None` if that is unknown, or far away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<NaiveDate>,
+}
+
+/// Writes down when beans are likely to run out.
+pub async fn set_foretold(conn: &mut MySqlConnection, foretold: &[Foretold]) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (bean BIGINT PATH '$.bean', day DATE PATH '$.on')) AS new
+        STRAIGHT_JOIN stream_beans AS b FORCE INDEX (PRIMARY) ON b.bean_id = new.bean
+        SET b.runs_out_on = new.day, b.foretold_at = UTC_TIMESTAMP(6)
+        "#,
+        json(&foretold)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lists the beans on the list that are likely to run out by a day, the next ones first; of those that there are none
+/// of, nobody needs to be told.
+pub async fn list_running_out(
+    conn: &mut MySqlConnection,
+    by: NaiveDate,
+    limit: i64,
+) -> DbResult<Vec<BeanId>> {
+    let ids = sqlx::query_scalar!(
+        r#"
+        SELECT w.bean_id
+        FROM stream_beans AS w
+        JOIN beans AS b ON b.id = w.bean_id AND b.removed_at IS NULL AND b.quantity > 0
+        WHERE w.runs_out_on <= ?
+        ORDER BY w.runs_out_on, w.bean_id
+        LIMIT ?
+        "#,
+        by,
+        limit
+    );
+    let ids = ids.fetch_all(conn).await?;
+    Ok(ids.into_iter().map(BeanId).collect())
+}

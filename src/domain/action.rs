@@ -74,6 +74,10 @@ actions! {
     RestoredUpdate "restored_update" "restored an update";
     PausedQueue "paused_queue" "paused a queue";
     ResumedQueue "resumed_queue" "resumed a queue";
+    SplitShard "split_shard" "split a shard of the stream";
+    MergedShards "merged_shards" "merged two shards of the stream";
+    StreamedAgain "streamed_again" "had movements put on the stream again";
+    DismissedRecords "dismissed_records" "dismissed records of the stream";
     ResentUpdate "resent_update" "sent an update again";
     StartedBulkAction "started_bulk_action" "started a bulk action";
     StoppedBulkAction "stopped_bulk_action" "stopped a bulk action";

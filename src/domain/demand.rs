@@ -1,7 +1,8 @@
 //! How much of a bean is used day by day, what that says of the days to come, and what is unusual.
 //!
 //! The forecast is the weighted mean of the last eight weeks, newer days counting more, by weekday as far as the data
-//! tells weekdays apart; a change of the level that chance hardly explains makes it forget what was before.
+//! tells weekdays apart (Efron and Morris, "Data analysis using Stein's estimator", 1975), and moved along a trend that
+//! chance hardly explains; a change of the level that chance hardly explains makes it forget what was before.
 //! `src/tests/forecast.rs` judges it on demand whose truth is known.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc};
@@ -62,8 +63,13 @@ pub const WATCHED_DAYS: i64 = 56;
 /// A day counts half as much as one that is so many days newer.
 const HALF_LIFE: f64 = 14.0;
 
-/// Each weekday begins with the mean of all days, as if there had been so many of them.
-const PRIOR_DAYS: f64 = 2.0;
+/// Fewer days say nothing of weekdays, nor of a trend.
+const ENOUGH_FOR_WEEKDAYS: usize = 14;
+
+/// A trend is so many times as steep as chance would make it.
+const TREND: f64 = 2.5;
+/// The level of so many days ahead stands for all days to come: a trend does not go on for ever.
+const TREND_AHEAD: f64 = 3.0;
 
 /// Fewer days say nothing of the days to come.
 const ENOUGH_DAYS: usize = 3;
@@ -75,7 +81,7 @@ const ENOUGH_COUNTS: i64 = 2;
 const HARDLY_CHANCE: f64 = 1_000.0;
 
 /// The last seven days are so many standard deviations from what was expected: only they count.
-const SHIFTED: f64 = 3.5;
+const SHIFTED: f64 = 3.0;
 const RECENT: usize = 7;
 
 /// Between these quantiles of the normal distribution, eight of ten outcomes lie.
@@ -216,45 +222,104 @@ impl Series {
 
     fn demand(&self, uses: i64, counts: i64) -> Demand {
         let weights: Vec<f64> = self.weights().collect();
-        let total: f64 = weights.iter().sum();
-        let mean = self
-            .gone
-            .iter()
-            .zip(&weights)
-            .map(|(bags, weight)| bags * weight)
-            .sum::<f64>()
-            / total;
-        let mean = mean.max(0.0);
-        let mut sums = [PRIOR_DAYS * mean; 7];
-        let mut days = [PRIOR_DAYS; 7];
-        for ((weekday, bags), weight) in self.weekdays().zip(&self.gone).zip(&weights) {
-            sums[weekday] += bags * weight;
-            days[weekday] += weight;
-        }
-        let mut by_weekday = [0.0; 7];
-        for (rate, (sum, days)) in by_weekday.iter_mut().zip(sums.iter().zip(days)) {
-            *rate = (sum / days).max(0.0);
-        }
+        let mean = self::mean(self.gone.iter().copied().zip(weights.iter().copied())).max(0.0);
+        let mut by_weekday = self.by_weekday(mean, &weights);
         let squares = self.weekdays().zip(&self.gone).zip(&weights);
         let squares = squares.map(|((weekday, bags), weight)| {
             let error = bags - by_weekday[weekday];
-            weight * error * error
+            (error * error, *weight)
         });
-        let variance = squares.sum::<f64>() / total;
+        let variance = self::mean(squares);
+        let dispersion = if mean > 0.0 {
+            (variance / mean).max(0.25)
+        } else {
+            1.0
+        };
+        let total: f64 = weights.iter().sum();
+        let mut weight = total * total / weights.iter().map(|weight| weight * weight).sum::<f64>();
+        if let Some(level) = self.trend(mean, &by_weekday, dispersion, &weights) {
+            by_weekday.iter_mut().for_each(|rate| *rate *= level / mean);
+            // A line is less sure at its end than a mean.
+            weight /= 4.0;
+        }
         Demand {
             by_weekday,
-            dispersion: if mean > 0.0 {
-                (variance / mean).max(0.25)
-            } else {
-                1.0
-            },
-            weight: total * total / weights.iter().map(|weight| weight * weight).sum::<f64>(),
+            dispersion,
+            weight,
             since: self.first,
             uses,
             counts,
             stopped: None,
             has_shifted: false,
         }
+    }
+
+    /// The mean of each weekday, drawn towards that of all days by as much as chance may have moved it away.
+    fn by_weekday(&self, mean: f64, weights: &[f64]) -> [f64; 7] {
+        if self.gone.len() < ENOUGH_FOR_WEEKDAYS {
+            return [mean; 7];
+        }
+        let (mut sums, mut days, mut squares) = ([0.0; 7], [0.0; 7], [0.0; 7]);
+        for ((weekday, bags), weight) in self.weekdays().zip(&self.gone).zip(weights) {
+            sums[weekday] += bags * weight;
+            days[weekday] += weight;
+            squares[weekday] += weight * weight;
+        }
+        let means: [f64; 7] = std::array::from_fn(|weekday| sums[weekday] / days[weekday]);
+        let within = self.weekdays().zip(&self.gone).zip(weights);
+        let within = within.map(|((weekday, bags), weight)| {
+            let error = bags - means[weekday];
+            (error * error, *weight)
+        });
+        let length = size(self.gone.len());
+        let variance = self::mean(within) * length / (length - 7.0).max(1.0);
+        let by_chance: [f64; 7] = std::array::from_fn(|weekday| {
+            variance * squares[weekday] / (days[weekday] * days[weekday])
+        });
+        let apart = means
+            .iter()
+            .map(|rate| (rate - mean) * (rate - mean))
+            .sum::<f64>()
+            / 6.0;
+        let between = (apart - by_chance.iter().sum::<f64>() / 7.0).max(0.0);
+        std::array::from_fn(|weekday| {
+            let own = between / (between + by_chance[weekday]).max(f64::MIN_POSITIVE);
+            (mean + own * (means[weekday] - mean)).max(0.0)
+        })
+    }
+
+    /// The level of the days to come, if what is used rises or falls more steeply than chance makes it.
+    fn trend(
+        &self,
+        mean: f64,
+        by_weekday: &[f64; 7],
+        dispersion: f64,
+        weights: &[f64],
+    ) -> Option<f64> {
+        if self.gone.len() < ENOUGH_FOR_WEEKDAYS || mean <= 0.0 {
+            return None;
+        }
+        let days = self.weekdays().zip(&self.gone).zip(weights).zip(0..);
+        // Each day as if it were an average one; a day on which the café is closed tells nothing.
+        let days = days.filter_map(|(((weekday, bags), weight), place)| {
+            let factor = by_weekday[weekday] / mean;
+            let time = size(place) - size(self.gone.len());
+            (factor > 0.1).then(|| (time, bags / factor, weight * factor))
+        });
+        let days: Vec<(f64, f64, f64)> = days.collect();
+        let centre = self::mean(days.iter().map(|(time, _, weight)| (*time, *weight)));
+        let level = self::mean(days.iter().map(|(_, bags, weight)| (*bags, *weight)));
+        let (mut with, mut own, mut noise) = (0.0, 0.0, 0.0);
+        for (time, bags, weight) in &days {
+            let away = time - centre;
+            with += weight * away * (bags - level);
+            own += weight * away * away;
+            noise += weight * weight * away * away * dispersion * mean;
+        }
+        let slope = with / own;
+        let by_chance = noise.sqrt() / own;
+        (slope.abs() > TREND * by_chance)
+            .then(|| (level + slope * (TREND_AHEAD - centre)).max(level / 5.0))
     }
 
     /// The last seven days, if those before hardly explain them.
@@ -320,6 +385,14 @@ fn stopped(days: &[&BeanDay], first: NaiveDate, today: NaiveDate) -> Option<Naiv
     let expected = float(uses) * float(idle) / float(busy);
     let is_counted_only = uses == 0;
     (!is_counted_only && expected > HARDLY_CHANCE.ln()).then(|| last.day + TimeDelta::days(1))
+}
+
+/// The mean of values, each with its weight.
+fn mean(values: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (sum, total) = values.fold((0.0, 0.0), |(sum, total), (value, weight)| {
+        (sum + value * weight, total + weight)
+    });
+    sum / total
 }
 
 fn weekday(day: NaiveDate) -> usize {

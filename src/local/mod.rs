@@ -137,6 +137,7 @@ async fn run_with(
         .tolerating(settings.web.unready_after())
         .showing(outgoing)
         .listing_subscriptions(&messaging, &Aws::from(sdk.clone()))
+        .resharding(&messaging, &Aws::from(sdk.clone()))
         .taking_deliveries(&settings.messaging, Some(anchor))?;
     let password = provide_demonstration(settings, &app).await?;
     let website = format!("http://{}", web.local_addr()?);

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::apply::count_what_waited;
+use super::foretell::foretell;
 use super::reader::{BETWEEN_LOOKS, BETWEEN_PAGES, ShardReader, Step, StepError};
 use super::relay::stream_again;
 use crate::backoff;
@@ -153,6 +154,7 @@ impl<S: Stream> StreamConsumer<S> {
         work.reading
             .retain(|_, reading| !reading.stop.is_cancelled());
         count_what_waited(&self.pool, self.zone).await?;
+        foretell(&self.pool, &*self.clock, self.zone).await?;
         self.share(work, workers).await?;
         Ok(())
     }

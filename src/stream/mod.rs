@@ -8,6 +8,7 @@
 mod apply;
 mod consumer;
 mod fold;
+mod foretell;
 mod reader;
 mod record;
 mod relay;

@@ -227,6 +227,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "db",
             "domain",
+            "messaging",
             "outgoing",
             "provision",
             "readiness",

@@ -384,8 +384,10 @@ fn alarms_watch_our_queues_and_read_what_status_writes() {
 #[test]
 fn tasks_on_ecs_may_do_what_the_application_may_and_read_their_secret() {
     let account = AwsAccount::of("arn:aws:sns:us-east-1:123456789012:x").unwrap();
-    let application =
-        &iam::policies(&Topology::new(&ResourceSettings::default()), &account)["application"];
+    let resources = ResourceSettings::default();
+    // A stream has no name there until somebody gives it one.
+    let topology = Topology::new(&resources).streaming(&resources, Some(""));
+    let application = &iam::policies(&topology, &account)["application"];
     let template = json("deploy/ecs.json");
     let role = &template["Resources"]["TaskRole"]["Properties"];
     let mut statements = role["Policies"][0]["PolicyDocument"]["Statement"].clone();

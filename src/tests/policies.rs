@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_kinesis::types::{StreamMode, StreamModeDetails};
 use aws_sdk_sqs::types::QueueAttributeName;
 use beanstock::domain::UpdateId;
 use beanstock::local;
@@ -111,6 +112,10 @@ async fn an_operator_may_do_what_provisioning_does_and_nothing_else() {
     local::provision_at(&sdk, &settings).await.unwrap();
     let kinesis = beanstock::aws::kinesis_client(&sdk);
     for shards in [None, Some(3)] {
+        if shards.is_some() {
+            // The embedded Kinesis begins every stream as a provisioned one.
+            on_demand(&app).await;
+        }
         let settings = ResourceSettings {
             stream_shards: shards,
             ..settings.clone()
@@ -120,6 +125,26 @@ async fn an_operator_may_do_what_provisioning_does_and_nothing_else() {
     }
 
     assert_eq!(recorder.actions(), allowed("operator"));
+}
+
+async fn on_demand(app: &TestApp) {
+    let kinesis = beanstock::aws::kinesis_client(&app.sdk);
+    let found = kinesis
+        .describe_stream_summary()
+        .stream_name(STREAM)
+        .send()
+        .await
+        .unwrap();
+    let arn = found.stream_description_summary.unwrap().stream_arn;
+    let mode = StreamModeDetails::builder()
+        .stream_mode(StreamMode::OnDemand)
+        .build()
+        .unwrap();
+    let change = kinesis
+        .update_stream_mode()
+        .stream_arn(arn)
+        .stream_mode_details(mode);
+    change.send().await.unwrap();
 }
 
 /// But for the attributes of subscriptions, which AWS lets nobody narrow down.

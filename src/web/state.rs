@@ -18,6 +18,7 @@ use crate::accounts::Passwords;
 use crate::clock::Clock;
 use crate::db::sessions::SessionLimits;
 use crate::db::{Pool, PooledConnection};
+use crate::messaging::kinesis::KinesisStream;
 use crate::outgoing::Outgoing;
 use crate::provision::subscribe::Subscriptions;
 use crate::readiness::Readiness;
@@ -48,6 +49,8 @@ pub struct AppState {
     pub(crate) outgoing: Outgoing,
     /// Who is subscribed to the topics, if there are any.
     pub(crate) subscriptions: Option<Arc<Subscriptions>>,
+    /// The stream of stock movements, where it is embedded.
+    pub(crate) local_stream: Option<Arc<KinesisStream>>,
     /// What takes deliveries of SNS, if there are topics whose deliveries are taken.
     pub(crate) sns_endpoint: Option<Arc<SnsEndpoint>>,
 }
@@ -137,6 +140,16 @@ impl AppState {
             outgoing: Outgoing::default(),
             sns_endpoint: None,
             subscriptions: None,
+            local_stream: None,
+        }
+    }
+
+    /// Lets managers split and merge the shards of an embedded stream.
+    #[must_use]
+    pub fn resharding(self, local_stream: Option<Arc<KinesisStream>>) -> Self {
+        Self {
+            local_stream,
+            ..self
         }
     }
 

@@ -1,7 +1,12 @@
 //! The stream of stock movements, and who learns from it.
 
+mod course;
 mod faults;
+mod fleet;
+mod forecast;
+mod format;
 mod movements;
+mod pages;
 
 use std::sync::Arc;
 use std::time::Duration;

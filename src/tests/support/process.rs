@@ -75,10 +75,24 @@ impl Program {
         self.child.kill().await.unwrap();
     }
 
+    /// Has it stand still in the middle of whatever it does.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has it go on as if no time had passed.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
     /// Asks it to stop and waits until it has.
     pub(crate) async fn terminate(self) -> Said {
-        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         self.end().await
     }
 

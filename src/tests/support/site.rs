@@ -18,6 +18,7 @@ use beanstock::db::activity::Actor;
 use beanstock::db::movements::MovementLine;
 use beanstock::db::{self, Pool};
 use beanstock::domain::{AccountId, BeanId, EmailAddress, NewPassword, Role, ShortText};
+use beanstock::messaging::kinesis::KinesisStream;
 use beanstock::provision::subscribe::Subscriptions;
 use beanstock::readiness::Readiness;
 use beanstock::sns_endpoint::SnsEndpoint;
@@ -149,6 +150,16 @@ impl Site {
         let state = self
             .state
             .listing_subscriptions(Some(Arc::new(subscriptions)));
+        Self {
+            router: web::router(state.clone()),
+            state,
+            ..self
+        }
+    }
+
+    /// The same site, which splits and merges the shards of a stream.
+    pub(crate) fn resharding(self, stream: KinesisStream) -> Self {
+        let state = self.state.resharding(Some(Arc::new(stream)));
         Self {
             router: web::router(state.clone()),
             state,

@@ -2,11 +2,12 @@
 
 use askama::Template;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use crate::db;
 use crate::db::Connection;
+use crate::db::bean_days::{UnusualMovement, Whose};
 use crate::db::beans::{Bean, OfferedBean};
 use crate::db::movements::{KindSum, MovementLine, StockThen};
 use crate::db::update_lists::UpdateLine;
@@ -16,19 +17,24 @@ use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::chart::StepChart;
 use crate::web::ui::form::{Mistakes, TextField};
-use crate::web::ui::lasting::{Lasting, WATCHED};
+use crate::web::ui::lasting::{Lasting, Lastings};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{COUNTED, Page, filters};
 use crate::web::ui::pager::Pager;
 use crate::web::ui::query::Query;
 use crate::web::ui::typed::parse_past;
 use crate::web::ui::updates::UpdateRow;
+use crate::web::ui::weekdays::Weekdays;
 use crate::web::ui::wording;
 
 /// As many movements as a page can draw and list.
 const MOVEMENTS: i64 = 50;
 /// The newest updates; the rest are on their own page.
 const UPDATES: i64 = 10;
+
+/// As many unusual movements are listed, of so many days.
+const UNUSUAL: i64 = 5;
+const UNUSUAL_SHOWN: TimeDelta = TimeDelta::days(28);
 
 #[derive(Template)]
 #[template(path = "staff/beans/page.html")]
@@ -43,6 +49,8 @@ pub(crate) struct BeanPage {
     /// What its stock is made of.
     sums: Vec<KindSum>,
     lasting: Lasting,
+    weekdays: Option<Weekdays>,
+    unusual: Vec<UnusualMovement>,
     /// A moment that was asked about, as typed, and how many bags there were.
     then: TextField,
     stock_then: Option<(DateTime<Utc>, StockThen)>,
@@ -93,7 +101,13 @@ pub(crate) async fn show_bean(
     let movements = db::movements::list_movements(&mut conn, id, limit, offset).await?;
     let updates = db::update_lists::list_updates_of_bean(&mut conn, id, UPDATES).await?;
     let (then, stock_then) = find_stock_then(&mut conn, id, &choice.at, &layout).await?;
-    let usage = db::bean_lists::list_usage(&mut conn, &[id], layout.now - WATCHED).await?;
+    let lastings = Lastings::read(&mut conn, &[id], &layout).await?;
+    let since = layout.now - UNUSUAL_SHOWN;
+    let whose = Whose {
+        bean: Some(id),
+        ..Whose::default()
+    };
+    let unusual = db::bean_days::list_unusual(&mut conn, whose, since, UNUSUAL).await?;
     Ok(Page::ok(BeanPage {
         twins: offered
             .into_iter()
@@ -104,7 +118,9 @@ pub(crate) async fn show_bean(
             .then(|| StepChart::new(&movements, bean.alert_at, state.clock.now()))
             .flatten(),
         sums: db::movements::sum_by_kind(&mut conn, id).await?,
-        lasting: Lasting::new(bean.quantity, usage.get(&id), layout.now, layout.zone),
+        lasting: lastings.of(id, bean.quantity),
+        weekdays: lastings.demand(id).as_ref().and_then(Weekdays::new),
+        unusual,
         then,
         stock_then,
         open: list_open(&mut conn, &bean).await?,

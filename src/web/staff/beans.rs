@@ -13,7 +13,7 @@ use crate::web::http::error::{Missing, WebError};
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::form::{Mistakes, TextField};
-use crate::web::ui::lasting::{Lasting, WATCHED};
+use crate::web::ui::lasting::{Lasting, Lastings};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::pager::Pager;
@@ -105,7 +105,7 @@ pub(super) async fn list_rows(
     let (filter, order) = (search.filter(), search.order());
     let beans = db::bean_lists::list_filtered_beans(conn, &filter, order, limit, offset).await?;
     let ids: Vec<BeanId> = beans.iter().map(|bean| bean.id).collect();
-    let usage = db::bean_lists::list_usage(conn, &ids, layout.now - WATCHED).await?;
+    let lastings = Lastings::read(conn, &ids, layout).await?;
     let since = layout.now - spark::SHOWN;
     let changes = db::bean_lists::list_changes_by_span(conn, &ids, since, spark::SPAN).await?;
     let most = beans.iter().map(|bean| bean.quantity).max().unwrap_or(0);
@@ -115,7 +115,7 @@ pub(super) async fn list_rows(
             bean.quantity,
             changes.get(&bean.id).map_or(&[], Vec::as_slice),
         ),
-        lasting: Lasting::new(bean.quantity, usage.get(&bean.id), layout.now, layout.zone),
+        lasting: lastings.of(bean.id, bean.quantity),
         bean,
     };
     Ok(beans.into_iter().map(row).collect())

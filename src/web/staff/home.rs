@@ -2,16 +2,22 @@
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
+use chrono::TimeDelta;
 
-use crate::db;
+use crate::db::bean_days::{UnusualMovement, Whose};
+use crate::db::beans::Bean;
+use crate::db::{self, Connection};
+use crate::domain::day_in;
 use crate::web::dashboard::Board;
 use crate::web::http::error::WebError;
 use crate::web::paths;
 use crate::web::state::AppState;
 use crate::web::ui::consumption::Consumption;
+use crate::web::ui::lasting::{Lasting, Lastings};
 use crate::web::ui::layout::Layout;
 use crate::web::ui::page::{Page, filters};
 use crate::web::ui::updates::UpdateRow;
+use crate::web::ui::wording;
 
 /// Enough to see what is going on; the rest is a page of its own.
 const LAST_UPDATES: i64 = 12;
@@ -22,7 +28,23 @@ struct HomePage {
     layout: Layout,
     board: Board,
     updates: Vec<UpdateRow>,
+    running_out: Vec<RunningOut>,
+    unusual: Vec<UnusualMovement>,
 }
+
+/// A bean that is likely to run out soon.
+struct RunningOut {
+    bean: Bean,
+    lasting: Lasting,
+}
+
+/// What is likely to run out within so many days is told, of so many beans.
+const SOON: TimeDelta = TimeDelta::days(7);
+const RUNNING_OUT: i64 = 6;
+
+/// As many unusual movements, of so many days.
+const UNUSUAL: i64 = 4;
+const UNUSUAL_SHOWN: TimeDelta = TimeDelta::days(7);
 
 #[derive(Template)]
 #[template(path = "staff/wall.html")]
@@ -65,10 +87,35 @@ pub(crate) async fn show_home(
     }
     let mut conn = state.connection().await?;
     let updates = db::update_lists::list_updates(&mut conn, LAST_UPDATES, 0).await?;
+    let since = layout.now - UNUSUAL_SHOWN;
+    let unusual = db::bean_days::list_unusual(&mut conn, Whose::default(), since, UNUSUAL).await?;
     Ok(Page::ok(HomePage {
+        running_out: list_running_out(&mut conn, &layout).await?,
+        unusual,
         layout,
         board,
         updates: updates.into_iter().map(UpdateRow::from).collect(),
     })
     .into_response())
+}
+
+/// The beans that are likely to run out soon, the next ones first.
+async fn list_running_out(
+    conn: &mut Connection,
+    layout: &Layout,
+) -> Result<Vec<RunningOut>, WebError> {
+    let by = day_in(layout.zone, layout.now + SOON);
+    let ids = db::bean_days::list_running_out(conn, by, RUNNING_OUT).await?;
+    let lastings = Lastings::read(conn, &ids, layout).await?;
+    let beans = db::bean_lists::list_beans_by_id(conn, &ids).await?;
+    let mut running_out: Vec<RunningOut> = beans
+        .into_iter()
+        .map(|bean| RunningOut {
+            lasting: lastings.of(bean.id, bean.quantity),
+            bean,
+        })
+        .collect();
+    running_out.retain(|row| row.lasting.days.is_some());
+    running_out.sort_by_key(|row| (row.lasting.days, row.bean.id.0));
+    Ok(running_out)
 }

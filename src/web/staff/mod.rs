@@ -19,6 +19,7 @@ mod role_choice;
 mod shelf;
 mod stock_files;
 mod stocktakes;
+mod stream;
 mod subscriptions;
 mod supplier_form;
 mod supplier_page;
@@ -77,6 +78,11 @@ pub(crate) fn router() -> Router<AppState> {
         .route(paths::STOCK_JSON, get(stock_files::export_json))
         .route(paths::MAILBOX, get(mailbox::list_mails))
         .route(paths::MAIL, get(mailbox::show_mail))
+        .route(paths::STREAM, get(stream::show_stream))
+        .route(paths::STREAM_SPLIT, post(stream::split))
+        .route(paths::STREAM_MERGE, post(stream::merge))
+        .route(paths::STREAM_AGAIN, post(stream::stream_again))
+        .route(paths::STREAM_SEEN, post(stream::dismiss))
         .route(paths::CONSUMERS, get(consumers::list_consumers))
         .route(paths::QUEUE_PAUSE, post(consumers::pause))
         .route(paths::QUEUE_RESUME, post(consumers::resume))

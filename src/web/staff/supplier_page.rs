@@ -11,17 +11,19 @@ use crate::catalogue;
 use crate::db;
 use crate::db::accounts::Account;
 use crate::db::bean_aliases::Alias;
+use crate::db::bean_days::{UnusualMovement, Whose};
 use crate::db::bean_lists::{BeanFilter, Order};
 use crate::db::beans::Bean;
 use crate::db::suppliers::{Reliability, Supplier};
 use crate::db::update_lists::Filter;
-use crate::domain::{Role, SupplierId};
+use crate::domain::{BeanId, Role, SupplierId};
 use crate::web::access::Viewer;
 use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths::{self, Id};
 use crate::web::state::AppState;
 use crate::web::ui::form::Form;
+use crate::web::ui::lasting::Lastings;
 use crate::web::ui::layout::Layout;
 use crate::web::ui::notice::Notice;
 use crate::web::ui::page::{Page, filters};
@@ -35,6 +37,9 @@ const BEANS: i64 = 60;
 /// As many of its newest updates.
 const UPDATES: i64 = 10;
 
+/// As many unusual movements of its beans.
+const UNUSUAL: i64 = 5;
+
 /// What counts for its reliability.
 const WATCHED: TimeDelta = TimeDelta::days(30);
 
@@ -44,6 +49,8 @@ pub(super) struct SupplierPage {
     layout: Layout,
     supplier: Supplier,
     beans: Vec<Bean>,
+    lastings: Lastings,
+    unusual: Vec<UnusualMovement>,
     aliases: Vec<Alias>,
     reliability: Reliability,
     updates: Vec<UpdateRow>,
@@ -56,6 +63,15 @@ impl SupplierPage {
     fn percent(&self) -> Option<i64> {
         let ended = self.reliability.applied + self.reliability.failed;
         (self.reliability.applied * 100).checked_div(ended)
+    }
+
+    /// For how long a bean lasts, in words that follow “lasts”.
+    fn lasts(&self, bean: &Bean) -> String {
+        let lasting = self.lastings.of(bean.id, bean.quantity);
+        match lasting.days {
+            Some(_) => lasting.words,
+            None => "nobody knows how long".to_owned(),
+        }
     }
 
     fn median(&self) -> Option<Time> {
@@ -91,9 +107,18 @@ pub(super) async fn show_supplier(
         accounts = db::accounts::list_accounts(&mut conn).await?;
         accounts.retain(|account| account.role.supplier() == Some(id));
     }
+    let beans =
+        db::bean_lists::list_filtered_beans(&mut conn, &of_supplier, Order::Name, BEANS, 0).await?;
+    let ids: Vec<BeanId> = beans.iter().map(|bean| bean.id).collect();
+    let whose = Whose {
+        supplier: Some(id),
+        ..Whose::default()
+    };
+    let since = layout.now - WATCHED;
     Ok(Page::ok(SupplierPage {
-        beans: db::bean_lists::list_filtered_beans(&mut conn, &of_supplier, Order::Name, BEANS, 0)
-            .await?,
+        lastings: Lastings::read(&mut conn, &ids, &layout).await?,
+        unusual: db::bean_days::list_unusual(&mut conn, whose, since, UNUSUAL).await?,
+        beans,
         aliases: db::bean_aliases::list_aliases(&mut conn, id).await?,
         reliability: db::suppliers::find_reliability(&mut conn, id, layout.now - WATCHED).await?,
         updates: updates.into_iter().map(UpdateRow::from).collect(),

@@ -1,13 +1,66 @@
-//! For how long beans will last, in words, with what that is known from.
+//! For how long beans will last, in words, with what that is known from: the stream of movements if it tells of the
+//! bean, and else the ledger.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::layout::Layout;
 use super::page::grouped;
-use crate::domain::Usage;
+use crate::db::bean_days::KnownDays;
+use crate::db::{self, Connection, DbResult};
+use crate::domain::{BeanId, DaysLeft, Demand, Usage, WATCHED_DAYS, day_in};
 
-/// Uses and counts of so many days are looked at.
-pub(crate) const WATCHED: TimeDelta = TimeDelta::days(28);
+/// Uses and counts of so many days are looked at in the ledger.
+const WATCHED: TimeDelta = TimeDelta::days(28);
+
+/// What is known of how beans are used.
+pub(crate) struct Lastings {
+    days: HashMap<BeanId, KnownDays>,
+    usage: HashMap<BeanId, Usage>,
+    now: DateTime<Utc>,
+    zone: Tz,
+}
+
+impl Lastings {
+    /// Reads what is known of some beans.
+    pub(crate) async fn read(
+        conn: &mut Connection,
+        beans: &[BeanId],
+        layout: &Layout,
+    ) -> DbResult<Self> {
+        let (now, zone) = (layout.now, layout.zone);
+        let since = day_in(zone, now) - TimeDelta::days(WATCHED_DAYS);
+        let days = db::bean_days::list_days(conn, beans, since).await?;
+        let others: Vec<BeanId> = beans
+            .iter()
+            .copied()
+            .filter(|bean| !days.contains_key(bean))
+            .collect();
+        Ok(Self {
+            usage: db::bean_lists::list_usage(conn, &others, now - WATCHED).await?,
+            days,
+            now,
+            zone,
+        })
+    }
+
+    /// For how long so many bags of a bean will last.
+    pub(crate) fn of(&self, bean: BeanId, bags: i64) -> Lasting {
+        match self.days.get(&bean) {
+            Some(known) => Lasting::by_demand(bags, known, self.now, self.zone),
+            None => Lasting::new(bags, self.usage.get(&bean), self.now, self.zone),
+        }
+    }
+
+    /// How a bean is used by weekday, if the stream tells.
+    pub(crate) fn demand(&self, bean: BeanId) -> Option<Demand> {
+        let known = self.days.get(&bean)?;
+        let today = day_in(self.zone, self.now);
+        Demand::learn(&known.days, day_in(self.zone, known.since), today)
+    }
+}
 
 /// For how long a bean will last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,18 +74,45 @@ pub(crate) struct Lasting {
 }
 
 impl Lasting {
+    /// From what the stream tells of the bean's days.
+    fn by_demand(bags: i64, known: &KnownDays, now: DateTime<Utc>, zone: Tz) -> Self {
+        let (since, today) = (day_in(zone, known.since), day_in(zone, now));
+        let Some(demand) = Demand::learn(&known.days, since, today) else {
+            let (uses, counts) = known.days.iter().fold((0, 0), |(uses, counts), day| {
+                (uses + day.uses, counts + i64::from(day.counts > 0))
+            });
+            return Self::unknown(uses, counts, WATCHED_DAYS);
+        };
+        let left = demand.days_left(bags, today);
+        let words = match left {
+            _ if bags == 0 => "none left".to_owned(),
+            None if demand.a_week() <= 0.0 => "not being used".to_owned(),
+            None => "more than a year".to_owned(),
+            Some(left) => in_words(left),
+        };
+        Self {
+            days: left.map(|left| left.likely.into()).filter(|_| bags > 0),
+            words,
+            basis: basis(&demand, left.filter(|_| bags > 0)),
+        }
+    }
+
+    fn unknown(uses: i64, counts: i64, days: i64) -> Self {
+        Self {
+            days: None,
+            words: "not enough data".to_owned(),
+            basis: format!(
+                "{} and {} in the last {days} days; it takes 10 uses or 2 counts, and three days.",
+                many(uses, "use"),
+                many(counts, "count")
+            ),
+        }
+    }
+
     pub(crate) fn new(bags: i64, usage: Option<&Usage>, now: DateTime<Utc>, zone: Tz) -> Self {
         let (uses, counts) = usage.map_or((0, 0), |usage| (usage.uses, usage.counts));
         let Some(rate) = usage.and_then(|usage| usage.run_rate(now)) else {
-            return Self {
-                days: None,
-                words: "not enough data".to_owned(),
-                basis: format!(
-                    "{} and {} in the last 28 days; it takes 10 uses or 2 counts, and three days.",
-                    many(uses, "use"),
-                    many(counts, "count")
-                ),
-            };
+            return Self::unknown(uses, counts, WATCHED.num_days());
         };
         let days = rate.days_left(bags);
         let words = match days {
@@ -59,6 +139,58 @@ impl Lasting {
                 many(rate.counts, "count")
             ),
         }
+    }
+}
+
+fn in_words(left: DaysLeft) -> String {
+    let DaysLeft {
+        least,
+        likely,
+        most,
+    } = left;
+    match most {
+        _ if likely == 0 => "less than a day".to_owned(),
+        Some(most) if most == least => format!("about {}", many(likely.into(), "day")),
+        Some(most) => format!("about {}, {least} to {most}", many(likely.into(), "day")),
+        None => format!("about {}, at least {least}", many(likely.into(), "day")),
+    }
+}
+
+/// What a forecast is known from, and how sure it is.
+fn basis(demand: &Demand, left: Option<DaysLeft>) -> String {
+    let since = demand.since.format("%-d %b");
+    let sources = format!(
+        "{} and {}",
+        many(demand.uses, "use"),
+        many(demand.counts, "count")
+    );
+    if let Some(day) = demand.stopped {
+        return format!("No use since {}, after {sources}.", day.format("%-d %b"));
+    }
+    let by_weekday = if demand.has_weekdays() {
+        ", by weekday"
+    } else {
+        ""
+    };
+    let shifted = if demand.has_shifted {
+        ", of the last week alone, which was unlike those before"
+    } else {
+        ""
+    };
+    let sure = left.map_or("", |_| " Eight times in ten it is within that range.");
+    format!(
+        "{} bags a week{by_weekday}, from {sources} since {since}{shifted}.{sure}",
+        rounded(demand.a_week())
+    )
+}
+
+/// To a tenth below a hundred, which is worth a tenth.
+pub(crate) fn rounded(bags: f64) -> String {
+    if bags < 99.95 {
+        let text = format!("{bags:.1}");
+        text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    } else {
+        format!("{bags:.0}")
     }
 }
 

@@ -60,6 +60,13 @@ pub(crate) enum Notice {
     QueuePaused,
     QueueWasPaused,
     QueueResumed,
+    ShardSplit,
+    ShardsMerged,
+    ShardNotOpen,
+    StreamElsewhere,
+    StreamBusy,
+    StreamedAgain,
+    RecordsSeen,
     UpdateResent,
     UpdateOnItsWay,
     WouldOnlyComeBack,
@@ -79,7 +86,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 62] = [
+const NOTICES: [(Notice, &str, &str); 69] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -327,6 +334,41 @@ const NOTICES: [(Notice, &str, &str); 62] = [
         Notice::QueueResumed,
         "queue-resumed",
         "The queue is resumed. What has waited is applied now.",
+    ),
+    (
+        Notice::ShardSplit,
+        "shard-split",
+        "The shard is split. Refresh to watch: it is read to its end first, and then those that it became.",
+    ),
+    (
+        Notice::ShardsMerged,
+        "shards-merged",
+        "The shards are merged. Refresh to watch: both are read to their ends first, and then the one that they became.",
+    ),
+    (
+        Notice::ShardNotOpen,
+        "shard-not-open",
+        "That shard is not open any more, or has no neighbour. The list is up to date now.",
+    ),
+    (
+        Notice::StreamElsewhere,
+        "stream-elsewhere",
+        "The shards of a stream at AWS are split and merged in AWS.",
+    ),
+    (
+        Notice::StreamBusy,
+        "stream-busy",
+        "The stream is being resharded. Try again in a second.",
+    ),
+    (
+        Notice::StreamedAgain,
+        "streamed-again",
+        "What is missing is put on the stream again. Refresh in some seconds.",
+    ),
+    (
+        Notice::RecordsSeen,
+        "records-seen",
+        "They are not listed any more.",
     ),
     (
         Notice::UpdateResent,

@@ -1,0 +1,249 @@
+//! The steps of the course's section about Kinesis, as any AWS client takes them.
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{Record, ScalingType, Shard, ShardIteratorType, StreamStatus};
+use beanstock::aws::kinesis_client;
+use beanstock::local;
+use beanstock::shutdown::Shutdown;
+
+use crate::support::app::endpoint;
+use crate::support::process::until;
+
+/// A client of the embedded Kinesis, or of the one that `TEST_AWS_ENDPOINT_URL` names, and a stream's name.
+async fn client() -> (Client, String, Shutdown) {
+    let shutdown = Shutdown::default();
+    let url = match std::env::var("TEST_AWS_ENDPOINT_URL") {
+        Ok(url) => url,
+        Err(_) => endpoint(&shutdown).await.url().to_owned(),
+    };
+    let name = format!("Foo-{}", uuid::Uuid::now_v7().simple());
+    (
+        kinesis_client(&local::sdk_config(&url).await),
+        name,
+        shutdown,
+    )
+}
+
+async fn active(kinesis: &Client, name: &str) {
+    until("the stream is active", || async {
+        let answer = kinesis
+            .describe_stream_summary()
+            .stream_name(name)
+            .send()
+            .await;
+        let summary = answer.unwrap().stream_description_summary.unwrap();
+        *summary.stream_status() == StreamStatus::Active
+    })
+    .await;
+}
+
+async fn shards(kinesis: &Client, name: &str) -> Vec<Shard> {
+    let answer = kinesis.list_shards().stream_name(name).send().await;
+    answer.unwrap().shards.unwrap_or_default()
+}
+
+fn is_open(shard: &&Shard) -> bool {
+    let range = shard.sequence_number_range();
+    range.is_some_and(|range| range.ending_sequence_number().is_none())
+}
+
+async fn read_from_the_start(
+    kinesis: &Client,
+    name: &str,
+    shard: &str,
+) -> (Vec<Record>, Option<String>) {
+    let iterator = kinesis
+        .get_shard_iterator()
+        .stream_name(name)
+        .shard_id(shard);
+    let iterator = iterator
+        .shard_iterator_type(ShardIteratorType::TrimHorizon)
+        .send()
+        .await
+        .unwrap();
+    let page = kinesis
+        .get_records()
+        .shard_iterator(iterator.shard_iterator.unwrap())
+        .send()
+        .await;
+    let page = page.unwrap();
+    (page.records, page.next_shard_iterator)
+}
+
+#[tokio::test]
+async fn a_record_is_put_and_read_twice_as_the_course_shows() {
+    let (kinesis, name, _shutdown) = client().await;
+    kinesis
+        .create_stream()
+        .stream_name(&name)
+        .shard_count(1)
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, &name).await;
+    let put = kinesis.put_record().stream_name(&name).partition_key("123");
+    let put = put.data(Blob::new("testdata")).send().await.unwrap();
+    assert_eq!(put.shard_id(), "shardId-000000000000");
+
+    for _ in 0..2 {
+        let (records, next) = read_from_the_start(&kinesis, &name, put.shard_id()).await;
+        assert_eq!(records.len(), 1, "reading deletes nothing");
+        assert_eq!(records[0].data().as_ref(), b"testdata");
+        assert_eq!(records[0].partition_key(), Some("123"));
+        assert_eq!(records[0].sequence_number(), put.sequence_number());
+        assert!(next.is_some());
+    }
+    let after = kinesis
+        .get_shard_iterator()
+        .stream_name(&name)
+        .shard_id(put.shard_id());
+    let after = after
+        .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+        .starting_sequence_number(put.sequence_number());
+    let after = after.send().await.unwrap().shard_iterator.unwrap();
+    let page = kinesis
+        .get_records()
+        .shard_iterator(after)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.records().len(), 0, "a consumer goes on where it was");
+    kinesis
+        .delete_stream()
+        .stream_name(&name)
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn shards_are_split_and_merged_and_old_ones_end() {
+    let (kinesis, name, _shutdown) = client().await;
+    kinesis
+        .create_stream()
+        .stream_name(&name)
+        .shard_count(1)
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, &name).await;
+    let put = kinesis.put_record().stream_name(&name).partition_key("5");
+    put.data(Blob::new("before")).send().await.unwrap();
+    let only = shards(&kinesis, &name).await.remove(0);
+    let split = kinesis
+        .split_shard()
+        .stream_name(&name)
+        .shard_to_split(only.shard_id());
+    split
+        .new_starting_hash_key("170141183460469231731687303715884105728")
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, &name).await;
+
+    let listed = shards(&kinesis, &name).await;
+    let open: Vec<&Shard> = listed.iter().filter(is_open).collect();
+    assert_eq!(open.len(), 2);
+    assert!(
+        open.iter()
+            .all(|shard| shard.parent_shard_id() == Some(only.shard_id()))
+    );
+    let (records, _) = read_from_the_start(&kinesis, &name, only.shard_id()).await;
+    assert_eq!(records.len(), 1, "what was in it stays");
+    let put = kinesis.put_record().stream_name(&name).partition_key("5");
+    let put = put.data(Blob::new("after")).send().await.unwrap();
+    assert!(open.iter().any(|shard| shard.shard_id() == put.shard_id()));
+
+    let merge = kinesis
+        .merge_shards()
+        .stream_name(&name)
+        .shard_to_merge(open[0].shard_id());
+    merge
+        .adjacent_shard_to_merge(open[1].shard_id())
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, &name).await;
+    let listed = shards(&kinesis, &name).await;
+    let open: Vec<&Shard> = listed.iter().filter(is_open).collect();
+    assert_eq!(open.len(), 1);
+    assert!(open[0].parent_shard_id().is_some() && open[0].adjacent_parent_shard_id().is_some());
+    kinesis
+        .delete_stream()
+        .stream_name(&name)
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_is_resized_as_a_whole() {
+    let (kinesis, name, _shutdown) = client().await;
+    kinesis
+        .create_stream()
+        .stream_name(&name)
+        .shard_count(2)
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, &name).await;
+
+    let resize = kinesis
+        .update_shard_count()
+        .stream_name(&name)
+        .target_shard_count(4);
+    let resized = resize
+        .scaling_type(ScalingType::UniformScaling)
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, &name).await;
+
+    assert_eq!(
+        (resized.current_shard_count(), resized.target_shard_count()),
+        (Some(2), Some(4))
+    );
+    let listed = shards(&kinesis, &name).await;
+    assert_eq!(listed.iter().filter(is_open).count(), 4);
+    kinesis
+        .delete_stream()
+        .stream_name(&name)
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Streams and their records are kept over a restart, like the queues.
+#[tokio::test]
+async fn records_outlive_a_restart_of_the_embedded_kinesis() {
+    use beanstock::local::aws::Keeping;
+
+    use crate::support::app::endpoint_keeping;
+
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let keeping = Keeping {
+        streams: Some(folder.path().join("streams")),
+        ..Keeping::default()
+    };
+    let shutdown = Shutdown::default();
+    let first = endpoint_keeping(keeping.clone(), &shutdown).await;
+    let kinesis = kinesis_client(&local::sdk_config(first.url()).await);
+    kinesis
+        .create_stream()
+        .stream_name("Foo")
+        .shard_count(1)
+        .send()
+        .await
+        .unwrap();
+    active(&kinesis, "Foo").await;
+    let put = kinesis.put_record().stream_name("Foo").partition_key("123");
+    put.data(Blob::new("testdata")).send().await.unwrap();
+    shutdown.hard.cancel();
+
+    let again = endpoint_keeping(keeping, &Shutdown::default()).await;
+    let kinesis = kinesis_client(&local::sdk_config(again.url()).await);
+    let (records, _) = read_from_the_start(&kinesis, "Foo", "shardId-000000000000").await;
+
+    assert_eq!(records.len(), 1);
+}

@@ -1,0 +1,228 @@
+//! What the café sees of the stream.
+
+use beanstock::aws::kinesis_client;
+use beanstock::domain::Role;
+use beanstock::messaging::kinesis::KinesisStream;
+
+use super::{NAME, Streaming, use_bags};
+use crate::support::site::borrowed;
+use crate::support::{EXCELSA, EXCELSA_PAGE, Site};
+
+/// Bags used on each of the last 30 days, as the stream told.
+async fn four_weeks(streaming: &Streaming<KinesisStream>, bags: i64) {
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    for statement in [
+        format!(
+            "INSERT INTO bean_days (bean_id, day, uses, used) \
+             SELECT {EXCELSA}, CURDATE() - INTERVAL n DAY, 2, {bags} \
+             FROM (WITH RECURSIVE d AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM d WHERE n < 30) SELECT n FROM d) AS d"
+        ),
+        "UPDATE stream_beans SET since = since - INTERVAL 30 DAY".to_owned(),
+    ] {
+        streaming.app.execute(statement).await;
+    }
+}
+
+/// Works out forecasts, as the consumer does every few seconds.
+async fn foretell(streaming: &Streaming<KinesisStream>) {
+    let shutdown = beanstock::shutdown::Shutdown::default();
+    let consumer = beanstock::stream::StreamConsumer::new(
+        streaming.stream.clone(),
+        NAME.to_owned(),
+        streaming.app.pool.clone(),
+        std::sync::Arc::new(beanstock::clock::SystemClock),
+        chrono_tz::Tz::UTC,
+        shutdown.clone(),
+    );
+    let running = tokio::spawn(async move { consumer.run().await });
+    crate::support::process::until("all is foretold", || async {
+        streaming
+            .number("stream_beans WHERE foretold_at IS NULL OR foretold_at < seen_at")
+            .await
+            == 0
+    })
+    .await;
+    shutdown.soft.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bean_that_runs_out_within_a_week_is_on_the_first_page_with_a_range() {
+    let streaming = Streaming::start(1).await;
+    four_weeks(&streaming, 40).await;
+    foretell(&streaming).await;
+    let site = Site::of(&streaming.app);
+
+    let home = site.get("/").await;
+    let page = site.get(EXCELSA_PAGE).await;
+    let supplier = site.get("/suppliers/3").await;
+
+    let soon = home.text_of("#soon + .rows li");
+    assert!(soon.contains("200 bags about 4 days"), "{soon}");
+    let lasts = page.text_of(".tiles");
+    assert!(
+        lasts.contains("about 4 days, 4 to 5") || lasts.contains("about 4 days"),
+        "{lasts}"
+    );
+    assert!(
+        lasts.contains("280 bags a week, from 60 uses and 0 counts since"),
+        "{lasts}"
+    );
+    assert!(supplier.text_of(".rows").contains("lasts about 4 days"));
+}
+
+#[tokio::test]
+async fn where_there_is_too_little_data_the_page_says_so() {
+    let streaming = Streaming::start(1).await;
+    use_bags(&streaming.app, EXCELSA, &[1, 1]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let site = Site::of(&streaming.app);
+
+    let page = site.get(EXCELSA_PAGE).await;
+
+    let told = "not enough data 2 uses and 0 counts in the last 56 days; it takes 10 uses or 2 counts, and three days.";
+    let tiles = page.text_of(".tiles");
+    assert!(tiles.contains(told), "{tiles}");
+    assert_eq!(site.get("/").await.all("#soon"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_unusual_use_is_told_until_it_is_taken_back() {
+    let streaming = Streaming::start(1).await;
+    use_bags(&streaming.app, EXCELSA, &[1, 2, 1, 1, 2, 1, 1, 1, 2, 1, 60]).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let site = Site::of(&streaming.app).seen_by(Role::Staff);
+
+    for page in ["/", EXCELSA_PAGE, "/suppliers/3"] {
+        let told = site.get(page).await.text_of("#unusual ~ .rows");
+        assert!(
+            told.contains("used −60, usually about −1"),
+            "{page}: {told}"
+        );
+    }
+    let undo = format!("{EXCELSA_PAGE}/movements/12/undo");
+    let mut form = site.get(&undo).await.form();
+    form.push(("do".to_owned(), "send".to_owned()));
+    let undone = site.post(&undo, &borrowed(&form)).await;
+    assert_eq!(undone.status(), 303);
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    assert_eq!(site.get("/").await.all("#unusual"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_manager_splits_and_merges_shards_where_the_stream_is_embedded() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let stream = KinesisStream::new(kinesis_client(&streaming.app.sdk), NAME.to_owned());
+    let (elsewhere, site) = (
+        Site::of(&streaming.app),
+        Site::of(&streaming.app).resharding(stream),
+    );
+    let (first, second) = ("shardId-000000000000", "shardId-000000000001");
+    assert!(
+        !elsewhere
+            .get("/operations/stream")
+            .await
+            .text_of("main")
+            .contains("Split")
+    );
+    let refused = elsewhere
+        .post("/operations/stream/split", &[("shard", first)])
+        .await;
+    assert!(refused.header("location").contains("stream-elsewhere"));
+
+    let split = site
+        .post("/operations/stream/split", &[("shard", first)])
+        .await;
+    assert!(split.header("location").contains("shard-split"));
+    active(&streaming).await;
+    streaming.read_all().await;
+    let page = site.get("/operations/stream").await;
+    let rows = page.all("tbody tr");
+    assert!(rows[0].contains("Read to its end"), "{rows:?}");
+    assert!(
+        rows[1].contains("50.0 % of the keys, came from 0"),
+        "{rows:?}"
+    );
+    assert!(rows[1].contains("Merge shard 1 with 2"), "{rows:?}");
+    let again = site
+        .post("/operations/stream/split", &[("shard", first)])
+        .await;
+    assert!(again.header("location").contains("shard-not-open"));
+
+    let merged = site
+        .post("/operations/stream/merge", &[("shard", second)])
+        .await;
+    assert!(merged.header("location").contains("shards-merged"));
+    active(&streaming).await;
+    streaming.read_all().await;
+    let rows = site.get("/operations/stream").await.all("tbody tr");
+    assert!(
+        rows[3].contains("100.0 % of the keys, came from 1 and 2"),
+        "{rows:?}"
+    );
+    let log = site.get("/activity").await.text_of("main");
+    assert!(log.contains("split a shard of the stream") && log.contains("merged two shards"));
+}
+
+async fn active(streaming: &Streaming<KinesisStream>) {
+    use beanstock::messaging::kinesis::Stream as _;
+    crate::support::process::until("the stream is active", || async {
+        streaming.stream.describe().await.unwrap().status == "ACTIVE"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn staff_have_what_is_missing_sent_again_and_dismiss_what_nobody_can_read() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming
+        .app
+        .execute(format!(
+            "UPDATE stream_marks SET streamed = 2 WHERE bean_id = {EXCELSA}"
+        ))
+        .await;
+    use_bags(&streaming.app, EXCELSA, &[3]).await;
+    let kinesis = kinesis_client(&streaming.app.sdk);
+    let put = kinesis.put_record().stream_name(NAME).partition_key("x");
+    put.data(b"<script>alert(1)</script>".to_vec().into())
+        .send()
+        .await
+        .unwrap();
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let site = Site::of(&streaming.app).seen_by(Role::Staff);
+
+    let page = site.get("/operations/stream").await;
+    assert!(
+        page.text_of("#missing ~ .rows")
+            .contains("seen up to movement 1, the next that came is 3")
+    );
+    let parked = page.text_of("#parked ~ .rows");
+    assert!(
+        parked.contains("it is not the JSON of a record of stock movements"),
+        "{parked}"
+    );
+    assert!(
+        parked.contains("<script>alert(1)</script>"),
+        "shown as text: {parked}"
+    );
+
+    let again = site.post("/operations/stream/again", &[]).await;
+    assert!(again.header("location").contains("streamed-again"));
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let newest = page.attributes("#parked ~ form button", "value").remove(0);
+    site.post("/operations/stream/seen", &[("record", &newest)])
+        .await;
+    let page = site.get("/operations/stream").await;
+    assert_eq!(page.all("#missing, #parked"), Vec::<String>::new());
+    streaming.assert_witnesses_agree().await;
+}

@@ -1,0 +1,321 @@
+//! The stream of stock movements: its shards, who reads them, and what went wrong with it.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Redirect;
+use serde::Deserialize;
+
+use crate::db;
+use crate::db::parked_records::ParkedRecord;
+use crate::db::stream_marks::Unstreamed;
+use crate::db::stream_shards::{ShardLine, StreamLag};
+use crate::db::stream_witness::HeldBean;
+use crate::domain::Action;
+use crate::messaging::ServiceError;
+use crate::messaging::kinesis::{Shard, Stream as _, hash, neighbours};
+use crate::web::acting::Acting;
+use crate::web::http::error::WebError;
+use crate::web::paths;
+use crate::web::state::AppState;
+use crate::web::ui::form::Form;
+use crate::web::ui::layout::Layout;
+use crate::web::ui::notice::Notice;
+use crate::web::ui::page::{Page, filters};
+use crate::web::ui::shard_map::{ShardMap, number};
+use crate::web::ui::time_span::Time;
+use crate::web::ui::wording::Tag;
+
+/// As many records that nobody can read are listed.
+const PARKED: i64 = 20;
+
+/// A shard is read every second; after so many milliseconds without a read, nobody does.
+const UNREAD_AFTER: i64 = 15_000;
+
+#[derive(Template)]
+#[template(path = "staff/stream.html")]
+pub(super) struct StreamPage {
+    layout: Layout,
+    shards: Vec<ShardRow>,
+    map: Option<ShardMap>,
+    lag: StreamLag,
+    unstreamed: Unstreamed,
+    held: Vec<HeldBean>,
+    parked: Vec<ParkedRecord>,
+    all_parked: i64,
+    /// Whether shards can be split and merged here.
+    is_ours: bool,
+}
+
+/// A shard with what can be done with it.
+struct ShardRow {
+    line: ShardLine,
+    /// The number of the open shard whose keys come next.
+    next: Option<String>,
+}
+
+impl ShardRow {
+    fn number(&self) -> String {
+        number(&self.line.id)
+    }
+
+    fn came_from(&self) -> Option<String> {
+        let parents = [&self.line.parent, &self.line.adjacent_parent];
+        let parents: Vec<String> = parents
+            .into_iter()
+            .flatten()
+            .map(|parent| number(parent))
+            .collect();
+        (!parents.is_empty()).then(|| parents.join(" and "))
+    }
+
+    /// How many of a thousand keys go there.
+    fn share(&self) -> String {
+        let keys = hash(&self.line.last_hash) - hash(&self.line.first_hash);
+        let percent = keys / (u128::MAX / 1_000);
+        format!("{}.{} %", percent / 10, percent % 10)
+    }
+
+    fn state(&self) -> Tag {
+        let (class, word) = state(&self.line);
+        Tag { class, word }
+    }
+
+    fn behind(&self) -> Option<Time> {
+        let line = &self.line;
+        let behind = line.behind_ms.filter(|_| line.ended_at.is_none())?;
+        let unread = line
+            .unread_ms
+            .filter(|unread| *unread > UNREAD_AFTER)
+            .unwrap_or(0);
+        Some(Time(behind.max(unread) * 1_000))
+    }
+}
+
+/// What becomes of a shard.
+fn state(shard: &ShardLine) -> (&'static str, &'static str) {
+    if shard.ended_at.is_some() {
+        ("closed", "Read to its end")
+    } else if shard.waits {
+        ("waiting", "Waits for those it came from")
+    } else if shard.owner.is_none() || shard.unread_ms.is_none_or(|unread| unread > UNREAD_AFTER) {
+        ("alarm", "Nobody reads it")
+    } else if shard.closed {
+        ("retrying", "Closed, being read")
+    } else {
+        ("good", "Being read")
+    }
+}
+
+impl StreamPage {
+    fn name(&self) -> &str {
+        let stream = self.shards.first().map(|shard| shard.line.stream.as_str());
+        stream
+            .and_then(|stream| stream.split('@').next())
+            .unwrap_or_default()
+    }
+
+    fn open(&self) -> usize {
+        self.shards
+            .iter()
+            .filter(|shard| !shard.line.closed)
+            .count()
+    }
+
+    /// What the drawing shows, in words.
+    fn in_words(&self) -> String {
+        let ended = self
+            .shards
+            .iter()
+            .filter(|shard| shard.line.ended_at.is_some())
+            .count();
+        format!(
+            "{} open shards side by side over the range of keys, {} closed ones above those that they became, {ended} of them read to their end.",
+            self.open(),
+            self.shards.len() - self.open()
+        )
+    }
+
+    fn behind(&self) -> Time {
+        Time(self.lag.behind_ms * 1_000)
+    }
+
+    fn behind_class(&self) -> &'static str {
+        if self.lag.unread > 0 || self.lag.behind_ms > 60_000 {
+            "alarm"
+        } else {
+            ""
+        }
+    }
+
+    fn held_class(&self) -> &'static str {
+        if self.held.is_empty() { "" } else { "alarm" }
+    }
+
+    fn newest_parked(&self) -> i64 {
+        self.parked.first().map_or(0, |record| record.id)
+    }
+
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn text(&self, record: &ParkedRecord) -> String {
+        String::from_utf8_lossy(&record.record)
+            .chars()
+            .take(300)
+            .collect()
+    }
+}
+
+pub(super) async fn show_stream(
+    State(state): State<AppState>,
+    layout: Layout,
+) -> Result<Page<StreamPage>, WebError> {
+    let mut conn = state.connection().await?;
+    let lines = db::stream_shards::list_shards(&mut conn).await?;
+    let map = ShardMap::new(&lines, |line| self::state(line).0);
+    let listed: Vec<Shard> = lines.iter().map(listed).collect();
+    let next = neighbours(&listed);
+    let next: HashMap<String, String> = next
+        .into_iter()
+        .map(|(shard, next)| (shard.to_owned(), number(next)))
+        .collect();
+    let shards = lines.into_iter().map(|line| ShardRow {
+        next: next.get(&line.id).cloned(),
+        line,
+    });
+    Ok(Page::ok(StreamPage {
+        shards: shards.collect(),
+        map,
+        lag: db::stream_shards::find_lag(&mut conn).await?,
+        unstreamed: db::stream_marks::count_unstreamed(&mut conn).await?,
+        held: db::stream_witness::list_held_beans(&mut conn).await?,
+        parked: db::parked_records::list_parked(&mut conn, PARKED).await?,
+        all_parked: db::parked_records::count_parked(&mut conn).await?,
+        is_ours: state.local_stream.is_some(),
+        layout,
+    }))
+}
+
+fn listed(line: &ShardLine) -> Shard {
+    Shard {
+        id: line.id.clone(),
+        parent: line.parent.clone(),
+        adjacent_parent: line.adjacent_parent.clone(),
+        hashes: (line.first_hash.clone(), line.last_hash.clone()),
+        is_closed: line.closed,
+    }
+}
+
+/// A form of one shard.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ShardForm {
+    shard: String,
+}
+
+/// Splits a shard in the middle of its keys. Only where the stream is embedded: elsewhere shards cost money, and are
+/// split in AWS.
+pub(super) async fn split(
+    State(state): State<AppState>,
+    acting: Acting,
+    Form(form): Form<ShardForm>,
+) -> Result<Redirect, WebError> {
+    let Some(stream) = state.local_stream.as_deref() else {
+        return Ok(Redirect::to(&Notice::StreamElsewhere.on(paths::STREAM)));
+    };
+    let shards = stream.shards().await.map_err(refused)?;
+    let Some(shard) = open(&shards, &form.shard) else {
+        return Ok(Redirect::to(&Notice::ShardNotOpen.on(paths::STREAM)));
+    };
+    if stream.split(shard).await.is_err() {
+        return Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM)));
+    }
+    note(&state, &acting, Action::SplitShard, &shard.id).await?;
+    Ok(Redirect::to(&Notice::ShardSplit.on(paths::STREAM)))
+}
+
+/// Merges a shard with the one whose keys come next.
+pub(super) async fn merge(
+    State(state): State<AppState>,
+    acting: Acting,
+    Form(form): Form<ShardForm>,
+) -> Result<Redirect, WebError> {
+    let Some(stream) = state.local_stream.as_deref() else {
+        return Ok(Redirect::to(&Notice::StreamElsewhere.on(paths::STREAM)));
+    };
+    let shards = stream.shards().await.map_err(refused)?;
+    let next = neighbours(&shards)
+        .get(form.shard.as_str())
+        .map(|next| (*next).to_owned());
+    let Some(next) = next else {
+        return Ok(Redirect::to(&Notice::ShardNotOpen.on(paths::STREAM)));
+    };
+    if stream.merge(&form.shard, &next).await.is_err() {
+        return Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM)));
+    }
+    let both = format!("{} and {next}", form.shard);
+    note(&state, &acting, Action::MergedShards, &both).await?;
+    Ok(Redirect::to(&Notice::ShardsMerged.on(paths::STREAM)))
+}
+
+/// Has what beans miss put on the stream again.
+pub(super) async fn stream_again(
+    State(state): State<AppState>,
+    acting: Acting,
+) -> Result<Redirect, WebError> {
+    let activity = acting.did(Action::StreamedAgain, "");
+    db::in_transaction(&state.pool, async |tx| {
+        db::stream_marks::rewind_marks(tx, true).await?;
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
+    Ok(Redirect::to(&Notice::StreamedAgain.on(paths::STREAM)))
+}
+
+/// The newest record that somebody has seen.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SeenForm {
+    record: i64,
+}
+
+/// Notes that somebody knows of the records that nobody can read, and of those that went unread.
+pub(super) async fn dismiss(
+    State(state): State<AppState>,
+    acting: Acting,
+    Form(form): Form<SeenForm>,
+) -> Result<Redirect, WebError> {
+    let activity = acting.did(Action::DismissedRecords, "");
+    let now = state.clock.now();
+    db::in_transaction(&state.pool, async |tx| {
+        db::parked_records::dismiss_parked(tx, form.record, now).await?;
+        db::stream_shards::dismiss_trimmed(tx).await?;
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
+    Ok(Redirect::to(&Notice::RecordsSeen.on(paths::STREAM)))
+}
+
+async fn note(
+    state: &AppState,
+    acting: &Acting,
+    action: Action,
+    details: &str,
+) -> Result<(), WebError> {
+    let activity = acting.did(action, details);
+    db::in_transaction(&state.pool, async |tx| {
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
+    Ok(())
+}
+
+fn open<'a>(shards: &'a [Shard], id: &str) -> Option<&'a Shard> {
+    shards
+        .iter()
+        .find(|shard| shard.id == id && !shard.is_closed)
+}
+
+fn refused(error: ServiceError) -> WebError {
+    WebError::Unavailable(std::sync::Arc::new(error))
+}
