@@ -1,5 +1,5 @@
--- How far each bean's movements are on the stream: the ledger is its own outbox. Kept apart from `beans`, so that no
--- update waits for the relay.
+-- How far each bean's movements are on the stream: the ledger is its own outbox. Kept apart from `beans`, and without a
+-- key to it, so that no update waits for the relay.
 CREATE TABLE stream_marks (
     bean_id     BIGINT      NOT NULL,
     snapshot_at BIGINT      NOT NULL COMMENT 'the movement as of which the bean''s first record gives its stock; 0 before the first',
@@ -8,6 +8,5 @@ CREATE TABLE stream_marks (
     epoch       BIGINT      NOT NULL DEFAULT 0 COMMENT 'counts leases: a relay that was overtaken does not move the mark',
     attempts    INT         NOT NULL DEFAULT 0 COMMENT 'how often in a row the stream has not taken it',
     due_at      DATETIME(6) NOT NULL COMMENT 'not before: another relay has it until then, or the stream was busy',
-    PRIMARY KEY (bean_id),
-    CONSTRAINT fk_stream_marks_bean_id FOREIGN KEY (bean_id) REFERENCES beans (id)
+    PRIMARY KEY (bean_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;

@@ -8,6 +8,7 @@ CREATE TABLE stream_shards (
     first_hash      VARCHAR(39)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'its keys, from',
     last_hash       VARCHAR(39)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'to; 128 bits in all',
     closed          BOOLEAN      NOT NULL COMMENT 'was split or merged: nothing more will be put into it',
+    listed_at       DATETIME(6)  NOT NULL COMMENT 'when it was first heard of',
     owner           BINARY(16)   NULL COMMENT 'the instance that reads it',
     epoch           BIGINT       NOT NULL DEFAULT 0 COMMENT 'counts owners: one that was overtaken commits nothing',
     lease_until     DATETIME(6)  NULL COMMENT 'by the database''s clock',

@@ -366,30 +366,33 @@ impl App {
         };
         let kinesis = kinesis_client(&aws.kinesis);
         let stream = || KinesisStream::new(kinesis.clone(), name.to_owned());
-        let (pool, shutdown) = (self.pool.clone(), self.shutdown.clone());
         if parts.contains(&Part::Relay) {
-            let relay = StreamRelay::new(
-                stream(),
-                pool.clone(),
-                Arc::clone(&self.clock),
-                shutdown.clone(),
-            );
-            let relay = Arc::new(relay);
-            self.shutdown.supervise("stream relay", move || {
-                let relay = Arc::clone(&relay);
-                async move { relay.run().await }
-            });
+            self.run_stream_relay(stream());
         }
         if parts.contains(&Part::Stream) {
-            let clock = Arc::clone(&self.clock);
-            let consumer =
-                StreamConsumer::new(stream(), name.to_owned(), pool, clock, zone, shutdown);
-            let consumer = Arc::new(consumer);
-            self.shutdown.supervise("stream", move || {
-                let consumer = Arc::clone(&consumer);
-                async move { consumer.run().await }
-            });
+            self.read_stream(stream(), name, zone);
         }
+    }
+
+    fn run_stream_relay(&self, stream: KinesisStream) {
+        let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
+        let relay = StreamRelay::new(stream, pool, clock, self.shutdown.clone());
+        let relay = Arc::new(relay);
+        self.shutdown.supervise("stream relay", move || {
+            let relay = Arc::clone(&relay);
+            async move { relay.run().await }
+        });
+    }
+
+    fn read_stream(&self, stream: KinesisStream, name: &str, zone: Tz) {
+        let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
+        let shutdown = self.shutdown.clone();
+        let consumer = StreamConsumer::new(stream, name.to_owned(), pool, clock, zone, shutdown);
+        let consumer = Arc::new(consumer);
+        self.shutdown.supervise("stream", move || {
+            let consumer = Arc::clone(&consumer);
+            async move { consumer.run().await }
+        });
     }
 
     fn carry_out_bulk_actions(&self) {

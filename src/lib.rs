@@ -31,6 +31,9 @@
 //! Alerts begin and end in the transaction that crosses a bean's line; who wants to know is told by mail or in a feed
 //! ([`notifications`]).
 //!
+//! Every movement of stock is put on a Kinesis stream and read from there ([`stream`]): its consumer is a second witness of
+//! the stock, and learns how fast beans are used.
+//!
 //! # Who may use whom
 //!
 //! The table in `src/tests/architecture.rs` is the only statement of the rule, and every file is held to

@@ -23,6 +23,7 @@ mod large;
 mod latency;
 mod setup;
 mod sign_in;
+mod stream;
 mod website;
 
 use setup::{Groups, Setup};
@@ -35,11 +36,14 @@ const AIM_RATIO: f64 = 0.8;
 
 #[tokio::main]
 async fn main() {
-    // `cargo bench` hands its own flags on. Only the pages of a large café can be asked for alone.
-    if std::env::var("BENCH_ONLY").is_ok_and(|only| only == "large") {
-        return large_cafe().await;
+    // `cargo bench` hands its own flags on. The pages of a large café and the stream can be asked for alone.
+    match std::env::var("BENCH_ONLY").as_deref() {
+        Ok("large") => return large_cafe().await,
+        Ok("stream") => return Box::pin(stream()).await,
+        _ => {}
     }
     every_figure().await;
+    Box::pin(stream()).await;
     large_cafe().await;
 }
 
@@ -100,6 +104,33 @@ async fn every_figure() {
     println!("\npeak memory of serve over all of it: {peak_memory:.1} MB (aim 60)\n");
     server.stop().await;
     setup.stop().await;
+}
+
+/// The stream of stock movements, with one relay and one reader.
+async fn stream() {
+    let figures = Box::pin(stream::measure()).await;
+    println!("\nthe stream of stock movements, 8 shards");
+    line("onto the stream", figures.onto, "movements/s");
+    line("off the stream, one consumer", figures.off, "movements/s");
+    for (rate, lag) in [
+        ("200 updates/s", &figures.lag),
+        ("5,000 movements/s", &figures.lag_of_many),
+    ] {
+        line(&format!("behind the ledger at {rate}, p50"), lag.p50, "ms");
+        line(&format!("behind the ledger at {rate}, p99"), lag.p99, "ms");
+    }
+    for (what, latency) in [("without", &figures.without), ("with", &figures.with)] {
+        line(
+            &format!("publish to applied, {what} it, p50"),
+            latency.p50,
+            "ms",
+        );
+        line(
+            &format!("publish to applied, {what} it, p99"),
+            latency.p99,
+            "ms",
+        );
+    }
 }
 
 /// The pages of a café that has much of everything.

@@ -51,7 +51,7 @@ pub struct Cli {
 enum Command {
     /// Runs everything on this machine: database, SNS, SQS, website and all parts.
     Local(Box<crate::local::LocalSettings>),
-    /// Runs the embedded SNS and SQS alone, for tests and benchmarks.
+    /// Runs the embedded SNS, SQS and Kinesis alone, for tests and benchmarks.
     LocalAws(crate::local::LocalAwsSettings),
     /// Runs the website, the poller, the relay and the collector against your database and AWS.
     Serve(Box<serve::Serve>),

@@ -87,11 +87,12 @@ fn describe_stream(stream: StreamStatus) -> String {
         (parked_records, "records that nobody can read"),
     ];
     let problems = problems.iter().filter(|(number, _)| *number > 0);
-    let problems: String = problems
+    let problems: Vec<String> = problems
         .map(|(number, what)| format!(", {number} {what}"))
         .collect();
     format!(
-        "\nstream         {unstreamed} not on it yet, its reader {behind_seconds} s behind{problems}"
+        "\nstream         {unstreamed} not on it yet, its reader {behind_seconds} s behind{}",
+        problems.concat()
     )
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Sns {
     /// Use the `beanstock local` that runs on this machine
     #[arg(long)]
     local: bool,
-    /// Port of the embedded SNS and SQS
+    /// Port of the embedded SNS, SQS and Kinesis
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     local_aws_port: u16,
     #[command(flatten)]

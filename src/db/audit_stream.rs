@@ -9,7 +9,7 @@ use super::DbResult;
 const LIMIT: i64 = 51;
 
 /// A movement about which the two disagree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Difference {
     pub bean: i64,
     pub sequence: i64,
@@ -181,7 +181,7 @@ pub struct Repeat {
     pub differs: bool,
 }
 
-/// Lists what came again, newest first.
+/// Lists what came again: first what said something else, newest first.
 pub async fn list_repeats(conn: &mut MySqlConnection) -> DbResult<Vec<Repeat>> {
     let rows = sqlx::query_as!(
         Repeat,
@@ -200,7 +200,7 @@ pub async fn list_repeats(conn: &mut MySqlConnection) -> DbResult<Vec<Repeat>> {
                 WHERE NOT (m.change_by <=> j.change_by)
             ) AS "differs!: bool"
         FROM stream_repeats AS r
-        ORDER BY r.seen_at DESC, r.sequence_number
+        ORDER BY 6 DESC, r.seen_at DESC, r.sequence_number
         LIMIT ?
         "#,
         LIMIT

@@ -241,13 +241,15 @@ pub async fn list_unusual(
 pub struct Unforetold {
     pub bean: BeanId,
     pub quantity: i64,
+    /// The newest movement that was counted.
+    pub seen: i64,
 }
 
 /// Lists beans whose forecast is older than their last movement on the stream, or than a day.
 pub async fn list_unforetold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<Unforetold>> {
     let rows = sqlx::query!(
         r#"
-        SELECT bean_id, quantity
+        SELECT bean_id, quantity, seen
         FROM stream_beans
         WHERE foretold_at IS NULL OR foretold_at < seen_at OR foretold_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY
         LIMIT ?
@@ -259,6 +261,7 @@ pub async fn list_unforetold(conn: &mut MySqlConnection, limit: i64) -> DbResult
     let rows = rows.into_iter().map(|row| Unforetold {
         bean: BeanId(row.bean_id),
         quantity: row.quantity,
+        seen: row.seen,
     });
     Ok(rows.collect())
 }
@@ -267,18 +270,25 @@ pub async fn list_unforetold(conn: &mut MySqlConnection, limit: i64) -> DbResult
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Foretold {
     pub bean: i64,
+    /// As of this movement.
+    pub seen: i64,
     /// `None` if that is unknown, or far away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<NaiveDate>,
 }
 
-/// Writes down when beans are likely to run out.
+/// Writes down when beans are likely to run out; of one that has moved on meanwhile, that is worked out again.
 pub async fn set_foretold(conn: &mut MySqlConnection, foretold: &[Foretold]) -> DbResult<()> {
     sqlx::query!(
         r#"
-        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (bean BIGINT PATH '$.bean', day DATE PATH '$.on')) AS new
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+            bean BIGINT PATH '$.bean',
+            seen BIGINT PATH '$.seen',
+            day DATE PATH '$.on'
+        )) AS new
         STRAIGHT_JOIN stream_beans AS b FORCE INDEX (PRIMARY) ON b.bean_id = new.bean
-        SET b.runs_out_on = new.day, b.foretold_at = UTC_TIMESTAMP(6)
+        SET b.runs_out_on = new.day, b.foretold_at = GREATEST(UTC_TIMESTAMP(6), b.seen_at)
+        WHERE b.seen = new.seen
         "#,
         json(&foretold)
     )

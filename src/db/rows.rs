@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{DbError, DbResult};
+use crate::domain::BeanId;
 
 /// The driver sends moments as `TIMESTAMP`s, of which there are none before 1970 and none later than this (19
 /// January 2038).
@@ -18,6 +19,12 @@ pub const LATEST: DateTime<Utc> = DateTime::from_timestamp(2_147_483_647, 0).unw
 /// Encodes rows for `JSON_TABLE(?, '$[*]' …)`.
 pub(super) fn json(rows: &impl Serialize) -> String {
     serde_json::to_string(rows).expect("rows are plain values that always encode")
+}
+
+/// Encodes the numbers of beans for `JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$'))`.
+pub(super) fn numbers(beans: &[BeanId]) -> String {
+    let numbers: Vec<i64> = beans.iter().map(|bean| bean.0).collect();
+    json(&numbers)
 }
 
 /// Encodes an id for `UNHEX`.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
-use super::rows::{code, json};
+use super::rows::{code, json, numbers};
 use super::{DbError, DbResult};
 use crate::domain::{BeanId, MovementKind, SupplierId};
 
@@ -62,11 +62,6 @@ pub async fn list_due(
     Ok(due.collect())
 }
 
-fn numbers(beans: &[BeanId]) -> String {
-    let numbers: Vec<i64> = beans.iter().map(|bean| bean.0).collect();
-    json(&numbers)
-}
-
 /// Decides for beans that have no mark where their story begins: with all movements that were booked since a moment.
 /// It is written down before anything is sent, so that whoever sends it sends the same.
 pub async fn insert_marks(
@@ -79,11 +74,13 @@ pub async fn insert_marks(
         r#"
         SELECT
             wanted.id AS "bean!: i64",
-            (
-                SELECT COALESCE(MAX(m.sequence), 0)
+            COALESCE((
+                SELECT m.sequence
                 FROM stock_movements AS m
                 WHERE m.bean_id = wanted.id AND m.created_at < ?
-            ) AS "snapshot_at!: i64"
+                ORDER BY m.created_at DESC, m.sequence DESC
+                LIMIT 1
+            ), 0) AS "snapshot_at!: i64"
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
         LEFT JOIN stream_marks AS mark ON mark.bean_id = wanted.id
         WHERE mark.bean_id IS NULL

@@ -29,7 +29,7 @@ pub struct Lease {
     pub stream: String,
     pub shard: String,
     pub owner: Instance,
-    /// Counts the owners of the shard.
+    /// The fencing token: raised whenever the shard changes hands, and writes with an older one are rejected.
     pub epoch: i64,
 }
 
@@ -45,8 +45,11 @@ pub async fn note_shards(
 ) -> DbResult<()> {
     sqlx::query!(
         r#"
-        INSERT INTO stream_shards (stream, shard_id, parent, adjacent_parent, first_hash, last_hash, closed)
-        SELECT ?, new.id, new.parent, new.adjacent_parent, new.first_hash, new.last_hash, new.closed
+        INSERT INTO stream_shards (
+            stream, shard_id, parent, adjacent_parent, first_hash, last_hash, closed, listed_at
+        )
+        SELECT
+            ?, new.id, new.parent, new.adjacent_parent, new.first_hash, new.last_hash, new.closed, UTC_TIMESTAMP(6)
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
             id VARCHAR(128) PATH '$.id',
             parent VARCHAR(128) PATH '$.parent',
@@ -65,14 +68,17 @@ pub async fn note_shards(
     Ok(())
 }
 
-/// Forgets shards that the stream does not list any more, once they were read to their end. What was not, is gone
-/// unread: it ends too, and somebody is to know.
+/// Forgets shards that the stream does not list any more, once they were read to their end.
+///
+/// What was not, is gone unread: it ends too, and somebody is to know. Ids ascend, so one that comes after all that are listed is new: the
+/// list may be older than others' knowledge.
 pub async fn retire_shards(
     conn: &mut MySqlConnection,
     stream: &str,
     listed: &[ListedShard],
 ) -> DbResult<()> {
     let ids: Vec<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
+    let newest = ids.iter().max().copied().unwrap_or_default();
     let ids = json(&ids);
     sqlx::query!(
         r#"
@@ -98,13 +104,14 @@ pub async fn retire_shards(
             owner = NULL,
             lease_until = NULL,
             epoch = epoch + 1
-        WHERE stream = ? AND ended_at IS NULL
+        WHERE stream = ? AND ended_at IS NULL AND shard_id < ?
             AND shard_id NOT IN (
                 SELECT listed.id COLLATE ascii_bin
                 FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) CHARACTER SET ascii PATH '$')) AS listed
             )
         "#,
         stream,
+        newest,
         ids
     )
     .execute(conn)
@@ -126,7 +133,7 @@ pub async fn has_left_streams(conn: &mut MySqlConnection, stream: &str) -> DbRes
     Ok(any.fetch_one(conn).await?)
 }
 
-/// Forgets the shards of all streams but one.
+/// Forgets the shards of all streams but one. Whoever does so has the movements that nobody has read put on this one.
 pub async fn forget_left_streams(conn: &mut MySqlConnection, stream: &str) -> DbResult<()> {
     sqlx::query!("DELETE FROM stream_shards WHERE stream <> ?", stream)
         .execute(conn)
@@ -134,19 +141,21 @@ pub async fn forget_left_streams(conn: &mut MySqlConnection, stream: &str) -> Db
     Ok(())
 }
 
-/// Notes that an instance reads the stream; gives how many do.
+/// Notes that an instance reads a stream; gives how many do.
 pub async fn note_worker(
     conn: &mut MySqlConnection,
+    stream: &str,
     instance: Instance,
     silent_after: Duration,
 ) -> DbResult<i64> {
     sqlx::query!(
         r#"
-        INSERT INTO stream_workers (instance, seen_at)
-        VALUES (?, UTC_TIMESTAMP(6))
-        ON DUPLICATE KEY UPDATE seen_at = UTC_TIMESTAMP(6)
+        INSERT INTO stream_workers (instance, stream, seen_at)
+        VALUES (?, ?, UTC_TIMESTAMP(6))
+        ON DUPLICATE KEY UPDATE stream = VALUES(stream), seen_at = UTC_TIMESTAMP(6)
         "#,
-        instance.0
+        instance.0,
+        stream
     )
     .execute(&mut *conn)
     .await?;
@@ -157,8 +166,9 @@ pub async fn note_worker(
         r#"
         SELECT COUNT(*) AS "count!: i64"
         FROM stream_workers
-        WHERE seen_at > UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
+        WHERE stream = ? AND seen_at > UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
         "#,
+        stream,
         microseconds(silent_after)
     );
     Ok(count.fetch_one(conn).await?)
@@ -500,8 +510,8 @@ pub struct StreamLag {
     pub trimmed: bool,
 }
 
-/// A shard is read every second; one that was not for longer than this counts as behind.
-const READ_EVERY_MS: i64 = 5_000;
+/// A shard is read every second; only a longer silence counts as lag.
+const SILENCE_TOLERATED_MS: i64 = 5_000;
 
 /// Tells how far the consumers are behind the stream.
 pub async fn find_lag(conn: &mut MySqlConnection) -> DbResult<StreamLag> {
@@ -512,12 +522,17 @@ pub async fn find_lag(conn: &mut MySqlConnection) -> DbResult<StreamLag> {
             CAST(COALESCE(SUM(s.owner IS NULL OR s.lease_until < UTC_TIMESTAMP(6)), 0) AS SIGNED) AS "unread!: i64",
             CAST(COALESCE(MAX(GREATEST(
                 COALESCE(s.behind_ms, 0),
-                TIMESTAMPDIFF(MICROSECOND, s.read_at, UTC_TIMESTAMP(6)) DIV 1000 - ?
+                TIMESTAMPDIFF(MICROSECOND, COALESCE(s.read_at, s.listed_at), UTC_TIMESTAMP(6)) DIV 1000 - ?
             )), 0) AS SIGNED) AS "behind_ms!: i64"
         FROM stream_shards AS s
         WHERE s.ended_at IS NULL
+            AND NOT EXISTS (
+                SELECT 1
+                FROM stream_shards AS p
+                WHERE p.stream = s.stream AND p.shard_id IN (s.parent, s.adjacent_parent) AND p.ended_at IS NULL
+            )
         "#,
-        READ_EVERY_MS
+        SILENCE_TOLERATED_MS
     )
     .fetch_one(&mut *conn)
     .await?;

@@ -5,13 +5,8 @@ use serde::Serialize;
 use sqlx::MySqlConnection;
 
 use super::DbResult;
-use super::rows::{datetime, json};
+use super::rows::{datetime, json, numbers};
 use crate::domain::BeanId;
-
-fn numbers(beans: &[BeanId]) -> String {
-    let numbers: Vec<i64> = beans.iter().map(|bean| bean.0).collect();
-    json(&numbers)
-}
 
 /// A bean, as the stream told so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,8 +64,11 @@ pub async fn list_existing(conn: &mut MySqlConnection, beans: &[BeanId]) -> DbRe
     Ok(ids.into_iter().map(BeanId).collect())
 }
 
-/// Writes what is known of beans now.
-pub async fn set_witnessed(conn: &mut MySqlConnection, beans: &[WitnessedBean]) -> DbResult<()> {
+/// Adds beans that the stream has begun to tell of.
+///
+/// # Errors
+/// Another reader has begun with one of them meanwhile.
+pub async fn insert_witnessed(conn: &mut MySqlConnection, beans: &[WitnessedBean]) -> DbResult<()> {
     if beans.is_empty() {
         return Ok(());
     }
@@ -89,14 +87,29 @@ pub async fn set_witnessed(conn: &mut MySqlConnection, beans: &[WitnessedBean]) 
             since DATETIME(6) PATH '$.since',
             usual VARCHAR(1000) PATH '$.usual' ERROR ON ERROR
         )) AS new
-        ON DUPLICATE KEY UPDATE
-            base_sequence = VALUES(base_sequence),
-            base_quantity = VALUES(base_quantity),
-            seen = VALUES(seen),
-            quantity = VALUES(quantity),
-            since = VALUES(since),
-            usual = VALUES(usual),
-            seen_at = VALUES(seen_at)
+        "#,
+        json(&beans)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves beans on that the caller has locked.
+pub async fn set_witnessed(conn: &mut MySqlConnection, beans: &[WitnessedBean]) -> DbResult<()> {
+    if beans.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+            bean BIGINT PATH '$.bean',
+            seen BIGINT PATH '$.seen',
+            quantity BIGINT PATH '$.quantity',
+            usual VARCHAR(1000) PATH '$.usual' ERROR ON ERROR
+        )) AS new
+        STRAIGHT_JOIN stream_beans AS b FORCE INDEX (PRIMARY) ON b.bean_id = new.bean
+        SET b.seen = new.seen, b.quantity = new.quantity, b.usual = new.usual, b.seen_at = UTC_TIMESTAMP(6)
         "#,
         json(&beans)
     )
@@ -178,7 +191,7 @@ pub struct HeldRecord {
     pub record: String,
 }
 
-/// How many records of one bean are looked at again at once, of those that wait.
+/// How many records that wait are looked at again at once, of all beans together.
 const HELD_AT_ONCE: i64 = 1_000;
 
 /// Lists the records of beans that wait for an earlier one, in the order of their movements.
@@ -257,13 +270,20 @@ pub async fn list_ready(conn: &mut MySqlConnection) -> DbResult<Vec<BeanId>> {
         SELECT DISTINCT h.bean_id
         FROM stream_held AS h
         JOIN stream_beans AS w ON w.bean_id = h.bean_id
-        WHERE h.first_sequence <= w.seen + 1
+        WHERE h.first_sequence - 1 <= w.seen
         ORDER BY h.bean_id
         LIMIT 100
         "#
     );
     let ids = ids.fetch_all(conn).await?;
     Ok(ids.into_iter().map(BeanId).collect())
+}
+
+/// Counts the beans whose records wait for an earlier one.
+pub async fn count_held_beans(conn: &mut MySqlConnection) -> DbResult<i64> {
+    let count =
+        sqlx::query_scalar!(r#"SELECT COUNT(DISTINCT bean_id) AS "count!: i64" FROM stream_held"#);
+    Ok(count.fetch_one(conn).await?)
 }
 
 /// A bean whose records wait for an earlier one.

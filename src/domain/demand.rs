@@ -3,7 +3,7 @@
 //! The forecast is the weighted mean of the last eight weeks, newer days counting more, by weekday as far as the data
 //! tells weekdays apart (Efron and Morris, "Data analysis using Stein's estimator", 1975), and moved along a trend that
 //! chance hardly explains; a change of the level that chance hardly explains makes it forget what was before.
-//! `src/tests/forecast.rs` judges it on demand whose truth is known.
+//! `src/tests/stream/forecast.rs` judges it on demand whose truth is known.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -109,7 +109,7 @@ pub struct Demand {
     pub has_shifted: bool,
 }
 
-/// For how many days bags will last.
+/// For how many whole days bags will last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DaysLeft {
     /// In one of ten cases it is less.
@@ -164,7 +164,7 @@ impl Demand {
         self.weight >= 10.0 && most > 1.5 * least
     }
 
-    /// For how many days so many bags last, from a day on; `None` if none are used, or for longer than a year.
+    /// For how many days so many bags last, today counted in full; `None` if none are used, or for longer than a year.
     pub fn days_left(&self, bags: i64, today: NaiveDate) -> Option<DaysLeft> {
         if self.stopped.is_some() {
             return None;
@@ -172,25 +172,26 @@ impl Demand {
         let bags = float(bags);
         let level = self.by_weekday.iter().sum::<f64>() / 7.0;
         let mut mean = 0.0;
-        let (mut least, mut likely, mut most) = (None, None, None);
-        for (day, passed) in today.iter_days().zip(0..=FURTHEST) {
+        // At most, as expected, and at least: what is used up to the end of each day.
+        let mut before = [0.0; 3];
+        let mut lasted: [Option<f64>; 3] = [None; 3];
+        for (day, passed) in today.iter_days().zip(0..FURTHEST) {
             mean += self.by_weekday[weekday(day)];
             let of_the_level = self.dispersion / (level * self.weight);
             let spread =
                 EIGHT_OF_TEN * (self.dispersion * mean + of_the_level * mean * mean).sqrt();
-            let note = |reached: f64, day: &mut Option<u16>| {
-                if day.is_none() && reached >= bags {
-                    *day = Some(passed);
-                }
-            };
-            note(mean + spread, &mut least);
-            note(mean, &mut likely);
-            note(mean - spread, &mut most);
+            let used = [mean + spread, mean, mean - spread];
+            for ((lasted, used), before) in lasted.iter_mut().zip(used).zip(before) {
+                let of_the_day = (bags - before) / (used - before);
+                *lasted = lasted.or((used >= bags).then_some(f64::from(passed) + of_the_day));
+            }
+            before = used;
         }
+        let [least, likely, most] = lasted;
         Some(DaysLeft {
-            least: least?,
-            likely: likely?,
-            most,
+            least: whole(least?.floor()),
+            likely: whole(likely?.floor()),
+            most: most.map(|most| whole(most.ceil())),
         })
     }
 
@@ -238,7 +239,7 @@ impl Series {
         let total: f64 = weights.iter().sum();
         let mut weight = total * total / weights.iter().map(|weight| weight * weight).sum::<f64>();
         if let Some(level) = self.trend(mean, &by_weekday, dispersion, &weights) {
-            by_weekday.iter_mut().for_each(|rate| *rate *= level / mean);
+            by_weekday = by_weekday.map(|rate| rate * level / mean);
             // A line is less sure at its end than a mean.
             weight /= 4.0;
         }
@@ -397,6 +398,17 @@ fn mean(values: impl Iterator<Item = (f64, f64)>) -> f64 {
 
 fn weekday(day: NaiveDate) -> usize {
     usize::try_from(day.weekday().num_days_from_monday()).unwrap_or_default()
+}
+
+/// Whole days, of which there are no more than [`FURTHEST`].
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 0 and FURTHEST"
+)]
+fn whole(days: f64) -> u16 {
+    days.clamp(0.0, FURTHEST.into()) as u16
 }
 
 /// A number of bags, of which no shelf holds so many that this is not exact.

@@ -28,7 +28,7 @@ use crate::catalogue::demo;
 use crate::config::{
     ListenSettings, MessagingSettings, Secret, WebSettings, cannot_listen, stream_name,
 };
-use crate::db::{self, MigrateError, PoolSettings};
+use crate::db::{self, MigrateError, Pool, PoolSettings};
 use crate::domain::NewPassword;
 use crate::messaging::UPDATES;
 use crate::outgoing::Outgoing;
@@ -133,19 +133,19 @@ async fn run_with(
     let anchor = LocalAnchor {
         url: endpoint.url().to_owned(),
     };
+    let services = Aws::from(sdk);
     let app = App::new(pool.clone(), shutdown.clone())
         .tolerating(settings.web.unready_after())
         .showing(outgoing)
-        .listing_subscriptions(&messaging, &Aws::from(sdk.clone()))
-        .resharding(&messaging, &Aws::from(sdk.clone()))
+        .listing_subscriptions(&messaging, &services)
+        .resharding(&messaging, &services)
         .taking_deliveries(&settings.messaging, Some(anchor))?;
     let password = provide_demonstration(settings, &app).await?;
     let website = format!("http://{}", web.local_addr()?);
     let notifier = app.notify_people(&settings.web, Seats::Demonstration, &messaging, &website)?;
-    let aws = Aws::from(sdk);
-    app.start_messaging(&messaging, &aws, &Part::ALL, Some(&notifier))
+    app.start_messaging(&messaging, &services, &Part::ALL, Some(&notifier))
         .await?;
-    app.start_stream(&messaging, &aws, &Part::ALL, settings.web.time_zone);
+    app.start_stream(&messaging, &services, &Part::ALL, settings.web.time_zone);
     app.start_web(web, &settings.web, Seats::Demonstration);
     announce(
         &website,
@@ -157,13 +157,18 @@ async fn run_with(
     shutdown.requested().await;
     tracing::info!("stopping");
     shutdown.finish(GRACE).await;
+    close(&pool, &endpoint_stopped, &endpoint_tasks).await;
+    Ok(())
+}
+
+/// Closes what the parts have used, which have stopped.
+async fn close(pool: &Pool, endpoint_stopped: &CancellationToken, endpoint_tasks: &TaskTracker) {
     let _a_hung_server_is_ended_anyway =
         tokio::time::timeout(Duration::from_secs(1), pool.close()).await;
     endpoint_stopped.cancel();
     endpoint_tasks.close();
     let _slow_clients_are_cut_off =
         tokio::time::timeout(Duration::from_millis(500), endpoint_tasks.wait()).await;
-    Ok(())
 }
 
 /// Fills an empty database, if that is wanted, and makes the demonstration accounts; gives their password.

@@ -13,12 +13,13 @@ use super::{ServiceError, service_error};
 /// The most records in one call (Kinesis API Reference, `PutRecords`).
 pub const MAX_RECORDS: usize = 500;
 
-/// How much is put in one call at most. `PutRecords` takes 10 MiB; older pages say 5.
+/// How much is put in one call at most. `PutRecords` takes 10 MiB, or 5 by older pages, and a call that is refused as a
+/// whole would be refused for ever.
 pub const MAX_BYTES: usize = 4 << 20;
 
-/// How many records one read asks for: at the length that our own records have at most, less than the 10 MiB after
-/// which Kinesis answers nobody for five seconds (API Reference, `GetRecords`).
-const READ_AT_ONCE: i32 = 500;
+/// Records of one `GetRecords`: of ours, 300 have 9 MiB at most. After an answer of 10 MiB, Kinesis refuses reads of the
+/// shard for five seconds (API Reference, `GetRecords`).
+pub const READ_LIMIT: usize = 300;
 
 /// A record to be put on the stream.
 #[derive(Debug, Clone)]
@@ -66,9 +67,9 @@ pub struct Shard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start<'a> {
     /// At the oldest record that is kept.
-    Oldest,
+    TrimHorizon,
     /// After the record with this sequence number.
-    After(&'a str),
+    AfterSequenceNumber(&'a str),
 }
 
 /// A stream's state.
@@ -95,18 +96,19 @@ pub enum ReadError {
     /// More was read from the shard than it gives: a second's pause helps.
     #[error("the shard was read too fast")]
     Throttled,
-    /// The record to begin after, or the shard, is not there any more.
-    #[error("the place in the shard is not there any more")]
+    /// The record to begin after is not kept any more. Kinesis may begin at the oldest one that is without a word, so
+    /// that only the gap in a bean's movements tells.
+    #[error("the record to begin after is not there any more")]
     Trimmed,
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
 
 /// A stream of records in shards.
-pub trait Stream: Send + Sync + 'static {
-    /// Puts up to 500 records on the stream; gives the places of those it did not take. Nothing is said of the
-    /// order between records, so a call has one of each key at most.
-    fn put(
+pub trait DataStream: Send + Sync + 'static {
+    /// Puts up to 500 records on the stream; gives the places of those it did not take. Kinesis promises no order
+    /// within a call, so a call has one record of each partition key at most.
+    fn put_records(
         &self,
         records: &[NewRecord],
     ) -> impl Future<Output = Result<Vec<usize>, ServiceError>> + Send;
@@ -115,17 +117,17 @@ pub trait Stream: Send + Sync + 'static {
     fn describe(&self) -> impl Future<Output = Result<Description, ServiceError>> + Send;
 
     /// Lists all shards that still have records or take some.
-    fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, ServiceError>> + Send;
+    fn list_shards(&self) -> impl Future<Output = Result<Vec<Shard>, ServiceError>> + Send;
 
     /// Gives what to read a shard with.
-    fn iterator(
+    fn shard_iterator(
         &self,
         shard: &str,
         start: Start<'_>,
     ) -> impl Future<Output = Result<String, ReadError>> + Send;
 
     /// Reads some records.
-    fn read(&self, iterator: &str) -> impl Future<Output = Result<Page, ReadError>> + Send;
+    fn get_records(&self, iterator: &str) -> impl Future<Output = Result<Page, ReadError>> + Send;
 }
 
 /// A stream at Kinesis.
@@ -150,12 +152,12 @@ impl KinesisStream {
     /// # Errors
     /// It may not, or nobody answers.
     pub async fn may_put(&self) -> Result<(), ServiceError> {
-        let record = PutRecordsRequestEntry::builder()
-            .data(Blob::new([]))
-            .partition_key("");
-        let record = record.build().expect("data and key are set");
+        let record = NewRecord {
+            key: String::new(),
+            data: Vec::new(),
+        };
         let call = self.client.put_records().stream_name(&self.name);
-        match call.records(record).send().await {
+        match call.records(entry(&record)).send().await {
             Ok(_) => Ok(()),
             Err(error) => match code(&error) {
                 Some("ValidationException" | "InvalidArgumentException") => Ok(()),
@@ -203,13 +205,13 @@ impl KinesisStream {
         R: std::fmt::Debug + Send + Sync + 'static,
     {
         match code(error) {
-            Some("ExpiredIteratorException") => ReadError::Expired,
+            // The second if the clock of whoever made the iterator was ahead.
+            Some("ExpiredIteratorException" | "InvalidArgumentException") => ReadError::Expired,
             Some(
                 "ProvisionedThroughputExceededException"
                 | "LimitExceededException"
                 | "KMSThrottlingException",
             ) => ReadError::Throttled,
-            Some("InvalidArgumentException" | "ResourceNotFoundException") => ReadError::Trimmed,
             _ => self.failure(error).into(),
         }
     }
@@ -224,18 +226,35 @@ fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
     error.as_service_error().and_then(|error| error.code())
 }
 
+fn entry(record: &NewRecord) -> PutRecordsRequestEntry {
+    let entry = PutRecordsRequestEntry::builder().partition_key(&record.key);
+    let entry = entry.data(Blob::new(record.data.as_slice())).build();
+    entry.expect("data and key are set")
+}
+
+fn listed(shard: &aws_sdk_kinesis::types::Shard) -> Shard {
+    let keys = shard.hash_key_range();
+    let numbers = shard.sequence_number_range();
+    Shard {
+        id: shard.shard_id().to_owned(),
+        parent: shard.parent_shard_id().map(str::to_owned),
+        adjacent_parent: shard.adjacent_parent_shard_id().map(str::to_owned),
+        hashes: (
+            keys.map_or("", |keys| keys.starting_hash_key()).to_owned(),
+            keys.map_or("", |keys| keys.ending_hash_key()).to_owned(),
+        ),
+        is_closed: numbers.is_some_and(|numbers| numbers.ending_sequence_number().is_some()),
+    }
+}
+
 fn moment(at: &aws_sdk_kinesis::primitives::DateTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(at.secs(), at.subsec_nanos())
 }
 
-impl Stream for KinesisStream {
-    async fn put(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
+impl DataStream for KinesisStream {
+    async fn put_records(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
         debug_assert!(records.len() <= MAX_RECORDS, "Kinesis takes 500 at a time");
-        let entries = records.iter().map(|record| {
-            let entry = PutRecordsRequestEntry::builder().partition_key(&record.key);
-            let entry = entry.data(Blob::new(record.data.as_slice())).build();
-            entry.expect("data and key are set")
-        });
+        let entries = records.iter().map(entry);
         let call = self.client.put_records().stream_name(&self.name);
         let answer = call.set_records(Some(entries.collect())).send().await;
         let answer = answer.map_err(|error| self.failure(&error))?;
@@ -275,7 +294,7 @@ impl Stream for KinesisStream {
         })
     }
 
-    async fn shards(&self) -> Result<Vec<Shard>, ServiceError> {
+    async fn list_shards(&self) -> Result<Vec<Shard>, ServiceError> {
         let mut shards = Vec::new();
         let mut next: Option<String> = None;
         loop {
@@ -286,23 +305,7 @@ impl Stream for KinesisStream {
                 None => call.stream_name(&self.name),
             };
             let answer = call.send().await.map_err(|error| self.failure(&error))?;
-            shards.extend(answer.shards().iter().map(|shard| {
-                Shard {
-                    id: shard.shard_id().to_owned(),
-                    parent: shard.parent_shard_id().map(str::to_owned),
-                    adjacent_parent: shard.adjacent_parent_shard_id().map(str::to_owned),
-                    hashes: shard
-                        .hash_key_range()
-                        .map_or_else(Default::default, |range| {
-                            let (first, last) =
-                                (range.starting_hash_key(), range.ending_hash_key());
-                            (first.to_owned(), last.to_owned())
-                        }),
-                    is_closed: shard
-                        .sequence_number_range()
-                        .is_some_and(|range| range.ending_sequence_number().is_some()),
-                }
-            }));
+            shards.extend(answer.shards().iter().map(listed));
             next = answer.next_token;
             if next.is_none() {
                 return Ok(shards);
@@ -310,22 +313,28 @@ impl Stream for KinesisStream {
         }
     }
 
-    async fn iterator(&self, shard: &str, start: Start<'_>) -> Result<String, ReadError> {
+    async fn shard_iterator(&self, shard: &str, start: Start<'_>) -> Result<String, ReadError> {
         let call = self.client.get_shard_iterator().stream_name(&self.name);
         let call = match start {
-            Start::Oldest => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
-            Start::After(number) => call
+            Start::TrimHorizon => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Start::AfterSequenceNumber(number) => call
                 .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                 .starting_sequence_number(number),
         };
         let answer = call.shard_id(shard).send().await;
-        let answer = answer.map_err(|error| self.read_failure(&error))?;
-        answer.shard_iterator.ok_or(ReadError::Trimmed)
+        let answer = answer.map_err(|error| match (start, code(&error)) {
+            (Start::AfterSequenceNumber(_), Some("InvalidArgumentException")) => ReadError::Trimmed,
+            _ => self.read_failure(&error),
+        })?;
+        answer.shard_iterator.ok_or(ReadError::Expired)
     }
 
-    async fn read(&self, iterator: &str) -> Result<Page, ReadError> {
+    async fn get_records(&self, iterator: &str) -> Result<Page, ReadError> {
         let call = self.client.get_records().shard_iterator(iterator);
-        let answer = call.limit(READ_AT_ONCE).send().await;
+        let answer = call
+            .limit(i32::try_from(READ_LIMIT).unwrap_or(i32::MAX))
+            .send()
+            .await;
         let answer = answer.map_err(|error| self.read_failure(&error))?;
         let records = answer.records.into_iter().map(|record| Record {
             key: record.partition_key.unwrap_or_default(),

@@ -34,7 +34,7 @@ pub struct Status {
     pub oldest_unsent_alert_seconds: i64,
     /// Dead letters that wait for somebody.
     pub dead_letters: i64,
-    /// How the stream of stock movements stands; absent if nothing was ever put on one.
+    /// How the stream of stock movements stands; absent where no shard is read.
     pub stream: Option<StreamStatus>,
     /// What the queue says; absent if none is set or it does not answer.
     pub queue: Option<QueueStatus>,
@@ -137,14 +137,13 @@ async fn read_stream(conn: &mut Connection, now: DateTime<Utc>) -> DbResult<Opti
         return Ok(None);
     }
     let unstreamed = db::stream_marks::count_unstreamed(conn).await?;
-    let held = db::stream_witness::list_held_beans(conn).await?;
     let age = |since: DateTime<Utc>| (now - since).num_seconds().max(0);
     Ok(Some(StreamStatus {
         unstreamed: unstreamed.movements,
         oldest_unstreamed_seconds: unstreamed.since.map_or(0, age),
         behind_seconds: lag.behind_ms / 1_000,
         unread_shards: lag.unread,
-        held_beans: i64::try_from(held.len()).unwrap_or(i64::MAX),
+        held_beans: db::stream_witness::count_held_beans(conn).await?,
         parked_records: db::parked_records::count_parked(conn).await?,
     }))
 }

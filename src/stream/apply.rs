@@ -85,7 +85,7 @@ async fn apply_one_by_one(
         });
         match applied.await {
             Err(ApplyError::Db(error)) if error.trouble() == Trouble::BadData => {
-                let reason = "the database does not take what it says".to_owned();
+                let reason = "the database rejects its values";
                 let aside = Sorted {
                     beans: BTreeMap::new(),
                     parked: vec![parked(lease, record, reason)],
@@ -123,10 +123,26 @@ impl Sorted {
                 }),
                 Err(invalid) => sorted
                     .parked
-                    .push(parked(lease, record, invalid.to_string())),
+                    .push(parked(lease, record, &invalid.to_string())),
             }
         }
         sorted
+    }
+
+    /// The beans of which a record goes on from what is known: only then can one that waits.
+    fn continuing(&self, known: &BTreeMap<i64, Option<WitnessedBean>>) -> Vec<BeanId> {
+        let goes_on = |bean: &i64, placed: &[Placed]| {
+            let seen = known.get(bean).and_then(|known| Some(known.as_ref()?.seen));
+            placed.iter().any(|placed| {
+                placed.record.is_snapshot()
+                    || seen.is_some_and(|seen| placed.record.first() - 1 <= seen)
+            })
+        };
+        let beans = self
+            .beans
+            .iter()
+            .filter(|(bean, placed)| goes_on(bean, placed));
+        beans.map(|(bean, _)| BeanId(*bean)).collect()
     }
 
     fn movements(&self) -> i64 {
@@ -139,7 +155,7 @@ impl Sorted {
     }
 }
 
-fn parked(lease: &Lease, record: &Record, reason: String) -> NewParkedRecord {
+fn parked(lease: &Lease, record: &Record, reason: &str) -> NewParkedRecord {
     let kept = &record.data[..record.data.len().min(KEPT_OF_A_RECORD)];
     NewParkedRecord {
         shard: lease.shard.clone(),
@@ -164,7 +180,7 @@ async fn apply(
     let known = lock_known(tx, &beans).await?;
     let mut parked = sorted.parked.clone();
     let mut changes = Vec::new();
-    let mut held = held_records(tx, &beans).await?;
+    let mut held = held_records(tx, &sorted.continuing(&known)).await?;
     for (bean, placed) in &sorted.beans {
         let Some(state) = known.get(bean) else {
             let reason = InvalidRecord::UnknownBean(*bean).to_string();
@@ -177,7 +193,7 @@ async fn apply(
                 placed.any(|placed| placed.sequence_number == record.sequence_number)
             };
             let strangers = strangers.filter(readable);
-            parked.extend(strangers.map(|record| self::parked(lease, record, reason.clone())));
+            parked.extend(strangers.map(|record| self::parked(lease, record, &reason)));
             continue;
         };
         let mut records = placed.clone();
@@ -249,36 +265,43 @@ fn read_again(held: HeldRecord) -> Option<Placed> {
     })
 }
 
-/// Counts what waited for an earlier record that has come meanwhile: two shards may have brought them at once.
+/// Counts what waited for an earlier record that has come meanwhile: two shards may have brought them at once. Some beans
+/// at a time; the others have their turn the next time.
 ///
 /// # Errors
 /// The database is away.
 pub(super) async fn count_what_waited(pool: &Pool, zone: Tz) -> DbResult<()> {
-    loop {
-        let ready = db::stream_witness::list_ready(&mut *pool.acquire().await?).await?;
-        if ready.is_empty() {
-            return Ok(());
-        }
-        db::in_transaction(pool, async |tx| {
-            let known = db::stream_witness::lock_witnessed(tx, &ready).await?;
-            let mut held = held_records(tx, &ready).await?;
-            let mut changes = Vec::new();
-            for state in known {
-                let records = held.remove(&state.bean).unwrap_or_default();
-                changes.push(Fold::new(state.bean, Some(state), zone).take(records));
-            }
-            write(tx, &changes).await
-        })
-        .await?;
+    let ready = db::stream_witness::list_ready(&mut *pool.acquire().await?).await?;
+    if ready.is_empty() {
+        return Ok(());
     }
+    db::in_transaction(pool, async |tx| {
+        let known = db::stream_witness::lock_witnessed(tx, &ready).await?;
+        let mut held = held_records(tx, &ready).await?;
+        let mut changes = Vec::new();
+        for state in known {
+            let records = held.remove(&state.bean).unwrap_or_default();
+            changes.push(Fold::new(state.bean, Some(state), zone).take(records));
+        }
+        write(tx, &changes).await
+    })
+    .await
 }
 
 async fn write(conn: &mut Connection, changes: &[Changes]) -> DbResult<()> {
     fn all<T: Clone>(changes: &[Changes], of: impl Fn(&Changes) -> &[T]) -> Vec<T> {
         changes.iter().flat_map(of).cloned().collect()
     }
-    let witnessed = all(changes, |change| change.witnessed.as_slice());
-    db::stream_witness::set_witnessed(conn, &witnessed).await?;
+    let (new, known): (Vec<&Changes>, Vec<&Changes>) =
+        changes.iter().partition(|change| change.is_new);
+    let witnessed = |changes: Vec<&Changes>| {
+        let witnessed = changes
+            .into_iter()
+            .filter_map(|change| change.witnessed.clone());
+        witnessed.collect::<Vec<_>>()
+    };
+    db::stream_witness::insert_witnessed(conn, &witnessed(new)).await?;
+    db::stream_witness::set_witnessed(conn, &witnessed(known)).await?;
     db::stream_witness::insert_runs(conn, &all(changes, |change| &change.runs)).await?;
     db::stream_witness::insert_repeats(conn, &all(changes, |change| &change.repeats)).await?;
     db::stream_witness::insert_held(conn, &all(changes, |change| &change.hold)).await?;

@@ -1,8 +1,8 @@
 //! The stream's consumer: finds shards, takes its share of them, and reads each until it ends.
 //!
-//! Any number of instances share the shards by leases in the database, and by the database's clock alone. A shard that
-//! was split or merged is read to its end before those that it became; an instance that falls silent loses its shards
-//! after fifteen seconds, and whatever it still does then has no effect.
+//! Instances share the shards by leases in the database, timed by the database's clock alone. A lease that is not renewed
+//! for fifteen seconds may be taken by another instance; that raises the shard's fencing token, and what its last owner
+//! still does is rejected. A shard that was split or merged is read to its end before those that it became.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,25 +15,28 @@ use tokio_util::task::TaskTracker;
 
 use super::apply::count_what_waited;
 use super::foretell::foretell;
-use super::reader::{BETWEEN_LOOKS, BETWEEN_PAGES, ShardReader, Step, StepError};
-use super::relay::stream_again;
+use super::reader::{CATCH_UP_INTERVAL, POLL_INTERVAL, ShardReader, Step, StepError};
 use crate::backoff;
 use crate::clock::Clock;
 use crate::db::stream_shards::{Lease, ListedShard};
 use crate::db::{self, DbResult, Pool};
 use crate::domain::Instance;
-use crate::messaging::kinesis::{Shard, Stream};
+use crate::messaging::ServiceError;
+use crate::messaging::kinesis::{DataStream, ReadError, Shard};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
 
 /// How long a shard stays an instance's that says nothing more.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// How often leases are renewed and shards taken.
-const LOOK_AFTER: Duration = Duration::from_secs(5);
+/// How often a lease is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// How often shards are taken and given up.
+const COORDINATE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often the stream is asked for its shards; also whenever one ends.
-const DISCOVER_AFTER: Duration = Duration::from_mins(1);
+const DISCOVER_EVERY: Duration = Duration::from_mins(1);
 
 /// Reads a stream.
 #[derive(Debug)]
@@ -58,16 +61,18 @@ struct Reading {
     stop: CancellationToken,
 }
 
-/// What is read, by shard, and what the stream said last.
+/// What is read, by shard, and which stream that is.
 #[derive(Debug, Default)]
 struct Work {
     stream: Option<String>,
     discovered: Option<Instant>,
+    /// Whether something ended since.
+    has_changed: bool,
     reading: BTreeMap<String, Reading>,
     tasks: TaskTracker,
 }
 
-impl<S: Stream> StreamConsumer<S> {
+impl<S: DataStream> StreamConsumer<S> {
     pub fn new(
         stream: S,
         name: String,
@@ -96,18 +101,22 @@ impl<S: Stream> StreamConsumer<S> {
 
     /// Reads until stopping begins, and gives its shards up then.
     pub async fn run(&self) {
-        const WHAT: &str = "looking after the shards of the stream";
+        tokio::join!(Box::pin(self.read_shards()), Box::pin(self.work_out()));
+    }
+
+    async fn read_shards(&self) {
+        const WHAT: &str = "sharing the shards of the stream";
         let mut streak = Streak::default();
         let mut work = Work::default();
         while !self.shutdown.soft.is_cancelled() {
-            let pause = match self.look_after(&mut work).await {
+            let pause = match self.coordinate(&mut work).await {
                 Ok(()) => {
                     streak.succeeded(WHAT);
-                    LOOK_AFTER
+                    COORDINATE_EVERY
                 }
                 Err(error) => {
                     let failures = streak.failed(WHAT, &error);
-                    backoff::before_probe(failures)
+                    backoff::after_failed_receive(failures)
                 }
             };
             tokio::select! {
@@ -116,6 +125,23 @@ impl<S: Stream> StreamConsumer<S> {
             }
         }
         self.stop(work).await;
+    }
+
+    /// Counts what waited for others, and works out what that means for the days to come; apart from the leases, which
+    /// must not wait for it.
+    async fn work_out(&self) {
+        const WHAT: &str = "working out forecasts";
+        let mut streak = Streak::default();
+        while self.shutdown.sleep(COORDINATE_EVERY).await.is_ok() {
+            let worked_out = async {
+                count_what_waited(&self.pool, self.zone).await?;
+                foretell(&self.pool, &*self.clock, self.zone).await
+            };
+            match worked_out.await {
+                Ok(()) => streak.succeeded(WHAT),
+                Err(error) => drop(streak.failed(WHAT, &error)),
+            }
+        }
     }
 
     async fn stop(&self, work: Work) {
@@ -132,39 +158,37 @@ impl<S: Stream> StreamConsumer<S> {
         }
     }
 
-    /// Renews what is read, finds shards, and takes or gives up some.
-    async fn look_after(&self, work: &mut Work) -> Result<(), StepError> {
-        let workers = {
-            let mut conn = self.pool.acquire().await?;
-            db::stream_shards::note_worker(&mut conn, self.instance, LEASE).await?
-        };
-        self.renew(work).await?;
-        let is_due = work
-            .discovered
-            .is_none_or(|at| at.elapsed() >= DISCOVER_AFTER);
-        if is_due
-            || work
-                .reading
-                .values()
-                .any(|reading| reading.stop.is_cancelled())
-        {
-            work.stream = Some(self.discover().await?);
-            work.discovered = Some(Instant::now());
-        }
+    /// Finds shards, and takes or gives up some. Only an instance that the stream answers counts as one of its readers.
+    async fn coordinate(&self, work: &mut Work) -> Result<(), StepError> {
+        let before = work.reading.len();
         work.reading
             .retain(|_, reading| !reading.stop.is_cancelled());
-        count_what_waited(&self.pool, self.zone).await?;
-        foretell(&self.pool, &*self.clock, self.zone).await?;
-        self.share(work, workers).await?;
-        Ok(())
-    }
-
-    async fn renew(&self, work: &Work) -> DbResult<()> {
-        let mut conn = self.pool.acquire().await?;
-        for reading in work.reading.values() {
-            db::stream_shards::renew_lease(&mut conn, &reading.lease, LEASE).await?;
+        work.has_changed |= work.reading.len() < before;
+        let is_due = work
+            .discovered
+            .is_none_or(|at| at.elapsed() >= DISCOVER_EVERY);
+        if is_due || work.has_changed {
+            let stream = self.discover().await?;
+            // Under the same name, another stream has shards with the same ids.
+            let of_others = work
+                .reading
+                .values()
+                .filter(|reading| reading.lease.stream != stream);
+            of_others.for_each(|reading| reading.stop.cancel());
+            work.reading
+                .retain(|_, reading| !reading.stop.is_cancelled());
+            work.stream = Some(stream);
+            work.discovered = Some(Instant::now());
+            work.has_changed = false;
         }
-        Ok(())
+        let Some(stream) = work.stream.clone() else {
+            return Ok(());
+        };
+        let workers = {
+            let mut conn = self.pool.acquire().await?;
+            db::stream_shards::note_worker(&mut conn, &stream, self.instance, LEASE).await?
+        };
+        self.share(work, &stream, workers).await
     }
 
     /// Notes the stream's shards; gives what they are kept under.
@@ -172,10 +196,10 @@ impl<S: Stream> StreamConsumer<S> {
     /// # Errors
     /// The stream or the database does not answer.
     pub async fn discover(&self) -> Result<String, StepError> {
-        let description = self.stream.describe().await?;
+        let description = self.stream.describe().await.map_err(ReadError::from)?;
         let made = description.created_at.timestamp_millis();
         let stream = format!("{}@{made}", self.name);
-        let shards = self.stream.shards().await?;
+        let shards = self.stream.list_shards().await.map_err(ReadError::from)?;
         let shards: Vec<ListedShard> = shards.into_iter().map(listed).collect();
         let is_new = {
             let mut conn = self.pool.acquire().await?;
@@ -196,22 +220,21 @@ impl<S: Stream> StreamConsumer<S> {
         Ok(stream)
     }
 
+    /// Forgets the shards of the stream before, and has what nobody has read put on this one: both or neither.
     async fn begin_anew(&self, stream: &str) -> DbResult<()> {
         db::in_transaction(&self.pool, async |tx| {
-            db::stream_shards::forget_left_streams(tx, stream).await
+            db::stream_shards::forget_left_streams(tx, stream).await?;
+            db::stream_marks::rewind_marks(tx, false).await
         })
-        .await?;
-        stream_again(&self.pool, false).await
+        .await
     }
 
     /// Takes free shards up to a fair share, and gives up what is above it.
-    async fn share(&self, work: &mut Work, workers: i64) -> Result<(), StepError> {
-        let Some(stream) = work.stream.clone() else {
-            return Ok(());
+    async fn share(&self, work: &mut Work, stream: &str, workers: i64) -> Result<(), StepError> {
+        let readable = {
+            let mut conn = self.pool.acquire().await?;
+            db::stream_shards::list_readable(&mut conn, stream).await?
         };
-        let mut conn = self.pool.acquire().await?;
-        let readable = db::stream_shards::list_readable(&mut conn, &stream).await?;
-        drop(conn);
         let workers = usize::try_from(workers).unwrap_or(1).max(1);
         let share = readable.number.div_ceil(workers);
         let above = work.reading.len().saturating_sub(share);
@@ -226,7 +249,7 @@ impl<S: Stream> StreamConsumer<S> {
                 continue;
             }
             let taken = db::in_transaction(&self.pool, async |tx| {
-                db::stream_shards::take_shard(tx, &stream, &shard, self.instance, LEASE).await
+                db::stream_shards::take_shard(tx, stream, &shard, self.instance, LEASE).await
             });
             if let Some(lease) = taken.await? {
                 let reading = self.read(lease, work);
@@ -254,7 +277,12 @@ impl<S: Stream> StreamConsumer<S> {
             // However it ends, the shard is not read any more.
             let _ended = stop.clone().drop_guard();
             let lease = reader.lease().clone();
-            read_until(reader, &stop).await;
+            let done = CancellationToken::new();
+            let reading = async {
+                read_until(reader, &stop).await;
+                done.cancel();
+            };
+            tokio::join!(reading, renew(&pool, &lease, &done));
             if let Ok(mut conn) = pool.acquire().await {
                 // Without this, the lease runs out.
                 db::stream_shards::release_lease(&mut conn, &lease)
@@ -268,30 +296,71 @@ impl<S: Stream> StreamConsumer<S> {
     }
 }
 
+/// Renews a lease until the reading is done.
+async fn renew(pool: &Pool, lease: &Lease, done: &CancellationToken) {
+    const WHAT: &str = "renewing a lease";
+    let mut streak = Streak::default();
+    loop {
+        tokio::select! {
+            () = done.cancelled() => return,
+            () = tokio::time::sleep(RENEW_EVERY) => {}
+        }
+        let renewed = async {
+            let mut conn = pool.acquire().await?;
+            db::stream_shards::renew_lease(&mut conn, lease, LEASE).await
+        };
+        match renewed.await {
+            Ok(()) => streak.succeeded(WHAT),
+            Err(error) => drop(streak.failed(WHAT, &error)),
+        }
+    }
+}
+
+/// After so many failures in a row, another instance may have the shard: perhaps it reaches what this one does not.
+const FAILURES: u32 = 10;
+
 /// Reads a shard until it ends, is another's, or is to be given up.
-async fn read_until<S: Stream>(mut reader: ShardReader<S>, stop: &CancellationToken) {
+async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &CancellationToken) {
     const WHAT: &str = "reading the stream";
     let mut streak = Streak::default();
     while !stop.is_cancelled() {
         let pause = match reader.step().await {
             Ok(Step::Ended | Step::Fenced) => return,
-            Ok(Step::Read { has_more: true, .. }) => {
+            Ok(Step::Read { has_more, .. }) => {
                 streak.succeeded(WHAT);
-                BETWEEN_PAGES
+                if has_more {
+                    CATCH_UP_INTERVAL
+                } else {
+                    POLL_INTERVAL
+                }
             }
-            Ok(Step::Read { .. }) => {
-                streak.succeeded(WHAT);
-                BETWEEN_LOOKS
+            // Not failures: others read as well, and what is kept is kept so long.
+            Ok(Step::Throttled | Step::IteratorExpired | Step::Trimmed) => {
+                POLL_INTERVAL.mul_f64(1.0 + fastrand::f64())
             }
-            // Not a failure: others read as well.
-            Ok(Step::Throttled) => BETWEEN_LOOKS.mul_f64(1.0 + fastrand::f64()),
-            Err(error) => backoff::after_failed_receive(streak.failed(WHAT, &error)),
+            Err(error) => {
+                let failures = streak.failed(WHAT, &error);
+                if failures >= FAILURES || is_refused(&error) {
+                    // Whoever takes it next is not to be refused at once again.
+                    tokio::time::sleep(POLL_INTERVAL * 2).await;
+                    return;
+                }
+                backoff::after_failed_receive(failures)
+            }
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Whether the stream says no: it may be another one by now.
+fn is_refused(error: &StepError) -> bool {
+    matches!(
+        error,
+        StepError::Read(ReadError::Service(ServiceError::Refused { .. }))
+    )
 }
 
 fn listed(shard: Shard) -> ListedShard {

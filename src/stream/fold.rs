@@ -41,8 +41,9 @@ struct State {
 /// What is to be written for a bean.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// How it stands now, if that changed.
+    /// How it stands now, if that changed, and whether nothing was known of it before.
     pub(super) witnessed: Option<WitnessedBean>,
+    pub(super) is_new: bool,
     pub(super) runs: Vec<Run>,
     pub(super) repeats: Vec<Run>,
     pub(super) hold: Vec<HeldRecord>,
@@ -83,20 +84,14 @@ impl Fold {
         records.sort_by_key(|placed| (!placed.record.is_snapshot(), placed.record.first()));
         for placed in records {
             match self.turn(&placed.record) {
-                Turn::Counts => {
-                    if placed.was_held {
-                        let number = placed.sequence_number.clone();
-                        self.changes.held_no_more.push((self.bean, number));
-                    }
-                    self.count(&placed);
-                }
+                Turn::Counts => self.count(&placed),
                 Turn::Early if placed.was_held => {}
                 Turn::Early => self.hold(&placed),
             }
         }
         let state = self.state;
-        let is_new = |changes: &Changes| !changes.runs.is_empty() || changes.witnessed.is_some();
-        if let Some(state) = state.filter(|_| is_new(&self.changes)) {
+        let has_changed = |changes: &Changes| !changes.runs.is_empty() || changes.is_new;
+        if let Some(state) = state.filter(|_| has_changed(&self.changes)) {
             let usual = serde_json::to_string(&state.usual).unwrap_or_default();
             self.changes.witnessed = Some(WitnessedBean {
                 usual,
@@ -110,7 +105,7 @@ impl Fold {
         let seen = self.state.as_ref().map(|state| state.known.seen);
         match (&record.content, seen) {
             (Content::Snapshot(_), _) => Turn::Counts,
-            (Content::Movements(_), Some(seen)) if record.first() <= seen + 1 => Turn::Counts,
+            (Content::Movements(_), Some(seen)) if record.first() - 1 <= seen => Turn::Counts,
             (Content::Movements(_), _) => Turn::Early,
         }
     }
@@ -126,6 +121,10 @@ impl Fold {
     }
 
     fn count(&mut self, placed: &Placed) {
+        if placed.was_held {
+            let number = placed.sequence_number.clone();
+            self.changes.held_no_more.push((self.bean, number));
+        }
         match &placed.record.content {
             Content::Snapshot(snapshot) => self.begin(snapshot),
             Content::Movements(movements) => self.count_movements(placed, movements),
@@ -147,6 +146,7 @@ impl Fold {
             usual: String::new(),
         };
         self.changes.witnessed = Some(known.clone());
+        self.changes.is_new = true;
         self.state = Some(State {
             known,
             usual: UsualSizes::default(),
@@ -339,7 +339,9 @@ mod tests {
         assert_eq!((stand(&early), held), ((4, 100), vec![7, 8]));
 
         let mut waited = [used(3, 7, &[3]), used(4, 8, &[4])];
-        waited.iter_mut().for_each(|placed| placed.was_held = true);
+        for placed in &mut waited {
+            placed.was_held = true;
+        }
         let [one, other] = waited;
         let known = early.witnessed.unwrap();
         let changes =

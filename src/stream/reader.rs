@@ -10,8 +10,13 @@ use super::apply::{ApplyError, ReadPage, apply_page};
 use crate::clock::Clock;
 use crate::db::stream_shards::Lease;
 use crate::db::{self, DbError, DbResult, Pool};
-use crate::messaging::ServiceError;
-use crate::messaging::kinesis::{Page, ReadError, Start, Stream};
+use crate::messaging::kinesis::{DataStream, Page, READ_LIMIT, ReadError, Start};
+
+/// Between two reads of a shard that has more: Kinesis answers five a second, whoever asks.
+pub(super) const CATCH_UP_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Between two reads of a shard that has no more: what AWS advises (API Reference, `GetRecords`).
+pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What one step came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,13 +34,17 @@ pub enum Step {
     Fenced,
     /// The shard was read too fast.
     Throttled,
+    /// The iterator was too old. The next step asks for another one, from the checkpoint.
+    IteratorExpired,
+    /// Records were gone before they were read. The next step goes on at the oldest one that is kept.
+    Trimmed,
 }
 
 /// Why a step failed; it can be tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
     #[error(transparent)]
-    Service(#[from] ServiceError),
+    Read(#[from] ReadError),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -52,7 +61,7 @@ pub struct ShardReader<S> {
     iterator: Option<String>,
 }
 
-impl<S: Stream> ShardReader<S> {
+impl<S: DataStream> ShardReader<S> {
     pub fn new(stream: Arc<S>, pool: Pool, clock: Arc<dyn Clock>, zone: Tz, lease: Lease) -> Self {
         Self {
             stream,
@@ -75,16 +84,13 @@ impl<S: Stream> ShardReader<S> {
     pub async fn step(&mut self) -> Result<Step, StepError> {
         let page = match self.read().await {
             Ok(page) => page,
-            Err(ReadError::Throttled) => return Ok(Step::Throttled),
-            Err(ReadError::Expired) => {
+            Err(StepError::Read(ReadError::Throttled)) => return Ok(Step::Throttled),
+            Err(StepError::Read(ReadError::Expired)) => {
                 self.iterator = None;
-                return Ok(Step::Read {
-                    records: 0,
-                    has_more: true,
-                });
+                return Ok(Step::IteratorExpired);
             }
-            Err(ReadError::Trimmed) => return Ok(self.begin_at_oldest().await?),
-            Err(ReadError::Service(error)) => return Err(error.into()),
+            Err(StepError::Read(ReadError::Trimmed)) => return Ok(self.begin_at_oldest().await?),
+            Err(error) => return Err(error),
         };
         let is_end = page.next.is_none();
         let read = ReadPage {
@@ -112,30 +118,24 @@ impl<S: Stream> ShardReader<S> {
         })
     }
 
-    async fn read(&mut self) -> Result<Page, ReadError> {
-        let iterator = match &self.iterator {
-            Some(iterator) => iterator,
-            None => {
-                let checkpoint = self.checkpoint().await?;
-                let start = checkpoint.as_deref().map_or(Start::Oldest, Start::After);
-                let iterator = self.stream.iterator(&self.lease.shard, start).await?;
-                self.iterator.insert(iterator)
-            }
+    async fn read(&mut self) -> Result<Page, StepError> {
+        let iterator = if let Some(iterator) = &self.iterator {
+            iterator
+        } else {
+            let checkpoint = self.checkpoint().await?;
+            let start = checkpoint
+                .as_deref()
+                .map_or(Start::TrimHorizon, Start::AfterSequenceNumber);
+            let shard = &self.lease.shard;
+            let iterator = self.stream.shard_iterator(shard, start).await?;
+            self.iterator.insert(iterator)
         };
-        self.stream.read(iterator).await
+        Ok(self.stream.get_records(iterator).await?)
     }
 
-    async fn checkpoint(&self) -> Result<Option<String>, ServiceError> {
-        let found = async {
-            let mut conn = self.pool.acquire().await?;
-            db::stream_shards::find_checkpoint(&mut conn, &self.lease).await
-        };
-        found
-            .await
-            .map_err(|error: DbError| ServiceError::Unreachable {
-                resource: "the database".to_owned(),
-                detail: error.to_string(),
-            })
+    async fn checkpoint(&self) -> DbResult<Option<String>> {
+        let mut conn = self.pool.acquire().await?;
+        db::stream_shards::find_checkpoint(&mut conn, &self.lease).await
     }
 
     /// The place to read on from is gone. What is left is read, and somebody is told.
@@ -157,18 +157,12 @@ impl<S: Stream> ShardReader<S> {
             shard = lease.shard,
             "records of the stream were gone before they were read; beans that miss some wait"
         );
-        Ok(Step::Throttled)
+        Ok(Step::Trimmed)
     }
 }
 
-/// Between two reads of a shard that has more: Kinesis answers five a second, whoever asks.
-pub(super) const BETWEEN_PAGES: Duration = Duration::from_millis(250);
-
-/// Between two reads of a shard that has no more: what AWS advises (API Reference, `GetRecords`).
-pub(super) const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-
-/// How far the shard's reader is behind once it has this page: as the stream says, or as its newest record tells.
-/// Nobody is behind after a page without records, or one that the stream says is the last.
+/// How far the shard's reader is behind once it has this page: as the stream says, or as its newest record tells. A full
+/// page suggests that there are more, even if the stream says that nobody is behind: the embedded one always does.
 fn behind(page: &Page, now: DateTime<Utc>) -> i64 {
     let newest = page
         .records
@@ -177,11 +171,8 @@ fn behind(page: &Page, now: DateTime<Utc>) -> i64 {
         .max();
     let age = newest.map_or(0, |newest| (now - newest).num_milliseconds().max(0));
     match page.behind_ms {
-        0 if page.records.len() < FULL => 0,
+        0 if page.records.len() < READ_LIMIT => 0,
         0 => age,
         told => told,
     }
 }
-
-/// A page of so many records is not the last one, even if the stream says that nobody is behind.
-const FULL: usize = 500;

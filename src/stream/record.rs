@@ -15,6 +15,9 @@ const VERSION: u8 = 1;
 /// The most movements of one record: so long it has about 30 KiB.
 pub(super) const MOST_MOVEMENTS: usize = 100;
 
+/// No bean has moved so often: as much as JSON's numbers hold exactly (RFC 8259, section 6).
+const LAST_SEQUENCE: i64 = (1 << 53) - 1;
+
 /// A record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRecord {
@@ -75,17 +78,17 @@ pub struct Undone {
 /// Why a record cannot be used, in words for whoever looks at it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
-    #[error("it was packed by the Kinesis Producer Library, whose aggregation is not read here")]
+    #[error("it uses the aggregation of the Kinesis Producer Library, which is not read here")]
     Aggregated,
     #[error("it is not the JSON of a record of stock movements: {0}")]
     Unreadable(String),
     #[error("it has version {0} of the format, and this program reads version 1")]
     Version(u64),
-    #[error("its partition key is not the number of its bean, so that its order means nothing")]
+    #[error("its partition key is not the number of its bean")]
     Key,
-    #[error("its movements do not follow one another")]
+    #[error("it has no movements, or they have a gap or do not add up")]
     Broken,
-    #[error("it tells of a moment before 1970 or after 2037, which no movement has")]
+    #[error("it has a moment before 1970, after 2037 or within a leap second")]
     Moment,
     #[error("it has {0} movements, and at most 100 are read")]
     Long(usize),
@@ -115,6 +118,7 @@ impl StreamRecord {
         self.bean.0.to_string()
     }
 
+    #[expect(clippy::missing_panics_doc, reason = "plain values always encode")]
     pub fn to_json(&self) -> Vec<u8> {
         let content = match &self.content {
             Content::Snapshot(snapshot) => WireContent::Snapshot(snapshot.clone()),
@@ -159,10 +163,7 @@ impl StreamRecord {
         if record.key() != key {
             return Err(InvalidRecord::Key);
         }
-        if !record
-            .moments()
-            .all(|at| (DateTime::UNIX_EPOCH..LATEST).contains(&at))
-        {
+        if !record.moments().all(is_storable) {
             return Err(InvalidRecord::Moment);
         }
         record.check()?;
@@ -196,8 +197,8 @@ impl StreamRecord {
     fn check(&self) -> Result<(), InvalidRecord> {
         match &self.content {
             Content::Snapshot(snapshot) => {
-                let is_whole =
-                    snapshot.sequence >= 0 && (0..=MAX_STOCK).contains(&snapshot.quantity);
+                let is_whole = (0..=LAST_SEQUENCE).contains(&snapshot.sequence)
+                    && (0..=MAX_STOCK).contains(&snapshot.quantity);
                 is_whole.then_some(()).ok_or(InvalidRecord::Broken)
             }
             Content::Movements(movements) if movements.len() > MOST_MOVEMENTS => {
@@ -209,12 +210,12 @@ impl StreamRecord {
                         && one.quantity_after.checked_add(next.change_by)
                             == Some(next.quantity_after)
                 };
-                let shelf = 0..=MAX_STOCK;
+                let stock = 0..=MAX_STOCK;
                 let fits = |movement: &StreamedMovement| {
                     let before = movement.quantity_after.checked_sub(movement.change_by);
-                    movement.sequence > 0
-                        && shelf.contains(&movement.quantity_after)
-                        && before.is_some_and(|before| shelf.contains(&before))
+                    (1..=LAST_SEQUENCE).contains(&movement.sequence)
+                        && stock.contains(&movement.quantity_after)
+                        && before.is_some_and(|before| stock.contains(&before))
                 };
                 let is_whole = !movements.is_empty()
                     && movements.iter().all(fits)
@@ -223,6 +224,11 @@ impl StreamRecord {
             }
         }
     }
+}
+
+/// The database has no moments before or after these, and no leap seconds, which chrono tells by their nanoseconds.
+fn is_storable(at: DateTime<Utc>) -> bool {
+    (DateTime::UNIX_EPOCH..LATEST).contains(&at) && at.timestamp_subsec_nanos() < 1_000_000_000
 }
 
 /// Kinds by the codes of the ledger.

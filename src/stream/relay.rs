@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::db::stream_marks::{DueBean, LeasedMark, LedgerMovement, MarkMoved, StockAsOf, Stretch};
 use crate::db::{self, DbError, DbResult, Pool};
 use crate::domain::{BeanId, SupplierId, WATCHED_DAYS};
-use crate::messaging::kinesis::{MAX_BYTES, MAX_RECORDS, NewRecord, Stream};
+use crate::messaging::kinesis::{DataStream, MAX_BYTES, MAX_RECORDS, NewRecord};
 use crate::shutdown::{Shutdown, Stopping};
 use crate::telemetry::Streak;
 
@@ -33,6 +33,9 @@ const BEANS_AT_ONCE: usize = 100;
 
 /// Between two looks into the ledger, so that many movements of a busy minute share a record.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Between two looks that found nothing, however many commits there are: each looks at all beans.
+const CALM: Duration = Duration::from_millis(200);
 
 /// How rarely the ledger is looked at when nothing is found and no commit of this process says otherwise.
 const IDLE: Duration = Duration::from_secs(2);
@@ -70,7 +73,7 @@ struct Ready {
     record: NewRecord,
 }
 
-impl<S: Stream> StreamRelay<S> {
+impl<S: DataStream> StreamRelay<S> {
     pub fn new(stream: S, pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> Self {
         Self {
             stream,
@@ -113,10 +116,10 @@ impl<S: Stream> StreamRelay<S> {
         if streamed.has_more && streamed.refused == 0 {
             return Ok(());
         }
-        self.shutdown.sleep(PAUSE).await?;
         if streamed.records > 0 {
-            return Ok(());
+            return self.shutdown.sleep(PAUSE).await;
         }
+        self.shutdown.sleep(CALM).await?;
         tokio::select! {
             Ok(()) = commits.changed() => Ok(()),
             slept = self.shutdown.sleep(IDLE) => slept,
@@ -253,7 +256,7 @@ impl<S: Stream> StreamRelay<S> {
             return Vec::new();
         }
         let records: Vec<NewRecord> = ready.iter().map(|ready| ready.record.clone()).collect();
-        match self.stream.put(&records).await {
+        match self.stream.put_records(&records).await {
             Ok(refused) => refused,
             Err(error) => {
                 tracing::warn!(%error, records = records.len(), "movements wait for the stream");

@@ -313,27 +313,8 @@ fn the_template_of_queues_and_topic_is_the_one_that_is_printed() {
     );
 }
 
-#[test]
-fn alarms_watch_our_queues_and_read_what_status_writes() {
-    let resources = ResourceSettings::default();
-    for name in ["deploy/alarms.json", "deploy/ecs.json"] {
-        let parameters = &json(name)["Parameters"];
-        assert_eq!(parameters["QueueName"]["Default"], resources.queue_name);
-        assert_eq!(
-            parameters["DeadLetterQueueName"]["Default"],
-            resources.dead_letter_queue_name
-        );
-        assert_eq!(
-            parameters["UndeliveredQueueName"]["Default"],
-            resources.undelivered_queue_name
-        );
-    }
-    let of_tasks = &json("deploy/ecs.json")["Parameters"];
-    assert_eq!(
-        of_tasks["AlertsQueueName"]["Default"],
-        resources.alerts_queue_name
-    );
-    {}
+/// What `status --json` prints of a system that has nothing to do.
+fn an_idle_status() -> Value {
     let status = serde_json::to_value(Status {
         accepted: 0,
         applied: 0,
@@ -355,7 +336,31 @@ fn alarms_watch_our_queues_and_read_what_status_writes() {
         queue: None,
         dead_letter_queue: None,
     });
-    let status = status.unwrap();
+    status.unwrap()
+}
+
+#[test]
+fn alarms_watch_our_queues_and_read_what_status_writes() {
+    let resources = ResourceSettings::default();
+    for name in ["deploy/alarms.json", "deploy/ecs.json"] {
+        let parameters = &json(name)["Parameters"];
+        assert_eq!(parameters["QueueName"]["Default"], resources.queue_name);
+        assert_eq!(
+            parameters["DeadLetterQueueName"]["Default"],
+            resources.dead_letter_queue_name
+        );
+        assert_eq!(
+            parameters["UndeliveredQueueName"]["Default"],
+            resources.undelivered_queue_name
+        );
+    }
+    let of_tasks = &json("deploy/ecs.json")["Parameters"];
+    assert_eq!(
+        of_tasks["AlertsQueueName"]["Default"],
+        resources.alerts_queue_name
+    );
+    {}
+    let status = an_idle_status();
     let alarms = json("deploy/alarms.json");
     let resources = alarms["Resources"].as_object().unwrap().values();
     let mut measured = BTreeSet::new();

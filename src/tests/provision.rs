@@ -432,22 +432,11 @@ async fn the_stream_is_made_resized_and_described() {
     };
 
     let planned = run(&["provision", "--dry-run"], &settings).await;
-    assert!(
-        planned
-            .out
-            .contains("to do: create the stream movements.of-2"),
-        "{}",
-        planned.out
-    );
+    assert_says(&planned, "to do: create the stream movements.of-2");
     assert!(describe().await.is_none());
 
     let made = run(&["provision"], &settings).await;
-    assert!(
-        made.out.contains("STREAM_NAME=movements.of-2"),
-        "{}{}",
-        made.out,
-        made.err
-    );
+    assert_says(&made, "STREAM_NAME=movements.of-2");
     let found = describe().await.unwrap();
     assert_eq!(
         (found.open_shard_count(), found.retention_period_hours()),
@@ -455,22 +444,16 @@ async fn the_stream_is_made_resized_and_described() {
     );
     assert_eq!(found.key_id(), Some("alias/aws/kinesis"));
     let again = run(&["provision"], &settings).await;
-    assert!(again.out.contains("Nothing to change."), "{}", again.out);
+    assert_says(&again, "Nothing to change.");
     let checked = run(&["check"], &settings).await;
     let stream = "stream             3 shards, provisioned, records kept 48 h, encrypted";
-    assert!(checked.out.contains(stream), "{}", checked.out);
+    assert_says(&checked, stream);
 
     settings.insert("STREAM_SHARDS", "6".to_owned());
     // A key, and records that are kept for longer, stay.
     settings.insert("STREAM_RETENTION_IN_HOURS", "24".to_owned());
     let resized = run(&["provision"], &settings).await;
-    assert!(
-        resized
-            .out
-            .contains("done: resize movements.of-2 from 3 to 6 shards"),
-        "{}",
-        resized.out
-    );
+    assert_says(&resized, "done: resize movements.of-2 from 3 to 6 shards");
     let found = describe().await.unwrap();
     assert_eq!(
         (found.open_shard_count(), found.retention_period_hours()),
@@ -511,4 +494,8 @@ fn a_printed_template_has_the_stream_that_is_named() {
     assert_eq!(on_demand["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
     assert_eq!(on_demand["StreamEncryption"]["KeyId"], "alias/aws/kinesis");
     assert!(template(&settings, None)["Resources"]["Stream"].is_null());
+}
+
+fn assert_says(said: &Said, words: &str) {
+    assert!(said.out.contains(words), "{}{}", said.out, said.err);
 }

@@ -4,12 +4,14 @@
 //! that nobody is behind, `AT_TIMESTAMP` after the last record begins at the shard's start, and nobody is throttled.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use ferrokinesis::store::{DurableStateOptions, StoreOptions};
+use tokio::sync::RwLock;
 use tower::ServiceExt as _;
 
 use super::queues::{ACCOUNT, REGION};
@@ -27,6 +29,9 @@ const TRIM_EVERY: u64 = 60;
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
     router: Router,
+    /// A record gets its number some time before it can be read, and an empty read moves on to now: what is being put
+    /// would be stepped over. So nothing is read while something is put.
+    putting: Arc<RwLock<()>>,
 }
 
 /// Whether a request is for Kinesis.
@@ -77,7 +82,10 @@ impl Streams {
             aws_region: REGION.to_owned(),
             ..StoreOptions::default()
         });
-        Self { router }
+        Self {
+            router,
+            putting: Arc::default(),
+        }
     }
 
     pub(super) async fn answer(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
@@ -86,6 +94,12 @@ impl Streams {
         } else {
             body
         };
+        let (_putting, _reading);
+        if target(&headers).contains(".PutRecord") {
+            _putting = self.putting.read().await;
+        } else if asks_for(&headers, "GetRecords") {
+            _reading = self.putting.write().await;
+        }
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;

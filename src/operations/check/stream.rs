@@ -4,7 +4,7 @@ use super::{Line, Report};
 use crate::aws::{self, Aws};
 use crate::config::MessagingSettings;
 use crate::messaging::ServiceError;
-use crate::messaging::kinesis::{Description, KinesisStream, ReadError, Start, Stream as _};
+use crate::messaging::kinesis::{DataStream as _, Description, KinesisStream, ReadError, Start};
 
 const SUBJECT: &str = "stream";
 
@@ -62,10 +62,10 @@ async fn check_use(report: &mut Report, stream: &KinesisStream) {
         Err(error) => report.broken("stream, writing", error.to_string(), remedy(&error)),
     }
     let read = async {
-        let shards = stream.shards().await?;
+        let shards = stream.list_shards().await?;
         if let Some(shard) = shards.first() {
-            let iterator = stream.iterator(&shard.id, Start::Oldest).await?;
-            stream.read(&iterator).await?;
+            let iterator = stream.shard_iterator(&shard.id, Start::TrimHorizon).await?;
+            stream.get_records(&iterator).await?;
         }
         Ok::<_, ReadError>(())
     };

@@ -43,7 +43,7 @@ async fn shards(kinesis: &Client, name: &str) -> Vec<Shard> {
     answer.unwrap().shards.unwrap_or_default()
 }
 
-fn is_open(shard: &&Shard) -> bool {
+fn is_open(shard: &Shard) -> bool {
     let range = shard.sequence_number_range();
     range.is_some_and(|range| range.ending_sequence_number().is_none())
 }
@@ -143,7 +143,7 @@ async fn shards_are_split_and_merged_and_old_ones_end() {
     active(&kinesis, &name).await;
 
     let listed = shards(&kinesis, &name).await;
-    let open: Vec<&Shard> = listed.iter().filter(is_open).collect();
+    let open: Vec<&Shard> = listed.iter().filter(|shard| is_open(shard)).collect();
     assert_eq!(open.len(), 2);
     assert!(
         open.iter()
@@ -166,7 +166,7 @@ async fn shards_are_split_and_merged_and_old_ones_end() {
         .unwrap();
     active(&kinesis, &name).await;
     let listed = shards(&kinesis, &name).await;
-    let open: Vec<&Shard> = listed.iter().filter(is_open).collect();
+    let open: Vec<&Shard> = listed.iter().filter(|shard| is_open(shard)).collect();
     assert_eq!(open.len(), 1);
     assert!(open[0].parent_shard_id().is_some() && open[0].adjacent_parent_shard_id().is_some());
     kinesis
@@ -205,7 +205,7 @@ async fn a_stream_is_resized_as_a_whole() {
         (Some(2), Some(4))
     );
     let listed = shards(&kinesis, &name).await;
-    assert_eq!(listed.iter().filter(is_open).count(), 4);
+    assert_eq!(listed.iter().filter(|shard| is_open(shard)).count(), 4);
     kinesis
         .delete_stream()
         .stream_name(&name)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use beanstock::db;
+use beanstock::domain::Instance;
 use beanstock::stream::Step;
 
 use super::{Streaming, read_through, use_bags};
@@ -28,6 +29,7 @@ async fn an_expired_iterator_and_throttling_lose_nothing() {
         .fail_next_reads(&[Fault::Throttled, Fault::Expired, Fault::Throttled]);
 
     assert_eq!(reader.step().await.unwrap(), Step::Throttled);
+    assert_eq!(reader.step().await.unwrap(), Step::IteratorExpired);
     read_through(&mut reader).await;
     use_bags(&streaming.app, EXCELSA, &[1]).await;
     streaming.relay_all().await;
@@ -89,7 +91,7 @@ async fn a_trimmed_start_is_told_and_beans_that_miss_something_wait() {
 }
 
 #[tokio::test]
-async fn a_shard_that_was_taken_by_another_instance_in_the_middle_of_a_page_counts_once() {
+async fn an_instance_whose_shard_was_taken_commits_nothing() {
     let streaming = streaming().await;
     use_bags(&streaming.app, EXCELSA, &[2]).await;
     streaming.relay_all().await;
@@ -99,7 +101,10 @@ async fn a_shard_that_was_taken_by_another_instance_in_the_middle_of_a_page_coun
         .app
         .execute("UPDATE stream_shards SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
         .await;
-    let other = streaming.take(streaming.another()).await.remove(0);
+    let other = streaming
+        .take(Instance(uuid::Uuid::now_v7()))
+        .await
+        .remove(0);
     let mut other = streaming.reader(other);
     read_through(&mut other).await;
 
@@ -107,19 +112,13 @@ async fn a_shard_that_was_taken_by_another_instance_in_the_middle_of_a_page_coun
 
     assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
     assert_eq!(streaming.number("stream_repeats").await, 0);
+    // Nor does it renew what is another's.
     let mut conn = streaming.app.pool.acquire().await.unwrap();
-    db::stream_shards::renew_lease(&mut conn, slow.lease(), Duration::from_secs(60))
+    db::stream_shards::renew_lease(&mut conn, slow.lease(), Duration::from_hours(1))
         .await
         .unwrap();
-    let owner = format!(
-        "stream_shards WHERE HEX(owner) = '{}'",
-        slow.lease().owner.0.simple().to_string().to_uppercase()
-    );
-    assert_eq!(
-        streaming.number(&owner).await,
-        0,
-        "nobody renews what is another's"
-    );
+    let long = "stream_shards WHERE lease_until > UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE";
+    assert_eq!(streaming.number(long).await, 0);
 }
 
 #[tokio::test]
@@ -191,6 +190,7 @@ async fn only_what_was_refused_is_put_again_and_each_bean_stays_in_order() {
 
     for call in &streaming.stream.puts()[before..] {
         let mut keys = call.clone();
+        keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), call.len(), "one record of a bean in a call");
     }
@@ -238,4 +238,32 @@ async fn a_relay_that_was_overtaken_repeats_and_never_skips() {
     streaming.read_all().await;
 
     assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
+}
+
+/// The answer to `ListShards` may be older than what another instance knows.
+#[tokio::test]
+async fn a_list_of_shards_that_is_out_of_date_ends_no_new_shard() {
+    let streaming = streaming().await;
+    let (old, new) = ("shardId-000000000000", "shardId-000000000001");
+    streaming.stream.add_shard(new, Some(old));
+    streaming.consumer().discover().await.unwrap();
+    let late = Streaming {
+        stream: FakeStream::of(&[old]),
+        ..streaming
+    };
+
+    late.consumer().discover().await.unwrap();
+
+    let ended = "stream_shards WHERE ended_at IS NOT NULL OR trimmed_at IS NOT NULL";
+    assert_eq!(late.number(ended).await, 0);
+    let gone = Streaming {
+        stream: FakeStream::of(&[new]),
+        ..late
+    };
+    gone.consumer().discover().await.unwrap();
+    assert_eq!(
+        gone.number(ended).await,
+        1,
+        "an older one that is not listed is gone"
+    );
 }

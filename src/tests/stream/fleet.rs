@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use beanstock::db;
 use beanstock::domain::BeanId;
-use beanstock::messaging::kinesis::{KinesisStream, Stream as _, neighbours};
+use beanstock::messaging::kinesis::{DataStream as _, KinesisStream, neighbours};
 
-use super::{NAME, Streaming};
-use crate::support::TestApp;
+use super::{NAME, Streaming, use_bags};
 use crate::support::process::{Program, settings_for, until};
+use crate::support::{EXCELSA, TestApp};
 
 const BEANS: i64 = 100;
 
@@ -51,7 +51,7 @@ async fn active(streaming: &Streaming<KinesisStream>) {
 }
 
 async fn split_two(streaming: &Streaming<KinesisStream>) {
-    let shards = streaming.stream.shards().await.unwrap();
+    let shards = streaming.stream.list_shards().await.unwrap();
     for shard in shards.iter().filter(|shard| !shard.is_closed).take(2) {
         streaming.stream.split(shard).await.unwrap();
         active(streaming).await;
@@ -59,7 +59,7 @@ async fn split_two(streaming: &Streaming<KinesisStream>) {
 }
 
 async fn merge_one(streaming: &Streaming<KinesisStream>) {
-    let shards = streaming.stream.shards().await.unwrap();
+    let shards = streaming.stream.list_shards().await.unwrap();
     let pairs: BTreeMap<_, _> = neighbours(&shards).into_iter().collect();
     let (one, next) = pairs.iter().next_back().unwrap();
     streaming.stream.merge(one, next).await.unwrap();
@@ -116,4 +116,44 @@ async fn every_movement_counts_once_while_shards_split_and_merge_and_instances_d
     for program in [relay, two, three] {
         assert!(program.terminate().await.status.success());
     }
+}
+
+/// Shards of the new stream have the same ids as those that are being read.
+#[tokio::test]
+async fn a_stream_that_is_made_anew_under_running_readers_is_read_on() {
+    let streaming = Streaming::start(1).await;
+    let app = &streaming.app;
+    let mut settings = settings_for(app);
+    settings.insert("STREAM_NAME", NAME.to_owned());
+    let server = Program::start(&["serve", "--only", "relay,stream"], &settings);
+    let behind = "beans AS b LEFT JOIN stream_beans AS w ON w.bean_id = b.id WHERE NOT (w.seen <=> b.last_movement)";
+    until("all is read", || async {
+        streaming.number(behind).await == 0
+    })
+    .await;
+    let kinesis = beanstock::aws::kinesis_client(&app.sdk);
+    kinesis
+        .delete_stream()
+        .stream_name(NAME)
+        .send()
+        .await
+        .unwrap();
+    until("it is gone", || async {
+        streaming.stream.describe().await.is_err()
+    })
+    .await;
+    use_bags(app, EXCELSA, &[1]).await;
+    let resources = crate::support::Kind::Fifo.resources();
+    beanstock::local::provision_stream_at(&app.sdk, &resources, NAME)
+        .await
+        .unwrap();
+
+    use_bags(app, EXCELSA, &[1]).await;
+    until("all is read again", || async {
+        streaming.number(behind).await == 0
+    })
+    .await;
+
+    streaming.assert_witnesses_agree().await;
+    assert!(server.terminate().await.status.success());
 }

@@ -27,11 +27,7 @@ fn the_examples_of_the_description_are_records() {
 
         assert_eq!((record.bean, record.supplier), (BeanId(5), SupplierId(3)));
         let again: Value = serde_json::from_slice(&record.to_json()).unwrap();
-        let is_same = |value: &Value| value.to_string().replace(".120Z", "Z");
-        assert_eq!(
-            is_same(&again).replace(".120", ""),
-            is_same(&example["payload"]).replace(".120", "")
-        );
+        assert_eq!(again, example["payload"]);
         assert_matches(&schema(), &again);
     }
 }
@@ -65,7 +61,7 @@ fn the_schema_lists_every_kind_of_movement() {
 
 /// What is really put on the stream, too.
 #[tokio::test]
-async fn records_on_the_stream_are_as_the_schema_says() {
+async fn records_on_the_stream_have_the_fields_that_the_schema_lists() {
     use super::{Streaming, use_bags};
     use crate::support::fake_stream::FakeStream;
     use crate::support::{EXCELSA, Kind, TestApp};

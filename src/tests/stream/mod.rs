@@ -17,7 +17,7 @@ use beanstock::db;
 use beanstock::db::stream_shards::Lease;
 use beanstock::domain::{BeanId, Instance};
 use beanstock::local;
-use beanstock::messaging::kinesis::{KinesisStream, Stream};
+use beanstock::messaging::kinesis::{DataStream, KinesisStream};
 use beanstock::operations::audit_stream::audit_stream;
 use beanstock::provision::ResourceSettings;
 use beanstock::shutdown::Shutdown;
@@ -51,18 +51,13 @@ impl Streaming<KinesisStream> {
     }
 }
 
-impl<S: Stream + Clone> Streaming<S> {
+impl<S: DataStream + Clone> Streaming<S> {
     fn on(app: TestApp, stream: S) -> Self {
         Self {
             app,
             stream,
             instance: Instance(uuid::Uuid::now_v7()),
         }
-    }
-
-    /// Another instance at the same stream.
-    fn another(&self) -> Instance {
-        Instance(uuid::Uuid::now_v7())
     }
 
     fn relay(&self) -> StreamRelay<S> {
@@ -175,17 +170,20 @@ impl<S: Stream + Clone> Streaming<S> {
 }
 
 /// Reads a shard until nothing more is there; gives whether it ended.
-async fn read_through<S: Stream>(reader: &mut ShardReader<S>) -> bool {
-    loop {
+async fn read_through<S: DataStream>(reader: &mut ShardReader<S>) -> bool {
+    let mut empty = 0;
+    // The first page after the last record may be empty, and not yet tell that the shard ends.
+    while empty < 2 {
         match reader.step().await.unwrap() {
             Step::Ended => return true,
+            Step::Fenced => return false,
             Step::Read {
                 has_more: false, ..
-            }
-            | Step::Fenced => return false,
-            Step::Read { .. } | Step::Throttled => {}
+            } => empty += 1,
+            Step::Read { .. } | Step::Throttled | Step::IteratorExpired | Step::Trimmed => {}
         }
     }
+    false
 }
 
 /// Uses bags of a bean, booked as the shelf books them but many at a time.

@@ -1,12 +1,12 @@
-//! A stream that does what no emulator can be made to do: let iterators expire, throttle, lose what it kept, refuse
-//! some records of a call, and keep a call waiting.
+//! A stream that does what no emulator can be made to do: let iterators expire, throttle, lose what it kept, and
+//! refuse some records of a call.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use beanstock::messaging::ServiceError;
 use beanstock::messaging::kinesis::{
-    Description, NewRecord, Page, ReadError, Record, Shard, Start, Stream,
+    DataStream, Description, NewRecord, Page, ReadError, Record, Shard, Start,
 };
 use chrono::DateTime;
 
@@ -15,7 +15,6 @@ use chrono::DateTime;
 pub(crate) enum Fault {
     Expired,
     Throttled,
-    Trimmed,
 }
 
 /// A stream in memory.
@@ -109,8 +108,8 @@ impl FakeStream {
     }
 }
 
-impl Stream for FakeStream {
-    async fn put(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
+impl DataStream for FakeStream {
+    async fn put_records(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
         let refused = {
             let mut state = self.state();
             state
@@ -139,7 +138,7 @@ impl Stream for FakeStream {
         })
     }
 
-    async fn shards(&self) -> Result<Vec<Shard>, ServiceError> {
+    async fn list_shards(&self) -> Result<Vec<Shard>, ServiceError> {
         let state = self.state();
         let shards = state.shards.iter().map(|(id, shard)| Shard {
             id: id.clone(),
@@ -151,11 +150,11 @@ impl Stream for FakeStream {
         Ok(shards.collect())
     }
 
-    async fn iterator(&self, shard: &str, start: Start<'_>) -> Result<String, ReadError> {
+    async fn shard_iterator(&self, shard: &str, start: Start<'_>) -> Result<String, ReadError> {
         let state = self.state();
         let place = match start {
-            Start::Oldest => state.shards[shard].oldest,
-            Start::After(number) => {
+            Start::TrimHorizon => state.shards[shard].oldest,
+            Start::AfterSequenceNumber(number) => {
                 let records = &state.shards[shard].records;
                 let at = records
                     .iter()
@@ -170,12 +169,11 @@ impl Stream for FakeStream {
         Ok(format!("{shard}/{place}"))
     }
 
-    async fn read(&self, iterator: &str) -> Result<Page, ReadError> {
+    async fn get_records(&self, iterator: &str) -> Result<Page, ReadError> {
         let mut state = self.state();
         match state.faults.pop_front() {
             Some(Fault::Expired) => return Err(ReadError::Expired),
             Some(Fault::Throttled) => return Err(ReadError::Throttled),
-            Some(Fault::Trimmed) => return Err(ReadError::Trimmed),
             None => {}
         }
         let (shard, place) = iterator.split_once('/').unwrap();

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::State;
 use axum::response::Redirect;
+use axum::routing::{get, post};
 use serde::Deserialize;
 
 use crate::db;
@@ -14,7 +16,7 @@ use crate::db::stream_shards::{ShardLine, StreamLag};
 use crate::db::stream_witness::HeldBean;
 use crate::domain::Action;
 use crate::messaging::ServiceError;
-use crate::messaging::kinesis::{Shard, Stream as _, hash, neighbours};
+use crate::messaging::kinesis::{DataStream as _, Shard, hash, neighbours};
 use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
@@ -35,7 +37,7 @@ const UNREAD_AFTER: i64 = 15_000;
 
 #[derive(Template)]
 #[template(path = "staff/stream.html")]
-pub(super) struct StreamPage {
+struct StreamPage {
     layout: Layout,
     shards: Vec<ShardRow>,
     map: Option<ShardMap>,
@@ -70,7 +72,7 @@ impl ShardRow {
         (!parents.is_empty()).then(|| parents.join(" and "))
     }
 
-    /// How many of a thousand keys go there.
+    /// How much of the range of hash keys goes there, to a tenth of a percent.
     fn share(&self) -> String {
         let keys = hash(&self.line.last_hash) - hash(&self.line.first_hash);
         let percent = keys / (u128::MAX / 1_000);
@@ -98,9 +100,9 @@ fn state(shard: &ShardLine) -> (&'static str, &'static str) {
     if shard.ended_at.is_some() {
         ("closed", "Read to its end")
     } else if shard.waits {
-        ("waiting", "Waits for those it came from")
+        ("waiting", "Waiting for its parent shard")
     } else if shard.owner.is_none() || shard.unread_ms.is_none_or(|unread| unread > UNREAD_AFTER) {
-        ("alarm", "Nobody reads it")
+        ("alarm", "No reader")
     } else if shard.closed {
         ("retrying", "Closed, being read")
     } else {
@@ -131,7 +133,7 @@ impl StreamPage {
             .filter(|shard| shard.line.ended_at.is_some())
             .count();
         format!(
-            "{} open shards side by side over the range of keys, {} closed ones above those that they became, {ended} of them read to their end.",
+            "{} open side by side over the range of keys, {} closed ones above those that they became, {ended} of them read to their end.",
             self.open(),
             self.shards.len() - self.open()
         )
@@ -157,6 +159,13 @@ impl StreamPage {
         self.parked.first().map_or(0, |record| record.id)
     }
 
+    /// Enough of a sequence number to see it move: its last ten digits.
+    #[expect(clippy::unused_self, reason = "how a template calls it")]
+    fn end_of(&self, checkpoint: &str) -> String {
+        let start = checkpoint.len().saturating_sub(10);
+        checkpoint.get(start..).unwrap_or(checkpoint).to_owned()
+    }
+
     #[expect(clippy::unused_self, reason = "how a template calls it")]
     fn text(&self, record: &ParkedRecord) -> String {
         String::from_utf8_lossy(&record.record)
@@ -166,7 +175,16 @@ impl StreamPage {
     }
 }
 
-pub(super) async fn show_stream(
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route(paths::STREAM, get(show_stream))
+        .route(paths::STREAM_SPLIT, post(split))
+        .route(paths::STREAM_MERGE, post(merge))
+        .route(paths::STREAM_AGAIN, post(stream_again))
+        .route(paths::STREAM_SEEN, post(dismiss))
+}
+
+async fn show_stream(
     State(state): State<AppState>,
     layout: Layout,
 ) -> Result<Page<StreamPage>, WebError> {
@@ -209,13 +227,13 @@ fn listed(line: &ShardLine) -> Shard {
 /// A form of one shard.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ShardForm {
+struct ShardForm {
     shard: String,
 }
 
 /// Splits a shard in the middle of its keys. Only where the stream is embedded: elsewhere shards cost money, and are
 /// split in AWS.
-pub(super) async fn split(
+async fn split(
     State(state): State<AppState>,
     acting: Acting,
     Form(form): Form<ShardForm>,
@@ -223,19 +241,19 @@ pub(super) async fn split(
     let Some(stream) = state.local_stream.as_deref() else {
         return Ok(Redirect::to(&Notice::StreamElsewhere.on(paths::STREAM)));
     };
-    let shards = stream.shards().await.map_err(refused)?;
+    let shards = stream.list_shards().await.map_err(refused)?;
     let Some(shard) = open(&shards, &form.shard) else {
         return Ok(Redirect::to(&Notice::ShardNotOpen.on(paths::STREAM)));
     };
-    if stream.split(shard).await.is_err() {
-        return Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM)));
+    if let Err(error) = stream.split(shard).await {
+        return busy(error);
     }
     note(&state, &acting, Action::SplitShard, &shard.id).await?;
     Ok(Redirect::to(&Notice::ShardSplit.on(paths::STREAM)))
 }
 
 /// Merges a shard with the one whose keys come next.
-pub(super) async fn merge(
+async fn merge(
     State(state): State<AppState>,
     acting: Acting,
     Form(form): Form<ShardForm>,
@@ -243,15 +261,15 @@ pub(super) async fn merge(
     let Some(stream) = state.local_stream.as_deref() else {
         return Ok(Redirect::to(&Notice::StreamElsewhere.on(paths::STREAM)));
     };
-    let shards = stream.shards().await.map_err(refused)?;
+    let shards = stream.list_shards().await.map_err(refused)?;
     let next = neighbours(&shards)
         .get(form.shard.as_str())
         .map(|next| (*next).to_owned());
     let Some(next) = next else {
         return Ok(Redirect::to(&Notice::ShardNotOpen.on(paths::STREAM)));
     };
-    if stream.merge(&form.shard, &next).await.is_err() {
-        return Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM)));
+    if let Err(error) = stream.merge(&form.shard, &next).await {
+        return busy(error);
     }
     let both = format!("{} and {next}", form.shard);
     note(&state, &acting, Action::MergedShards, &both).await?;
@@ -259,10 +277,7 @@ pub(super) async fn merge(
 }
 
 /// Has what beans miss put on the stream again.
-pub(super) async fn stream_again(
-    State(state): State<AppState>,
-    acting: Acting,
-) -> Result<Redirect, WebError> {
+async fn stream_again(State(state): State<AppState>, acting: Acting) -> Result<Redirect, WebError> {
     let activity = acting.did(Action::StreamedAgain, "");
     db::in_transaction(&state.pool, async |tx| {
         db::stream_marks::rewind_marks(tx, true).await?;
@@ -275,12 +290,12 @@ pub(super) async fn stream_again(
 /// The newest record that somebody has seen.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct SeenForm {
+struct SeenForm {
     record: i64,
 }
 
 /// Notes that somebody knows of the records that nobody can read, and of those that went unread.
-pub(super) async fn dismiss(
+async fn dismiss(
     State(state): State<AppState>,
     acting: Acting,
     Form(form): Form<SeenForm>,
@@ -314,6 +329,15 @@ fn open<'a>(shards: &'a [Shard], id: &str) -> Option<&'a Shard> {
     shards
         .iter()
         .find(|shard| shard.id == id && !shard.is_closed)
+}
+
+/// A stream that is resharded takes no other change meanwhile.
+fn busy(error: ServiceError) -> Result<Redirect, WebError> {
+    let (ServiceError::Unreachable { detail, .. } | ServiceError::Refused { detail, .. }) = &error;
+    if detail.contains("ResourceInUse") || detail.contains("LimitExceeded") {
+        return Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM)));
+    }
+    Err(refused(error))
 }
 
 fn refused(error: ServiceError) -> WebError {

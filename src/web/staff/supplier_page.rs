@@ -65,13 +65,9 @@ impl SupplierPage {
         (self.reliability.applied * 100).checked_div(ended)
     }
 
-    /// For how long a bean lasts, in words that follow “lasts”.
+    /// For how long a bean lasts, in words.
     fn lasts(&self, bean: &Bean) -> String {
-        let lasting = self.lastings.of(bean.id, bean.quantity);
-        match lasting.days {
-            Some(_) => lasting.words,
-            None => "nobody knows how long".to_owned(),
-        }
+        self.lastings.of(bean.id, bean.quantity).words
     }
 
     fn median(&self) -> Option<Time> {

@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::page::grouped;
 use crate::db::bean_days::KnownDays;
 use crate::db::{self, Connection, DbResult};
-use crate::domain::{BeanId, DaysLeft, Demand, Usage, WATCHED_DAYS, day_in};
+use crate::domain::{BeanId, DaysLeft, Demand, FURTHEST, Usage, WATCHED_DAYS, day_in};
 
 /// Uses and counts of so many days are looked at in the ledger.
 const WATCHED: TimeDelta = TimeDelta::days(28);
@@ -102,7 +102,7 @@ impl Lasting {
             days: None,
             words: "not enough data".to_owned(),
             basis: format!(
-                "{} and {} in the last {days} days; it takes 10 uses or 2 counts, and three days.",
+                "{} and {} in the last {days} days. A forecast needs three days with 10 uses or 2 counts.",
                 many(uses, "use"),
                 many(counts, "count")
             ),
@@ -150,10 +150,19 @@ fn in_words(left: DaysLeft) -> String {
     } = left;
     match most {
         _ if likely == 0 => "less than a day".to_owned(),
-        Some(most) if most == least => format!("about {}", many(likely.into(), "day")),
-        Some(most) => format!("about {}, {least} to {most}", many(likely.into(), "day")),
+        _ if has_range(left) => format!(
+            "about {} ({least} to {})",
+            many(likely.into(), "day"),
+            most.unwrap_or(FURTHEST)
+        ),
+        Some(_) => format!("about {}", many(likely.into(), "day")),
         None => format!("about {}, at least {least}", many(likely.into(), "day")),
     }
+}
+
+/// Whether a range is worth telling.
+fn has_range(left: DaysLeft) -> bool {
+    left.likely > 0 && left.most.is_some_and(|most| most != left.least)
 }
 
 /// What a forecast is known from, and how sure it is.
@@ -177,7 +186,11 @@ fn basis(demand: &Demand, left: Option<DaysLeft>) -> String {
     } else {
         ""
     };
-    let sure = left.map_or("", |_| " Eight times in ten it is within that range.");
+    let sure = if left.is_some_and(has_range) {
+        " Eight times out of ten the actual number is in that range."
+    } else {
+        ""
+    };
     format!(
         "{} bags a week{by_weekday}, from {sources} since {since}{shifted}.{sure}",
         rounded(demand.a_week())

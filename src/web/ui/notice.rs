@@ -363,7 +363,7 @@ const NOTICES: [(Notice, &str, &str); 69] = [
     (
         Notice::StreamedAgain,
         "streamed-again",
-        "What is missing is put on the stream again. Refresh in some seconds.",
+        "What is missing is put on the stream again. Refresh in a few seconds.",
     ),
     (
         Notice::RecordsSeen,

@@ -66,23 +66,17 @@ impl ShardMap {
             .map(|shard| shard.id.as_str())
             .zip(&bars)
             .collect();
-        let mut lineage = String::new();
-        for (shard, bar) in shards.iter().zip(&bars) {
-            for parent in [&shard.parent, &shard.adjacent_parent]
-                .into_iter()
-                .flatten()
-            {
-                if let Some(from) = drawn.get(parent.as_str()) {
-                    lineage += &format!(
-                        "M{} {}L{} {}",
-                        from.label_x,
-                        from.y + BAR,
-                        bar.label_x,
-                        bar.y
-                    );
-                }
-            }
-        }
+        let lines = shards.iter().zip(&bars).flat_map(|(shard, bar)| {
+            let parents = [&shard.parent, &shard.adjacent_parent];
+            let parents = parents.into_iter().flatten();
+            let from = parents.filter_map(|parent| drawn.get(parent.as_str()));
+            from.map(|from| {
+                let (x, y) = (from.label_x, from.y + BAR);
+                format!("M{x} {y}L{} {}", bar.label_x, bar.y)
+            })
+        });
+        let lines: Vec<String> = lines.collect();
+        let lineage = lines.concat();
         Some(Self {
             bars,
             lineage,
