@@ -239,8 +239,6 @@ fn server_command(
     }
     if durability == Durability::Fast {
         command.arg("--innodb-flush-log-at-trx-commit=0");
-        // A file for each of its tables is most of what a new database costs.
-        command.arg("--innodb-file-per-table=OFF");
     }
     // A group of its own, so that Ctrl-C reaches this program only, which then stops in order.
     command

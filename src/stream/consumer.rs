@@ -35,8 +35,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How often shards are taken and given up.
 const COORDINATE_EVERY: Duration = Duration::from_secs(5);
 
-/// How often the stream is asked for its shards; also whenever one ends.
-const DISCOVER_EVERY: Duration = Duration::from_mins(1);
+/// How often the stream is asked for its shards; also whenever one ends. An account may ask twenty times a second
+/// (Kinesis quota, `DescribeStreamSummary`).
+const DISCOVER_EVERY: Duration = Duration::from_secs(20);
 
 /// Reads a stream.
 #[derive(Debug)]

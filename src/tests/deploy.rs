@@ -11,6 +11,7 @@ use serde_json::Value;
 
 /// Variables that are not ours: AWS's, `MySQL`'s, the build's.
 const OF_OTHERS: &[&str] = &[
+    "AT_TIMESTAMP",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "MYSQL_DATABASE",
@@ -22,6 +23,7 @@ const OF_OTHERS: &[&str] = &[
     "RUST_IMAGE",
     "SQLX_OFFLINE",
     "THIRD_PARTY",
+    "TRIM_HORIZON",
 ];
 
 fn root() -> &'static Path {

@@ -104,7 +104,7 @@ impl Drop for TestApp {
 
 impl TestApp {
     pub(crate) async fn start(kind: Kind) -> Self {
-        let database = server::new_database().await;
+        let database = server::migrated_database().await;
         Self::start_on(database, kind).await
     }
 

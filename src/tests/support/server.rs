@@ -11,7 +11,8 @@ use std::time::Duration;
 use beanstock::db::{self, Pool, PoolSettings};
 use beanstock::local::database::{Durability, PrivateDatabase};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::process::until_looking_every;
@@ -24,6 +25,46 @@ pub(crate) async fn new_database() -> MySqlConnectOptions {
     let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
     connection.execute(AssertSqlSafe(create)).await.unwrap();
     server.clone().database(&name)
+}
+
+/// Makes a database with the program's schema: a copy of one that was migrated once, because eighty migrations for each
+/// test would be most of what it takes.
+pub(crate) async fn migrated_database() -> MySqlConnectOptions {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let copy = TEMPLATE.get_or_init(migrate_once).await;
+    let database = new_database().await;
+    let mut connection = database.connect().await.unwrap();
+    let copied = sqlx::raw_sql(AssertSqlSafe(copy.as_str()));
+    copied.execute(&mut connection).await.unwrap();
+    database
+}
+
+/// Migrates a database, and gives the statements that make another one the same.
+async fn migrate_once() -> String {
+    let template = new_database().await;
+    db::migrate(&pool(template.clone(), 1)).await.unwrap();
+    let mut connection = template.connect().await.unwrap();
+    let from: String = sqlx::query_scalar("SELECT DATABASE()")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let tables = sqlx::query_scalar(
+        "SELECT CONVERT(table_name USING utf8mb4) FROM information_schema.tables WHERE table_schema = DATABASE()",
+    );
+    let tables: Vec<String> = tables.fetch_all(&mut connection).await.unwrap();
+    let mut copy = "SET SESSION foreign_key_checks = 0;\n".to_owned();
+    for table in tables {
+        let create = format!("SHOW CREATE TABLE `{table}`");
+        let create = sqlx::query(AssertSqlSafe(create));
+        let create = create.fetch_one(&mut connection).await.unwrap();
+        copy += &format!("{};\n", create.get::<String, _>(1));
+        let any = format!("SELECT EXISTS (SELECT 1 FROM `{table}`)");
+        let any = sqlx::query_scalar(AssertSqlSafe(any));
+        if any.fetch_one(&mut connection).await.unwrap() {
+            copy += &format!("INSERT INTO `{table}` SELECT * FROM `{from}`.`{table}`;\n");
+        }
+    }
+    copy + "SET SESSION foreign_key_checks = 1;"
 }
 
 /// A pool as the program makes it.

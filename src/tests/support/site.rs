@@ -68,7 +68,7 @@ pub(crate) struct Site {
 impl Site {
     /// Opens a site with the lab's data.
     pub(crate) async fn open() -> Self {
-        let pool = server::pool(server::new_database().await, 12);
+        let pool = server::pool(server::migrated_database().await, 12);
         db::migrate(&pool).await.unwrap();
         demo::fill_if_empty(&pool, &SystemClock).await.unwrap();
         Self::on(pool, Arc::new(SystemClock))
