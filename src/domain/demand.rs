@@ -131,7 +131,7 @@ impl Demand {
         let uses = watched.iter().map(|day| day.uses).sum();
         let counts = watched.iter().filter(|day| day.counts > 0).count();
         let counts = i64::try_from(counts).unwrap_or(i64::MAX);
-        let gone = gone_by_day(&watched, first, today);
+        let gone = without_outliers(gone_by_day(&watched, first, today));
         let is_enough = uses >= ENOUGH_USES || counts >= ENOUGH_COUNTS;
         if gone.len() < ENOUGH_DAYS || !is_enough {
             return None;
@@ -368,6 +368,22 @@ fn gone_by_day(days: &[&BeanDay], first: NaiveDate, today: NaiveDate) -> Vec<f64
                     .for_each(|bags| *bags += share);
             }
             counted_before = Some(here);
+        }
+    }
+    gone
+}
+
+/// A day counts as so many usual ones at most: a slip, or one large party, says nothing of the days to come.
+const MOST_OF_A_DAY: f64 = 4.0;
+
+/// Cuts days on which far more went than usual, if there are enough to tell what is usual.
+fn without_outliers(mut gone: Vec<f64>) -> Vec<f64> {
+    let mut busy: Vec<f64> = gone.iter().copied().filter(|bags| *bags > 0.0).collect();
+    busy.sort_by(f64::total_cmp);
+    if busy.len() >= ENOUGH_SIZES {
+        let most = MOST_OF_A_DAY * busy[busy.len() / 2];
+        for bags in &mut gone {
+            *bags = bags.min(most);
         }
     }
     gone

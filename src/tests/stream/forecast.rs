@@ -236,3 +236,20 @@ fn counts_alone_are_enough() {
     assert!((8..=12).contains(&left.likely), "{left:?}");
     assert!(demand.stopped.is_none());
 }
+
+#[test]
+fn one_large_use_does_not_turn_the_forecast_around() {
+    let days = generate(&TRUTHS[0], 3);
+    let today = monday() + TimeDelta::days(KNOWN);
+    let mut slip = days.clone();
+    let yesterday = usize::try_from(KNOWN).unwrap() - 1;
+    slip[yesterday].uses += 1;
+    slip[yesterday].used += 100;
+
+    let usual = Demand::learn(&days, monday(), today).unwrap();
+    let after = Demand::learn(&slip, monday(), today).unwrap();
+
+    assert!(!after.has_shifted);
+    let more = after.a_week() / usual.a_week();
+    assert!(more < 1.25, "{more}");
+}
