@@ -52,19 +52,21 @@ async fn migrate_once() -> String {
         "SELECT CONVERT(table_name USING utf8mb4) FROM information_schema.tables WHERE table_schema = DATABASE()",
     );
     let tables: Vec<String> = tables.fetch_all(&mut connection).await.unwrap();
-    let mut copy = "SET SESSION foreign_key_checks = 0;\n".to_owned();
+    let mut copy = vec!["SET SESSION foreign_key_checks = 0".to_owned()];
     for table in tables {
         let create = format!("SHOW CREATE TABLE `{table}`");
         let create = sqlx::query(AssertSqlSafe(create));
         let create = create.fetch_one(&mut connection).await.unwrap();
-        copy += &format!("{};\n", create.get::<String, _>(1));
+        copy.push(create.get(1));
         let any = format!("SELECT EXISTS (SELECT 1 FROM `{table}`)");
         let any = sqlx::query_scalar(AssertSqlSafe(any));
         if any.fetch_one(&mut connection).await.unwrap() {
-            copy += &format!("INSERT INTO `{table}` SELECT * FROM `{from}`.`{table}`;\n");
+            let rows = format!("INSERT INTO `{table}` SELECT * FROM `{from}`.`{table}`");
+            copy.push(rows);
         }
     }
-    copy + "SET SESSION foreign_key_checks = 1;"
+    copy.push("SET SESSION foreign_key_checks = 1".to_owned());
+    copy.join(";\n")
 }
 
 /// A pool as the program makes it.
