@@ -108,7 +108,8 @@ pub async fn insert_marks(
     Ok(())
 }
 
-/// Leases the beans among these that no other relay has, in the order of their numbers.
+/// Leases the beans among these that no other relay has, in the order of their numbers. The table function is wrapped,
+/// because `MySQL` tries to lock it too and fails (3569).
 pub async fn lease_marks(
     conn: &mut MySqlConnection,
     beans: &[BeanId],
@@ -122,7 +123,9 @@ pub async fn lease_marks(
             m.streamed,
             m.epoch AS "epoch!: i64",
             m.attempts AS "attempts!: i32"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        FROM (
+            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
+        ) AS wanted
         STRAIGHT_JOIN stream_marks AS m FORCE INDEX (PRIMARY) ON m.bean_id = wanted.id
         WHERE m.due_at <= UTC_TIMESTAMP(6)
         FOR UPDATE

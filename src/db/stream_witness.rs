@@ -25,7 +25,8 @@ pub struct WitnessedBean {
     pub usual: String,
 }
 
-/// Locks what is known of beans, in the order of their numbers.
+/// Locks what is known of beans, in the order of their numbers. The table function is wrapped, because `MySQL` tries to
+/// lock it too and fails (3569).
 pub async fn lock_witnessed(
     conn: &mut MySqlConnection,
     beans: &[BeanId],
@@ -41,7 +42,9 @@ pub async fn lock_witnessed(
             b.quantity AS "quantity!: i64",
             b.since AS "since: DateTime<Utc>",
             b.usual AS "usual!: String"
-        FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+        FROM (
+            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
+        ) AS wanted
         STRAIGHT_JOIN stream_beans AS b FORCE INDEX (PRIMARY) ON b.bean_id = wanted.id
         FOR UPDATE
         "#,
