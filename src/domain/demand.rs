@@ -128,9 +128,7 @@ impl Demand {
             .iter()
             .filter(|day| day.day >= first && day.day < today)
             .collect();
-        let uses = watched.iter().map(|day| day.uses).sum();
-        let counts = watched.iter().filter(|day| day.counts > 0).count();
-        let counts = i64::try_from(counts).unwrap_or(i64::MAX);
+        let (uses, counts) = known_from(&watched, first);
         let gone = without_outliers(gone_by_day(&watched, first, today));
         let is_enough = uses >= ENOUGH_USES || counts >= ENOUGH_COUNTS;
         if gone.len() < ENOUGH_DAYS || !is_enough {
@@ -139,6 +137,7 @@ impl Demand {
         let series = Series { first, gone };
         let mut demand = series.demand(uses, counts);
         if let Some(shifted) = series.since_shift() {
+            let (uses, counts) = known_from(&watched, shifted.first);
             let recent = shifted.demand(uses, counts);
             demand = Self {
                 has_shifted: true,
@@ -193,14 +192,6 @@ impl Demand {
             likely: whole(likely?.floor()),
             most: most.map(|most| whole(most.ceil())),
         })
-    }
-
-    /// The bags that are expected to be used on each of the days to come.
-    pub fn on(&self, day: NaiveDate) -> f64 {
-        if self.stopped.is_some() {
-            return 0.0;
-        }
-        self.by_weekday[weekday(day)]
     }
 }
 
@@ -347,6 +338,14 @@ impl Series {
             gone: recent.to_vec(),
         })
     }
+}
+
+/// How many uses there were since a day, and on how many days bags were counted.
+fn known_from(days: &[&BeanDay], since: NaiveDate) -> (i64, i64) {
+    let days = || days.iter().filter(|day| day.day >= since);
+    let counted = days().filter(|day| day.counts > 0).count();
+    let uses = days().map(|day| day.uses).sum();
+    (uses, i64::try_from(counted).unwrap_or(i64::MAX))
 }
 
 /// Spreads what counts found missing over the days since the count before; the first one says nothing of before.

@@ -184,16 +184,11 @@ async fn apply(
     for (bean, placed) in &sorted.beans {
         let Some(state) = known.get(bean) else {
             let reason = InvalidRecord::UnknownBean(*bean).to_string();
-            let strangers = page
-                .records
-                .iter()
-                .filter(|record| record.key == bean.to_string());
-            let readable = |record: &&Record| {
+            let of_it = page.records.iter().filter(|record| {
                 let mut placed = placed.iter();
                 placed.any(|placed| placed.sequence_number == record.sequence_number)
-            };
-            let strangers = strangers.filter(readable);
-            parked.extend(strangers.map(|record| self::parked(lease, record, &reason)));
+            });
+            parked.extend(of_it.map(|record| self::parked(lease, record, &reason)));
             continue;
         };
         let mut records = placed.clone();

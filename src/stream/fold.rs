@@ -145,7 +145,6 @@ impl Fold {
             since: Some(snapshot.as_of),
             usual: String::new(),
         };
-        self.changes.witnessed = Some(known.clone());
         self.changes.is_new = true;
         self.state = Some(State {
             known,

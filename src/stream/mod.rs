@@ -16,4 +16,4 @@ mod relay;
 pub use self::consumer::StreamConsumer;
 pub use self::reader::{ShardReader, Step, StepError};
 pub use self::record::{Content, InvalidRecord, Snapshot, StreamRecord, StreamedMovement, Undone};
-pub use self::relay::{StreamRelay, Streamed, stream_again};
+pub use self::relay::{StreamRelay, Streamed};

@@ -16,7 +16,7 @@ use super::record::{Content, MOST_MOVEMENTS, Snapshot, StreamRecord, StreamedMov
 use crate::backoff;
 use crate::clock::Clock;
 use crate::db::stream_marks::{DueBean, LeasedMark, LedgerMovement, MarkMoved, StockAsOf, Stretch};
-use crate::db::{self, DbError, DbResult, Pool};
+use crate::db::{self, DbResult, Pool};
 use crate::domain::{BeanId, SupplierId, WATCHED_DAYS};
 use crate::messaging::kinesis::{DataStream, MAX_BYTES, MAX_RECORDS, NewRecord};
 use crate::shutdown::{Shutdown, Stopping};
@@ -376,12 +376,4 @@ impl From<LedgerMovement> for StreamedMovement {
             }),
         }
     }
-}
-
-/// What a stream that was made anew, or that lost something, does not have is put there once more.
-pub async fn stream_again(pool: &Pool, only_held: bool) -> Result<(), DbError> {
-    db::in_transaction(pool, async |tx| {
-        db::stream_marks::rewind_marks(tx, only_held).await
-    })
-    .await
 }

@@ -25,6 +25,12 @@ async fn client() -> (Client, String, Shutdown) {
     )
 }
 
+async fn create(kinesis: &Client, name: &str, shards: i32) {
+    let create = kinesis.create_stream().stream_name(name);
+    create.shard_count(shards).send().await.unwrap();
+    active(kinesis, name).await;
+}
+
 async fn active(kinesis: &Client, name: &str) {
     until("the stream is active", || async {
         let answer = kinesis
@@ -74,14 +80,7 @@ async fn read_from_the_start(
 #[tokio::test]
 async fn a_record_is_put_and_read_twice_as_the_course_shows() {
     let (kinesis, name, _shutdown) = client().await;
-    kinesis
-        .create_stream()
-        .stream_name(&name)
-        .shard_count(1)
-        .send()
-        .await
-        .unwrap();
-    active(&kinesis, &name).await;
+    create(&kinesis, &name, 1).await;
     let put = kinesis.put_record().stream_name(&name).partition_key("123");
     let put = put.data(Blob::new("testdata")).send().await.unwrap();
     assert_eq!(put.shard_id(), "shardId-000000000000");
@@ -120,14 +119,7 @@ async fn a_record_is_put_and_read_twice_as_the_course_shows() {
 #[tokio::test]
 async fn shards_are_split_and_merged_and_old_ones_end() {
     let (kinesis, name, _shutdown) = client().await;
-    kinesis
-        .create_stream()
-        .stream_name(&name)
-        .shard_count(1)
-        .send()
-        .await
-        .unwrap();
-    active(&kinesis, &name).await;
+    create(&kinesis, &name, 1).await;
     let put = kinesis.put_record().stream_name(&name).partition_key("5");
     put.data(Blob::new("before")).send().await.unwrap();
     let only = shards(&kinesis, &name).await.remove(0);
@@ -180,14 +172,7 @@ async fn shards_are_split_and_merged_and_old_ones_end() {
 #[tokio::test]
 async fn a_stream_is_resized_as_a_whole() {
     let (kinesis, name, _shutdown) = client().await;
-    kinesis
-        .create_stream()
-        .stream_name(&name)
-        .shard_count(2)
-        .send()
-        .await
-        .unwrap();
-    active(&kinesis, &name).await;
+    create(&kinesis, &name, 2).await;
 
     let resize = kinesis
         .update_shard_count()
@@ -229,14 +214,7 @@ async fn records_outlive_a_restart_of_the_embedded_kinesis() {
     let shutdown = Shutdown::default();
     let first = endpoint_keeping(keeping.clone(), &shutdown).await;
     let kinesis = kinesis_client(&local::sdk_config(first.url()).await);
-    kinesis
-        .create_stream()
-        .stream_name("Foo")
-        .shard_count(1)
-        .send()
-        .await
-        .unwrap();
-    active(&kinesis, "Foo").await;
+    create(&kinesis, "Foo", 1).await;
     let put = kinesis.put_record().stream_name("Foo").partition_key("123");
     put.data(Blob::new("testdata")).send().await.unwrap();
     shutdown.hard.cancel();

@@ -81,10 +81,7 @@ async fn a_trimmed_start_is_told_and_beans_that_miss_something_wait() {
             .is_some_and(|(seen, _)| seen == 2)
     );
     drop(conn);
-    beanstock::stream::stream_again(&streaming.app.pool, true)
-        .await
-        .unwrap();
-    streaming.relay_all().await;
+    streaming.send_again().await;
     streaming.read_all().await;
     assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
     streaming.assert_witnesses_agree().await;

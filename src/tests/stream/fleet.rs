@@ -43,18 +43,11 @@ async fn book(app: &TestApp, number: i64) {
     }
 }
 
-async fn active(streaming: &Streaming<KinesisStream>) {
-    until("the stream is active", || async {
-        streaming.stream.describe().await.unwrap().status == "ACTIVE"
-    })
-    .await;
-}
-
 async fn split_two(streaming: &Streaming<KinesisStream>) {
     let shards = streaming.stream.list_shards().await.unwrap();
     for shard in shards.iter().filter(|shard| !shard.is_closed).take(2) {
         streaming.stream.split(shard).await.unwrap();
-        active(streaming).await;
+        streaming.active().await;
     }
 }
 
@@ -63,7 +56,7 @@ async fn merge_one(streaming: &Streaming<KinesisStream>) {
     let pairs: BTreeMap<_, _> = neighbours(&shards).into_iter().collect();
     let (one, next) = pairs.iter().next_back().unwrap();
     streaming.stream.merge(one, next).await.unwrap();
-    active(streaming).await;
+    streaming.active().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Forecasts, judged on demand whose truth is known.
 
 use beanstock::domain::{BeanDay, Demand};
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Datelike as _, NaiveDate, TimeDelta};
 
 /// A kind of demand: how many uses are expected on a day, and how large each is.
 struct Truth {
@@ -88,6 +88,15 @@ struct Judgement {
 
 const SEEDS: u64 = 200;
 
+/// The bags that a forecast expects on a day.
+fn foretold(demand: &Demand, day: NaiveDate) -> f64 {
+    let weekday = usize::try_from(day.weekday().num_days_from_monday()).unwrap();
+    if demand.stopped.is_some() {
+        return 0.0;
+    }
+    demand.by_weekday[weekday]
+}
+
 #[expect(
     clippy::as_conversions,
     clippy::cast_precision_loss,
@@ -107,7 +116,7 @@ fn judge(truth: &Truth) -> Judgement {
         for (place, day) in ahead.iter().enumerate() {
             // By what was to be expected, which chance does not blur.
             let expected = (truth.expected)(KNOWN + i64::try_from(place).unwrap()) * 1.5;
-            judgement.ours += (demand.on(day.day) - expected).abs();
+            judgement.ours += (foretold(&demand, day.day) - expected).abs();
             judgement.naive += (known[known.len() - 7 + place].used as f64 - expected).abs();
             judgement.flat += (flat - expected).abs();
         }
@@ -252,4 +261,19 @@ fn one_large_use_does_not_turn_the_forecast_around() {
     assert!(!after.has_shifted);
     let more = after.a_week() / usual.a_week();
     assert!(more < 1.25, "{more}");
+}
+
+/// The page says what a forecast is known from.
+#[test]
+fn after_a_change_only_the_uses_since_then_are_told() {
+    let days = generate(&TRUTHS[4], 1);
+    let today = monday() + TimeDelta::days(KNOWN);
+
+    let demand = Demand::learn(&days, monday(), today).unwrap();
+
+    let since = monday() + TimeDelta::days(DOUBLED);
+    let recent = days.iter().filter(|day| (since..today).contains(&day.day));
+    let recent: i64 = recent.map(|day| day.uses).sum();
+    assert!(demand.has_shifted, "seed 1 is a clear one");
+    assert_eq!((demand.since, demand.uses), (since, recent));
 }

@@ -24,6 +24,7 @@ use beanstock::shutdown::Shutdown;
 use beanstock::stream::{ShardReader, Step, StreamConsumer, StreamRelay};
 use chrono_tz::Tz;
 
+use crate::support::process::until;
 use crate::support::{Kind, TestApp};
 
 const NAME: &str = "stock_movements";
@@ -48,6 +49,16 @@ impl Streaming<KinesisStream> {
             .unwrap();
         let stream = KinesisStream::new(kinesis_client(&app.sdk), NAME.to_owned());
         Self::on(app, stream)
+    }
+}
+
+impl Streaming<KinesisStream> {
+    /// Waits until the stream can be changed again.
+    async fn active(&self) {
+        until("the stream is active", || async {
+            self.stream.describe().await.unwrap().status == "ACTIVE"
+        })
+        .await;
     }
 }
 
@@ -138,6 +149,16 @@ impl<S: DataStream + Clone> Streaming<S> {
                 return;
             }
         }
+    }
+
+    /// Has what beans miss put on the stream again, as staff do on its page.
+    async fn send_again(&self) {
+        let mut conn = self.app.pool.acquire().await.unwrap();
+        db::stream_marks::rewind_marks(&mut conn, true)
+            .await
+            .unwrap();
+        drop(conn);
+        self.relay_all().await;
     }
 
     /// What the stream says of a bean: the newest movement, and bags.

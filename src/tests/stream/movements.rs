@@ -51,7 +51,7 @@ async fn movements_go_on_where_they_were_after_shards_are_split_and_merged() {
     let shards = streaming.stream.list_shards().await.unwrap();
     for shard in &shards {
         streaming.stream.split(shard).await.unwrap();
-        active(&streaming).await;
+        streaming.active().await;
     }
     use_bags(&streaming.app, EXCELSA, &[1, 1]).await;
     streaming.relay_all().await;
@@ -59,7 +59,7 @@ async fn movements_go_on_where_they_were_after_shards_are_split_and_merged() {
     let pairs = beanstock::messaging::kinesis::neighbours(&shards);
     let (one, next) = pairs.iter().min().unwrap();
     streaming.stream.merge(one, next).await.unwrap();
-    active(&streaming).await;
+    streaming.active().await;
     use_bags(&streaming.app, EXCELSA, &[1]).await;
     streaming.relay_all().await;
 
@@ -74,13 +74,6 @@ async fn movements_go_on_where_they_were_after_shards_are_split_and_merged() {
         4
     );
     streaming.assert_witnesses_agree().await;
-}
-
-async fn active(streaming: &Streaming<beanstock::messaging::kinesis::KinesisStream>) {
-    until("the stream is active", || async {
-        streaming.stream.describe().await.unwrap().status == "ACTIVE"
-    })
-    .await;
 }
 
 /// What others put on the stream by hand.
@@ -148,10 +141,7 @@ async fn a_lost_record_is_named_and_what_is_missing_can_be_sent_again() {
     let (broken, _) = streaming.audit().await;
     assert_eq!(broken, [format!("bean {EXCELSA}, movements 2 to 3")]);
 
-    beanstock::stream::stream_again(&streaming.app.pool, true)
-        .await
-        .unwrap();
-    streaming.relay_all().await;
+    streaming.send_again().await;
     streaming.read_all().await;
     assert_eq!(streaming.told(EXCELSA).await, Some((4, 191)));
     assert_eq!(streaming.number("stream_held").await, 0);

@@ -137,7 +137,7 @@ async fn a_manager_splits_and_merges_shards_where_the_stream_is_embedded() {
         .post("/operations/stream/split", &[("shard", first)])
         .await;
     assert!(split.header("location").contains("shard-split"));
-    active(&streaming).await;
+    streaming.active().await;
     streaming.read_all().await;
     let page = site.get("/operations/stream").await;
     let rows = page.all("tbody tr");
@@ -156,7 +156,7 @@ async fn a_manager_splits_and_merges_shards_where_the_stream_is_embedded() {
         .post("/operations/stream/merge", &[("shard", second)])
         .await;
     assert!(merged.header("location").contains("shards-merged"));
-    active(&streaming).await;
+    streaming.active().await;
     streaming.read_all().await;
     let rows = site.get("/operations/stream").await.all("tbody tr");
     assert!(
@@ -165,14 +165,6 @@ async fn a_manager_splits_and_merges_shards_where_the_stream_is_embedded() {
     );
     let log = site.get("/activity").await.text_of("main");
     assert!(log.contains("split a shard of the stream") && log.contains("merged two shards"));
-}
-
-async fn active(streaming: &Streaming<KinesisStream>) {
-    use beanstock::messaging::kinesis::DataStream as _;
-    crate::support::process::until("the stream is active", || async {
-        streaming.stream.describe().await.unwrap().status == "ACTIVE"
-    })
-    .await;
 }
 
 #[tokio::test]
