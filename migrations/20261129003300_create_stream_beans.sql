@@ -10,7 +10,7 @@ CREATE TABLE stream_beans (
                   COMMENT 'sizes of its latest movements by kind, to tell what is unusual; JSON',
     seen_at       DATETIME(6)  NOT NULL,
     runs_out_on   DATE         NULL COMMENT 'the day on which it is likely to run out; NULL if that is unknown or far away',
-    foretold_at   DATETIME(6)  NULL COMMENT 'when that was last worked out',
+    forecast_at   DATETIME(6)  NULL COMMENT 'when that was last worked out',
     PRIMARY KEY (bean_id),
     KEY idx_stream_beans_runs_out_on (runs_out_on)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;

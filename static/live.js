@@ -117,9 +117,7 @@
     }
 
     function isInUse(element) {
-      const selection = getSelection();
-      const selected = selection && !selection.isCollapsed && selection.containsNode(element, true);
-      return selected || element.contains(document.activeElement);
+      return isHeld(element) || element.contains(document.activeElement);
     }
 
     function announce() {
@@ -163,24 +161,51 @@
 
   // What is under way for a while is asked for again, until it is not any more.
   function askAgain(part) {
-    const seconds = Number(part.dataset.again);
-    setTimeout(async () => {
-      if (document.hidden || localStorage.getItem(PAUSED) === "yes") return askAgain(part);
+    const made = document.querySelector(".made");
+    const pause = document.createElement("button");
+    const isPaused = () => localStorage.getItem(PAUSED) === "yes";
+    const name = () => { pause.textContent = isPaused() ? "Resume" : "Pause"; };
+    pause.type = "button";
+    pause.className = "linklike";
+    pause.addEventListener("click", () => {
+      localStorage.setItem(PAUSED, isPaused() ? "no" : "yes");
+      name();
+    });
+    name();
+    made?.append(" · ", pause);
+    wait();
+
+    function wait() {
+      setTimeout(async () => {
+        if (!document.hidden && !isPaused() && !isHeld(part)) await ask();
+        if (part.dataset.again) wait();
+        else pause.remove();
+      }, Number(part.dataset.again) * 1_000);
+    }
+
+    async function ask() {
       try {
         const answer = await fetch(location.href);
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = answer.ok && page.getElementById(part.id);
-        if (fresh) {
-          const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-          part.replaceWith(fresh);
-          part = fresh;
-          if (focused) document.getElementById(focused)?.focus();
-        }
+        if (!fresh || isHeld(part)) return;
+        const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+        part.replaceWith(fresh);
+        part = fresh;
+        if (focused) document.getElementById(focused)?.focus({preventScroll: true});
+        const time = page.querySelector(".made time");
+        if (time) made?.querySelector("time")?.replaceWith(time);
       } catch {
         // The next time tells.
       }
-      if (part.dataset.again) askAgain(part);
-    }, seconds * 1_000);
+    }
+  }
+
+  // Whether the reader has selected some of it, or is pressing a button in it.
+  function isHeld(part) {
+    const selection = getSelection();
+    const selected = selection && !selection.isCollapsed && selection.containsNode(part, true);
+    return selected || part.querySelector(":active") !== null;
   }
 
   function showEffects(form) {

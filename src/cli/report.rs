@@ -22,7 +22,7 @@ pub(super) async fn status(system: &System, json: bool) -> Result<ExitCode> {
     let messaging = &system.messaging;
     let pool = connect(&system.database, &messaging.aws).await?;
     db::refuse_labs_tables(&mut *pool.acquire().await?).await?;
-    let status = read_status(&pool, SystemClock.now()).await;
+    let status = read_status(&pool, messaging.stream_name(), SystemClock.now()).await;
     let mut status = status.map_err(unmigrated)?;
     if messaging.names_resources() {
         match status

@@ -46,14 +46,26 @@ pub async fn first_differences(conn: &mut MySqlConnection) -> DbResult<Vec<Diffe
     Ok(rows.fetch_all(conn).await?)
 }
 
-/// Snapshots that give another stock than the ledger: (bean, movement, told, booked).
-pub async fn wrong_snapshots(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64, i64)>> {
-    let rows = sqlx::query!(
+/// A bean whose stock differs after a movement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DifferingStock {
+    pub bean: i64,
+    pub movement: i64,
+    /// Bags by the stream.
+    pub told: i64,
+    /// Bags by the ledger.
+    pub booked: i64,
+}
+
+/// Snapshots that give another stock than the ledger.
+pub async fn wrong_snapshots(conn: &mut MySqlConnection) -> DbResult<Vec<DifferingStock>> {
+    let rows = sqlx::query_as!(
+        DifferingStock,
         r#"
         SELECT
-            w.bean_id,
-            w.base_sequence,
-            w.base_quantity,
+            w.bean_id AS bean,
+            w.base_sequence AS movement,
+            w.base_quantity AS told,
             COALESCE(m.quantity_after, 0) AS "booked!: i64"
         FROM stream_beans AS w
         LEFT JOIN stock_movements AS m ON m.bean_id = w.bean_id AND m.sequence = w.base_sequence
@@ -62,32 +74,32 @@ pub async fn wrong_snapshots(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i
         LIMIT ?
         "#,
         LIMIT
-    )
-    .fetch_all(conn)
-    .await?;
-    let rows = rows.into_iter();
-    Ok(rows
-        .map(|row| {
-            (
-                row.bean_id,
-                row.base_sequence,
-                row.base_quantity,
-                row.booked,
-            )
-        })
-        .collect())
+    );
+    Ok(rows.fetch_all(conn).await?)
 }
 
-/// Beans whose stock by the stream is not the snapshot and all changes since, once each: (bean, movements counted,
-/// movements kept, bags counted, bags by what is kept).
-pub async fn miscounted(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64, i64, i64)>> {
-    let rows = sqlx::query!(
+/// A bean that did not count what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Miscount {
+    pub bean: i64,
+    /// How many movements were counted since the snapshot, and how many are kept.
+    pub counted: i64,
+    pub kept: i64,
+    /// Bags as they were counted, and by what is kept.
+    pub bags: i64,
+    pub sum: i64,
+}
+
+/// Beans whose stock by the stream is not the snapshot and all changes since, once each.
+pub async fn miscounted(conn: &mut MySqlConnection) -> DbResult<Vec<Miscount>> {
+    let rows = sqlx::query_as!(
+        Miscount,
         r#"
         SELECT
-            w.bean_id,
+            w.bean_id AS bean,
             w.seen - w.base_sequence AS "counted!: i64",
             CAST(COALESCE(r.movements, 0) AS SIGNED) AS "kept!: i64",
-            w.quantity,
+            w.quantity AS bags,
             CAST(w.base_quantity + COALESCE(r.change_by, 0) AS SIGNED) AS "sum!: i64"
         FROM stream_beans AS w
         LEFT JOIN (
@@ -102,20 +114,20 @@ pub async fn miscounted(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i
         LIMIT ?
         "#,
         LIMIT
-    )
-    .fetch_all(conn)
-    .await?;
-    let rows = rows.into_iter();
-    Ok(rows
-        .map(|row| (row.bean_id, row.counted, row.kept, row.quantity, row.sum))
-        .collect())
+    );
+    Ok(rows.fetch_all(conn).await?)
 }
 
-/// Beans whose stock by the stream is not that of the ledger after the same movement: (bean, movement, told, booked).
-pub async fn differing_stock(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64, i64)>> {
-    let rows = sqlx::query!(
+/// Beans whose stock by the stream is not that of the ledger after the same movement.
+pub async fn differing_stock(conn: &mut MySqlConnection) -> DbResult<Vec<DifferingStock>> {
+    let rows = sqlx::query_as!(
+        DifferingStock,
         r#"
-        SELECT w.bean_id, w.seen, w.quantity, COALESCE(m.quantity_after, 0) AS "booked!: i64"
+        SELECT
+            w.bean_id AS bean,
+            w.seen AS movement,
+            w.quantity AS told,
+            COALESCE(m.quantity_after, 0) AS "booked!: i64"
         FROM stream_beans AS w
         LEFT JOIN stock_movements AS m ON m.bean_id = w.bean_id AND m.sequence = w.seen
         WHERE w.quantity <> COALESCE(m.quantity_after, 0)
@@ -123,25 +135,38 @@ pub async fn differing_stock(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i
         LIMIT ?
         "#,
         LIMIT
-    )
-    .fetch_all(conn)
-    .await?;
-    let rows = rows.into_iter();
-    Ok(rows
-        .map(|row| (row.bean_id, row.seen, row.quantity, row.booked))
-        .collect())
+    );
+    Ok(rows.fetch_all(conn).await?)
 }
 
-/// Movements that were put on the stream and never came: of each bean the first one and the last one of them.
+/// Movements of a bean that were put on the stream and did not arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    pub bean: i64,
+    pub first: i64,
+    pub last: i64,
+    /// Why the bean's newest record that nobody could read was put aside, if there is one.
+    pub parked: Option<String>,
+}
+
+/// Movements that were put on the stream and did not arrive: of each bean the first one and the last one of them.
 ///
 /// They are lost once every shard has been read to its end after they were put there, or after later ones came.
-pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i64, i64)>> {
-    let rows = sqlx::query!(
+pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<Lost>> {
+    let rows = sqlx::query_as!(
+        Lost,
         r#"
         SELECT
-            m.bean_id,
+            m.bean_id AS bean,
             COALESCE(w.seen, m.snapshot_at) + 1 AS "first!: i64",
-            COALESCE(h.first_sequence - 1, m.streamed, m.snapshot_at) AS "last!: i64"
+            COALESCE(h.first_sequence - 1, m.streamed, m.snapshot_at) AS "last!: i64",
+            (
+                SELECT CONCAT(p.shard_id, ', record ', p.sequence_number, ': ', p.reason)
+                FROM parked_records AS p
+                WHERE p.partition_key = CONCAT(m.bean_id)
+                ORDER BY p.id DESC
+                LIMIT 1
+            ) AS "parked: String"
         FROM stream_marks AS m
         LEFT JOIN stream_beans AS w ON w.bean_id = m.bean_id
         LEFT JOIN (
@@ -160,13 +185,8 @@ pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<(i64, i6
         LIMIT ?
         "#,
         LIMIT
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.bean_id, row.first, row.last))
-        .collect())
+    );
+    Ok(rows.fetch_all(conn).await?)
 }
 
 /// Movements that came again: the bean, the first one and the last one, and where.

@@ -238,7 +238,7 @@ pub async fn list_unusual(
 
 /// A bean whose forecast is older than what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unforetold {
+pub struct ForecastDue {
     pub bean: BeanId,
     pub quantity: i64,
     /// The newest movement that was counted.
@@ -246,19 +246,22 @@ pub struct Unforetold {
 }
 
 /// Lists beans whose forecast is older than their last movement on the stream, or than a day.
-pub async fn list_unforetold(conn: &mut MySqlConnection, limit: i64) -> DbResult<Vec<Unforetold>> {
+pub async fn list_forecasts_due(
+    conn: &mut MySqlConnection,
+    limit: i64,
+) -> DbResult<Vec<ForecastDue>> {
     let rows = sqlx::query!(
         r#"
         SELECT bean_id, quantity, seen
         FROM stream_beans
-        WHERE foretold_at IS NULL OR foretold_at < seen_at OR foretold_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY
+        WHERE forecast_at IS NULL OR forecast_at < seen_at OR forecast_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY
         LIMIT ?
         "#,
         limit
     )
     .fetch_all(conn)
     .await?;
-    let rows = rows.into_iter().map(|row| Unforetold {
+    let rows = rows.into_iter().map(|row| ForecastDue {
         bean: BeanId(row.bean_id),
         quantity: row.quantity,
         seen: row.seen,
@@ -268,7 +271,7 @@ pub async fn list_unforetold(conn: &mut MySqlConnection, limit: i64) -> DbResult
 
 /// When a bean is likely to run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Foretold {
+pub struct Forecast {
     pub bean: i64,
     /// As of this movement.
     pub seen: i64,
@@ -278,7 +281,7 @@ pub struct Foretold {
 }
 
 /// Writes down when beans are likely to run out; of one that has moved on meanwhile, that is worked out again.
-pub async fn set_foretold(conn: &mut MySqlConnection, foretold: &[Foretold]) -> DbResult<()> {
+pub async fn set_forecasts(conn: &mut MySqlConnection, forecasts: &[Forecast]) -> DbResult<()> {
     sqlx::query!(
         r#"
         UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
@@ -287,10 +290,10 @@ pub async fn set_foretold(conn: &mut MySqlConnection, foretold: &[Foretold]) -> 
             day DATE PATH '$.on'
         )) AS new
         STRAIGHT_JOIN stream_beans AS b FORCE INDEX (PRIMARY) ON b.bean_id = new.bean
-        SET b.runs_out_on = new.day, b.foretold_at = GREATEST(UTC_TIMESTAMP(6), b.seen_at)
+        SET b.runs_out_on = new.day, b.forecast_at = GREATEST(UTC_TIMESTAMP(6), b.seen_at)
         WHERE b.seen = new.seen
         "#,
-        json(&foretold)
+        json(&forecasts)
     )
     .execute(conn)
     .await?;

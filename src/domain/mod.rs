@@ -8,8 +8,10 @@ mod account;
 mod action;
 mod alert;
 mod bean;
+mod bean_day;
 mod bulk_action;
 mod contact;
+mod daily_use;
 mod decide;
 mod demand;
 mod follows;
@@ -17,6 +19,7 @@ mod instance;
 mod notification_preferences;
 mod reason;
 mod run_rate;
+mod shard;
 mod shelf;
 mod slip;
 mod stock;
@@ -25,6 +28,7 @@ mod supplier;
 mod text;
 mod update;
 mod update_id;
+mod usual_sizes;
 
 pub use account::{
     AccountId, InvalidPassword, MAX_PASSWORD, MIN_PASSWORD, NewPassword, Role, email_key,
@@ -36,10 +40,11 @@ pub use bean::{
     Bags, BagsInStock, BeanDetails, BeanId, BeanTerms, BeanType, InvalidBags, InvalidBagsInStock,
     InvalidBeanType, InvalidPrice, MAX_STOCK, Price,
 };
+pub use bean_day::{BeanDay, day_in};
 pub use bulk_action::BulkKind;
 pub use contact::{EmailAddress, PhoneNumber};
 pub use decide::{Decision, decide};
-pub use demand::{BeanDay, DaysLeft, Demand, FURTHEST, UsualSizes, WATCHED_DAYS, day_in};
+pub use demand::{DaysLeft, Demand, FURTHEST, WATCHED_DAYS};
 pub use follows::{Follows, FollowsAs};
 pub use instance::Instance;
 pub use notification_preferences::{
@@ -47,6 +52,7 @@ pub use notification_preferences::{
 };
 pub use reason::{Reason, Refusal};
 pub use run_rate::{Gone, RunRate, Usage};
+pub use shard::{Shard, neighbours};
 pub use shelf::{Adjustment, Final, Uncountable, Undoable, count, undo};
 pub use slip::SlipNumber;
 pub use stock::{BeanStock, Cause, Immovable, Movement, MovementKind, Stock};
@@ -59,3 +65,4 @@ pub use update::{
     Claim, Fingerprint, InventoryUpdate, Origin, StockChange, UpdateKind, UpdateState,
 };
 pub use update_id::{UpdateId, UpdateKey};
+pub use usual_sizes::UsualSizes;

@@ -1,7 +1,5 @@
 //! A stream and its shards, as the rest of the program sees them, and that on Kinesis.
 
-use std::collections::HashMap;
-
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::Blob;
@@ -9,6 +7,7 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType};
 use chrono::{DateTime, Utc};
 
 use super::{ServiceError, service_error};
+use crate::domain::Shard;
 
 /// The most records in one call (Kinesis API Reference, `PutRecords`).
 pub const MAX_RECORDS: usize = 500;
@@ -48,19 +47,6 @@ pub struct Page {
     pub next: Option<String>,
     /// How far the stream says that this is behind its newest record, in milliseconds.
     pub behind_ms: i64,
-}
-
-/// A shard, as the stream lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shard {
-    pub id: String,
-    pub parent: Option<String>,
-    /// The other one, if it came from two.
-    pub adjacent_parent: Option<String>,
-    /// The first and the last hash key that go there: numbers of 128 bits, in digits.
-    pub hashes: (String, String),
-    /// It was split or merged, and takes no more records.
-    pub is_closed: bool,
 }
 
 /// Where to begin in a shard.
@@ -171,7 +157,7 @@ impl KinesisStream {
     /// # Errors
     /// It is not open, or has one key only; or Kinesis does not answer.
     pub async fn split(&self, shard: &Shard) -> Result<(), ServiceError> {
-        let (first, last) = (hash(&shard.hashes.0), hash(&shard.hashes.1));
+        let (first, last) = shard.hash_keys();
         let middle = first + (last - first) / 2 + 1;
         let call = self.client.split_shard().stream_name(&self.name);
         let call = call.shard_to_split(&shard.id);
@@ -217,11 +203,6 @@ impl KinesisStream {
     }
 }
 
-/// A hash key, which has 128 bits.
-pub fn hash(digits: &str) -> u128 {
-    digits.parse().unwrap_or_default()
-}
-
 fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
     error.as_service_error().and_then(|error| error.code())
 }
@@ -239,10 +220,8 @@ fn listed(shard: &aws_sdk_kinesis::types::Shard) -> Shard {
         id: shard.shard_id().to_owned(),
         parent: shard.parent_shard_id().map(str::to_owned),
         adjacent_parent: shard.adjacent_parent_shard_id().map(str::to_owned),
-        hashes: (
-            keys.map_or("", |keys| keys.starting_hash_key()).to_owned(),
-            keys.map_or("", |keys| keys.ending_hash_key()).to_owned(),
-        ),
+        first_hash: keys.map_or("", |keys| keys.starting_hash_key()).to_owned(),
+        last_hash: keys.map_or("", |keys| keys.ending_hash_key()).to_owned(),
         is_closed: numbers.is_some_and(|numbers| numbers.ending_sequence_number().is_some()),
     }
 }
@@ -351,15 +330,4 @@ impl DataStream for KinesisStream {
             behind_ms: answer.millis_behind_latest.unwrap_or_default(),
         })
     }
-}
-
-/// Whether a shard has open ones beside it to merge with: pairs of neighbours by their keys.
-pub fn neighbours(shards: &[Shard]) -> HashMap<&str, &str> {
-    let mut open: Vec<&Shard> = shards.iter().filter(|shard| !shard.is_closed).collect();
-    open.sort_by_key(|shard| hash(&shard.hashes.0));
-    let pairs = open.array_windows();
-    pairs
-        .filter(|[one, next]| hash(&one.hashes.1).checked_add(1) == Some(hash(&next.hashes.0)))
-        .map(|[one, next]| (one.id.as_str(), next.id.as_str()))
-        .collect()
 }

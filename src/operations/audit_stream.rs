@@ -1,7 +1,7 @@
 //! The audit by two witnesses: the stock that the stream's consumer added up, against the ledger.
 
 use super::audit::{Finding, finding};
-use crate::db::audit_stream::{self, Difference, Repeat};
+use crate::db::audit_stream::{self, Difference, DifferingStock, Lost, Miscount, Repeat};
 use crate::db::{self, Connection, DbResult, Pool};
 
 /// Checks that stream and ledger tell the same. What came twice and counted once is told, and breaks nothing.
@@ -33,11 +33,7 @@ async fn audit_stock(conn: &mut Connection) -> DbResult<Vec<Finding>> {
         finding(
             "every movement on the stream counted once",
             audit_stream::miscounted(conn).await?,
-            |(bean, counted, kept, bags, sum)| {
-                format!(
-                    "bean {bean} counted {counted} movements to {bags} bags, but {kept} came that make {sum}"
-                )
-            },
+            miscount,
         ),
         finding(
             "the stock by the stream is the ledger’s",
@@ -56,7 +52,7 @@ async fn audit_records(conn: &mut Connection) -> DbResult<Vec<Finding>> {
         finding(
             "nothing that was put on the stream is lost",
             audit_stream::lost_movements(conn).await?,
-            |(bean, first, last)| format!("bean {bean}, {}", movements(first, last)),
+            lost,
         ),
         Finding {
             also: same.into_iter().map(came_again).collect(),
@@ -65,9 +61,40 @@ async fn audit_records(conn: &mut Connection) -> DbResult<Vec<Finding>> {
     ])
 }
 
-fn differing_stock((bean, movement, told, booked): (i64, i64, i64, i64)) -> String {
+fn differing_stock(found: DifferingStock) -> String {
+    let DifferingStock {
+        bean,
+        movement,
+        told,
+        booked,
+    } = found;
     format!(
         "bean {bean} had {booked} bags after movement {movement} by the ledger, and {told} by the stream"
+    )
+}
+
+fn miscount(found: Miscount) -> String {
+    let Miscount {
+        bean,
+        counted,
+        kept,
+        bags,
+        sum,
+    } = found;
+    format!(
+        "bean {bean} counted {counted} movements to {bags} bags, but {kept} came that make {sum}"
+    )
+}
+
+fn lost(found: Lost) -> String {
+    let movements = movements(found.first, found.last);
+    let parked = found
+        .parked
+        .map(|parked| format!("; a record of this bean was put aside ({parked})"));
+    format!(
+        "bean {}, {movements}{}",
+        found.bean,
+        parked.unwrap_or_default()
     )
 }
 

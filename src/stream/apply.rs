@@ -9,8 +9,9 @@ use chrono_tz::Tz;
 use super::fold::{Changes, Fold, Placed};
 use super::record::{Content, InvalidRecord, StreamRecord};
 use crate::db::parked_records::NewParkedRecord;
-use crate::db::stream_shards::{Lease, Progress};
-use crate::db::stream_witness::{HeldRecord, WitnessedBean};
+use crate::db::stream_beans::WitnessedBean;
+use crate::db::stream_held::HeldRecord;
+use crate::db::stream_leases::{Lease, Progress};
 use crate::db::{self, Connection, DbError, DbResult, Pool, Transaction, Trouble, WorkError};
 use crate::domain::BeanId;
 use crate::messaging::kinesis::Record;
@@ -173,7 +174,7 @@ async fn apply(
     sorted: &Sorted,
     zone: Tz,
 ) -> Result<(), ApplyError> {
-    if !db::stream_shards::lock_lease(tx, lease).await? {
+    if !db::stream_leases::lock_lease(tx, lease).await? {
         return Err(ApplyError::Fenced);
     }
     let beans: Vec<BeanId> = sorted.beans.keys().copied().map(BeanId).collect();
@@ -206,7 +207,7 @@ async fn apply(
         behind_ms: page.behind_ms,
         is_end: page.is_end,
     };
-    db::stream_shards::note_progress(tx, lease, &progress).await?;
+    db::stream_leases::note_progress(tx, lease, &progress).await?;
     Ok(())
 }
 
@@ -219,7 +220,7 @@ async fn lock_known(
         return Ok(BTreeMap::new());
     }
     let mut known: BTreeMap<i64, Option<WitnessedBean>> = BTreeMap::new();
-    for witnessed in db::stream_witness::lock_witnessed(conn, beans).await? {
+    for witnessed in db::stream_beans::lock_witnessed(conn, beans).await? {
         known.insert(witnessed.bean, Some(witnessed));
     }
     let new: Vec<BeanId> = beans
@@ -228,7 +229,7 @@ async fn lock_known(
         .filter(|bean| !known.contains_key(&bean.0))
         .collect();
     if !new.is_empty() {
-        let existing = db::stream_witness::list_existing(conn, &new).await?;
+        let existing = db::stream_beans::list_existing(conn, &new).await?;
         known.extend(existing.into_iter().map(|bean| (bean.0, None)));
     }
     Ok(known)
@@ -242,7 +243,7 @@ async fn held_records(
         return Ok(BTreeMap::new());
     }
     let mut placed: BTreeMap<i64, Vec<Placed>> = BTreeMap::new();
-    for held in db::stream_witness::list_held(conn, beans).await? {
+    for held in db::stream_held::list_held(conn, beans).await? {
         let bean = held.bean;
         placed.entry(bean).or_default().extend(read_again(held));
     }
@@ -266,12 +267,12 @@ fn read_again(held: HeldRecord) -> Option<Placed> {
 /// # Errors
 /// The database is away.
 pub(super) async fn count_what_waited(pool: &Pool, zone: Tz) -> DbResult<()> {
-    let ready = db::stream_witness::list_ready(&mut *pool.acquire().await?).await?;
+    let ready = db::stream_held::list_ready(&mut *pool.acquire().await?).await?;
     if ready.is_empty() {
         return Ok(());
     }
     db::in_transaction(pool, async |tx| {
-        let known = db::stream_witness::lock_witnessed(tx, &ready).await?;
+        let known = db::stream_beans::lock_witnessed(tx, &ready).await?;
         let mut held = held_records(tx, &ready).await?;
         let mut changes = Vec::new();
         for state in known {
@@ -295,13 +296,13 @@ async fn write(conn: &mut Connection, changes: &[Changes]) -> DbResult<()> {
             .filter_map(|change| change.witnessed.clone());
         witnessed.collect::<Vec<_>>()
     };
-    db::stream_witness::insert_witnessed(conn, &witnessed(new)).await?;
-    db::stream_witness::set_witnessed(conn, &witnessed(known)).await?;
-    db::stream_witness::insert_runs(conn, &all(changes, |change| &change.runs)).await?;
-    db::stream_witness::insert_repeats(conn, &all(changes, |change| &change.repeats)).await?;
-    db::stream_witness::insert_held(conn, &all(changes, |change| &change.hold)).await?;
+    db::stream_beans::insert_witnessed(conn, &witnessed(new)).await?;
+    db::stream_beans::set_witnessed(conn, &witnessed(known)).await?;
+    db::stream_runs::insert_runs(conn, &all(changes, |change| &change.runs)).await?;
+    db::stream_runs::insert_repeats(conn, &all(changes, |change| &change.repeats)).await?;
+    db::stream_held::insert_held(conn, &all(changes, |change| &change.hold)).await?;
     let held_no_more = all(changes, |change| &change.held_no_more);
-    db::stream_witness::delete_held(conn, &held_no_more).await?;
+    db::stream_held::delete_held(conn, &held_no_more).await?;
     db::bean_days::add_to_days(conn, &all(changes, |change| &change.days)).await?;
     db::bean_days::insert_unusual(conn, &all(changes, |change| &change.unusual)).await?;
     db::bean_days::delete_unusual(conn, &all(changes, |change| &change.undone)).await

@@ -14,23 +14,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::apply::count_what_waited;
-use super::foretell::foretell;
-use super::reader::{CATCH_UP_INTERVAL, POLL_INTERVAL, ShardReader, Step, StepError};
+use super::forecasts::renew_forecasts;
+use super::reader::{ShardReader, StepError};
+use super::shard_task::{LEASE, read_shard};
 use crate::backoff;
 use crate::clock::Clock;
-use crate::db::stream_shards::{Lease, ListedShard};
+use crate::db::stream_leases::Lease;
 use crate::db::{self, DbResult, Pool};
 use crate::domain::Instance;
-use crate::messaging::ServiceError;
-use crate::messaging::kinesis::{DataStream, ReadError, Shard};
+use crate::messaging::kinesis::{DataStream, ReadError};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Streak;
-
-/// How long a shard stays an instance's that says nothing more.
-const LEASE: Duration = Duration::from_secs(15);
-
-/// How often a lease is renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// How often shards are taken and given up.
 const COORDINATE_EVERY: Duration = Duration::from_secs(5);
@@ -136,7 +130,7 @@ impl<S: DataStream> StreamConsumer<S> {
         while self.shutdown.sleep(COORDINATE_EVERY).await.is_ok() {
             let worked_out = async {
                 count_what_waited(&self.pool, self.zone).await?;
-                foretell(&self.pool, &*self.clock, self.zone).await
+                renew_forecasts(&self.pool, &*self.clock, self.zone).await
             };
             match worked_out.await {
                 Ok(()) => streak.succeeded(WHAT),
@@ -153,7 +147,7 @@ impl<S: DataStream> StreamConsumer<S> {
         work.tasks.wait().await;
         if let Ok(mut conn) = self.pool.acquire().await {
             // Others notice by themselves, if later.
-            db::stream_shards::forget_worker(&mut conn, self.instance)
+            db::stream_leases::forget_worker(&mut conn, self.instance)
                 .await
                 .ok();
         }
@@ -187,7 +181,7 @@ impl<S: DataStream> StreamConsumer<S> {
         };
         let workers = {
             let mut conn = self.pool.acquire().await?;
-            db::stream_shards::note_worker(&mut conn, &stream, self.instance, LEASE).await?
+            db::stream_leases::note_worker(&mut conn, &stream, self.instance, LEASE).await?
         };
         self.share(work, &stream, workers).await
     }
@@ -201,7 +195,6 @@ impl<S: DataStream> StreamConsumer<S> {
         let made = description.created_at.timestamp_millis();
         let stream = format!("{}@{made}", self.name);
         let shards = self.stream.list_shards().await.map_err(ReadError::from)?;
-        let shards: Vec<ListedShard> = shards.into_iter().map(listed).collect();
         let is_new = {
             let mut conn = self.pool.acquire().await?;
             db::stream_shards::has_left_streams(&mut conn, &stream).await?
@@ -234,7 +227,7 @@ impl<S: DataStream> StreamConsumer<S> {
     async fn share(&self, work: &mut Work, stream: &str, workers: i64) -> Result<(), StepError> {
         let readable = {
             let mut conn = self.pool.acquire().await?;
-            db::stream_shards::list_readable(&mut conn, stream).await?
+            db::stream_leases::list_readable(&mut conn, stream).await?
         };
         let workers = usize::try_from(workers).unwrap_or(1).max(1);
         let share = readable.number.div_ceil(workers);
@@ -250,7 +243,7 @@ impl<S: DataStream> StreamConsumer<S> {
                 continue;
             }
             let taken = db::in_transaction(&self.pool, async |tx| {
-                db::stream_shards::take_shard(tx, stream, &shard, self.instance, LEASE).await
+                db::stream_leases::take_shard(tx, stream, &shard, self.instance, LEASE).await
             });
             if let Some(lease) = taken.await? {
                 let reading = self.read(lease, work);
@@ -278,15 +271,10 @@ impl<S: DataStream> StreamConsumer<S> {
             // However it ends, the shard is not read any more.
             let _ended = stop.clone().drop_guard();
             let lease = reader.lease().clone();
-            let done = CancellationToken::new();
-            let reading = async {
-                read_until(reader, &stop).await;
-                done.cancel();
-            };
-            tokio::join!(reading, renew(&pool, &lease, &done));
+            read_shard(reader, &stop).await;
             if let Ok(mut conn) = pool.acquire().await {
                 // Without this, the lease runs out.
-                db::stream_shards::release_lease(&mut conn, &lease)
+                db::stream_leases::release_lease(&mut conn, &lease)
                     .await
                     .ok();
             }
@@ -294,83 +282,5 @@ impl<S: DataStream> StreamConsumer<S> {
             changed.notify_one();
         });
         reading
-    }
-}
-
-/// Renews a lease until the reading is done.
-async fn renew(pool: &Pool, lease: &Lease, done: &CancellationToken) {
-    const WHAT: &str = "renewing a lease";
-    let mut streak = Streak::default();
-    loop {
-        tokio::select! {
-            () = done.cancelled() => return,
-            () = tokio::time::sleep(RENEW_EVERY) => {}
-        }
-        let renewed = async {
-            let mut conn = pool.acquire().await?;
-            db::stream_shards::renew_lease(&mut conn, lease, LEASE).await
-        };
-        match renewed.await {
-            Ok(()) => streak.succeeded(WHAT),
-            Err(error) => drop(streak.failed(WHAT, &error)),
-        }
-    }
-}
-
-/// After so many failures in a row, another instance may have the shard: perhaps it reaches what this one does not.
-const FAILURES: u32 = 10;
-
-/// Reads a shard until it ends, is another's, or is to be given up.
-async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &CancellationToken) {
-    const WHAT: &str = "reading the stream";
-    let mut streak = Streak::default();
-    while !stop.is_cancelled() {
-        let pause = match reader.step().await {
-            Ok(Step::Ended | Step::Fenced) => return,
-            Ok(Step::Read { has_more, .. }) => {
-                streak.succeeded(WHAT);
-                if has_more {
-                    CATCH_UP_INTERVAL
-                } else {
-                    POLL_INTERVAL
-                }
-            }
-            // Not failures: others read as well, and what is kept is kept so long.
-            Ok(Step::Throttled | Step::IteratorExpired | Step::Trimmed) => {
-                POLL_INTERVAL.mul_f64(1.0 + fastrand::f64())
-            }
-            Err(error) => {
-                let failures = streak.failed(WHAT, &error);
-                if failures >= FAILURES || is_refused(&error) {
-                    // Whoever takes it next is not to be refused at once again.
-                    tokio::time::sleep(POLL_INTERVAL * 2).await;
-                    return;
-                }
-                backoff::after_failed_receive(failures)
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Whether the stream says no: it may be another one by now.
-fn is_refused(error: &StepError) -> bool {
-    matches!(
-        error,
-        StepError::Read(ReadError::Service(ServiceError::Refused { .. }))
-    )
-}
-
-fn listed(shard: Shard) -> ListedShard {
-    ListedShard {
-        id: shard.id,
-        parent: shard.parent,
-        adjacent_parent: shard.adjacent_parent,
-        first_hash: shard.hashes.0,
-        last_hash: shard.hashes.1,
-        closed: shard.is_closed,
     }
 }

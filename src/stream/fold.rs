@@ -10,7 +10,9 @@ use chrono_tz::Tz;
 
 use super::record::{Content, Snapshot, StreamRecord, StreamedMovement};
 use crate::db::bean_days::{DayChange, NewUnusual};
-use crate::db::stream_witness::{HeldRecord, Run, WitnessedBean};
+use crate::db::stream_beans::WitnessedBean;
+use crate::db::stream_held::HeldRecord;
+use crate::db::stream_runs::Run;
 use crate::domain::{BeanDay, UsualSizes, day_in};
 
 /// A record with its place on the stream.

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::apply::{ApplyError, ReadPage, apply_page};
 use crate::clock::Clock;
-use crate::db::stream_shards::Lease;
+use crate::db::stream_leases::Lease;
 use crate::db::{self, DbError, DbResult, Pool};
 use crate::messaging::kinesis::{DataStream, Page, READ_LIMIT, ReadError, Start};
 
@@ -73,6 +73,10 @@ impl<S: DataStream> ShardReader<S> {
         }
     }
 
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub fn lease(&self) -> &Lease {
         &self.lease
     }
@@ -135,7 +139,7 @@ impl<S: DataStream> ShardReader<S> {
 
     async fn checkpoint(&self) -> DbResult<Option<String>> {
         let mut conn = self.pool.acquire().await?;
-        db::stream_shards::find_checkpoint(&mut conn, &self.lease).await
+        db::stream_leases::find_checkpoint(&mut conn, &self.lease).await
     }
 
     /// The place to read on from is gone. What is left is read, and somebody is told.
@@ -143,9 +147,9 @@ impl<S: DataStream> ShardReader<S> {
         self.iterator = None;
         let lease = &self.lease;
         let is_ours = db::in_transaction(&self.pool, async |tx| {
-            let is_ours = db::stream_shards::lock_lease(tx, lease).await?;
+            let is_ours = db::stream_leases::lock_lease(tx, lease).await?;
             if is_ours {
-                db::stream_shards::note_trimmed(tx, lease).await?;
+                db::stream_leases::note_trimmed(tx, lease).await?;
             }
             Ok::<_, DbError>(is_ours)
         })

@@ -4,7 +4,7 @@
 //! short transaction, what follows their marks is put on the stream outside of any, and then the marks move. If the
 //! relay dies in between, the lease runs out and the same is put there again; its readers count it once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -12,24 +12,20 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::sync::watch;
 
-use super::record::{Content, MOST_MOVEMENTS, Snapshot, StreamRecord, StreamedMovement, Undone};
+use super::next_records::{Ready, read_records};
+use super::record::MOST_MOVEMENTS;
 use crate::backoff;
 use crate::clock::Clock;
-use crate::db::stream_marks::{DueBean, LeasedMark, LedgerMovement, MarkMoved, StockAsOf, Stretch};
-use crate::db::{self, DbResult, Pool};
-use crate::domain::{BeanId, SupplierId, WATCHED_DAYS};
-use crate::messaging::kinesis::{DataStream, MAX_BYTES, MAX_RECORDS, NewRecord};
+use crate::db::stream_marks::{DueBean, LeasedMark, MarkMoved};
+use crate::db::{self, DbError, DbResult, Pool};
+use crate::domain::{BeanId, WATCHED_DAYS};
+use crate::messaging::ServiceError;
+use crate::messaging::kinesis::{DataStream, MAX_RECORDS, NewRecord};
 use crate::shutdown::{Shutdown, Stopping};
 use crate::telemetry::Streak;
 
 /// How long a relay has to put on the stream what it leased. With all of the SDK's attempts a call takes 25 s.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-
-/// After so many movements no more are read for a call: they fill it.
-const MOST_AT_ONCE: usize = 10_000;
-
-/// The ledgers of so many beans are read in one statement.
-const BEANS_AT_ONCE: usize = 100;
 
 /// Between two looks into the ledger, so that many movements of a busy minute share a record.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -53,6 +49,15 @@ pub struct Streamed {
     pub has_more: bool,
 }
 
+/// Why a round put nothing on the stream. What it leased is tried again later.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    #[error(transparent)]
+    Put(#[from] ServiceError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
 /// Puts movements on a stream.
 #[derive(Debug)]
 pub struct StreamRelay<S> {
@@ -62,15 +67,6 @@ pub struct StreamRelay<S> {
     shutdown: Shutdown,
     /// The bean to go on after, so that beans with small numbers do not come before all others each time.
     after: AtomicI64,
-}
-
-/// A record that is ready for the stream.
-struct Ready {
-    mark: LeasedMark,
-    /// The bean's newest movement on the stream once this is there.
-    up_to: i64,
-    movements: usize,
-    record: NewRecord,
 }
 
 impl<S: DataStream> StreamRelay<S> {
@@ -129,21 +125,26 @@ impl<S: DataStream> StreamRelay<S> {
     /// Puts the next movements of up to 500 beans on the stream, in one call.
     ///
     /// # Errors
-    /// The database failed. What was put on the stream meanwhile is put there again later.
-    pub async fn relay_once(&self) -> DbResult<Streamed> {
+    /// The stream took nothing, or the database failed. What was put on the stream meanwhile is put there again later.
+    pub async fn relay_once(&self) -> Result<Streamed, RelayError> {
         let due = self.list_due().await?;
         if due.is_empty() {
             return Ok(Streamed::default());
         }
         let leased = self.lease(&due).await?;
-        let ready = self.records(&leased, &due).await?;
-        let refused = self.put(&ready).await;
+        let ready = read_records(&self.pool, &leased, &due).await?;
+        let put = self.put(&ready).await;
+        // A call that fails has taken nothing that is known of.
+        let refused = put
+            .as_ref()
+            .map_or_else(|_| (0..ready.len()).collect(), Clone::clone);
         let mut moved = moved(&ready, &refused);
         moved.extend(unused(&leased, &ready));
         db::in_transaction(&self.pool, async |tx| {
             db::stream_marks::move_marks(tx, &moved).await
         })
         .await?;
+        put?;
         let taken = ready.iter().enumerate();
         let taken = taken.filter(|(place, _)| !refused.contains(place));
         let is_full = |ready: &Ready| ready.movements == MOST_MOVEMENTS || ready.movements == 0;
@@ -182,98 +183,14 @@ impl<S: DataStream> StreamRelay<S> {
         .await
     }
 
-    /// Makes the next record of each bean, as many as one call takes.
-    async fn records(&self, leased: &[LeasedMark], due: &[DueBean]) -> DbResult<Vec<Ready>> {
-        let suppliers: HashMap<BeanId, SupplierId> =
-            due.iter().map(|due| (due.bean, due.supplier)).collect();
-        let (new, begun): (Vec<_>, Vec<_>) =
-            leased.iter().partition(|mark| mark.streamed.is_none());
-        let mut ready = self.snapshots(&new, &suppliers).await?;
-        ready.extend(self.runs(&begun, &suppliers).await?);
-        Ok(within_a_call(ready))
-    }
-
-    async fn snapshots(
-        &self,
-        marks: &[&LeasedMark],
-        suppliers: &HashMap<BeanId, SupplierId>,
-    ) -> DbResult<Vec<Ready>> {
-        if marks.is_empty() {
-            return Ok(Vec::new());
-        }
-        let beans: Vec<BeanId> = marks.iter().map(|mark| mark.bean).collect();
-        let mut conn = self.pool.acquire().await?;
-        let stocks = db::stream_marks::list_snapshots(&mut conn, &beans).await?;
-        let stocks: HashMap<BeanId, StockAsOf> = stocks
-            .into_iter()
-            .map(|stock| (stock.bean, stock))
-            .collect();
-        let ready = marks.iter().filter_map(|mark| {
-            let (stock, supplier) = (stocks.get(&mark.bean)?, suppliers.get(&mark.bean)?);
-            Some(snapshot(**mark, *supplier, stock))
-        });
-        Ok(ready.collect())
-    }
-
-    async fn runs(
-        &self,
-        marks: &[&LeasedMark],
-        suppliers: &HashMap<BeanId, SupplierId>,
-    ) -> DbResult<Vec<Ready>> {
-        if marks.is_empty() {
-            return Ok(Vec::new());
-        }
-        let most = i64::try_from(MOST_MOVEMENTS).unwrap_or(i64::MAX);
-        let stretches = marks.iter().map(|mark| {
-            let from = mark.streamed.unwrap_or(mark.snapshot_at) + 1;
-            Stretch {
-                bean: mark.bean.0,
-                from,
-                to: from + most - 1,
-            }
-        });
-        let stretches: Vec<Stretch> = stretches.collect();
-        let mut conn = self.pool.acquire().await?;
-        let mut by_bean: HashMap<BeanId, Vec<LedgerMovement>> = HashMap::new();
-        for some in stretches.chunks(BEANS_AT_ONCE) {
-            if by_bean.values().map(Vec::len).sum::<usize>() >= MOST_AT_ONCE {
-                break;
-            }
-            for movement in db::stream_marks::list_stretches(&mut conn, some).await? {
-                by_bean.entry(movement.bean).or_default().push(movement);
-            }
-        }
-        let ready = marks.iter().filter_map(|mark| {
-            let movements = by_bean.remove(&mark.bean)?;
-            Some(run(**mark, *suppliers.get(&mark.bean)?, movements))
-        });
-        Ok(ready.collect())
-    }
-
     /// Puts records on the stream; gives the places of those it did not take.
-    async fn put(&self, ready: &[Ready]) -> Vec<usize> {
+    async fn put(&self, ready: &[Ready]) -> Result<Vec<usize>, ServiceError> {
         if ready.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let records: Vec<NewRecord> = ready.iter().map(|ready| ready.record.clone()).collect();
-        match self.stream.put_records(&records).await {
-            Ok(refused) => refused,
-            Err(error) => {
-                tracing::warn!(%error, records = records.len(), "movements wait for the stream");
-                (0..ready.len()).collect()
-            }
-        }
+        self.stream.put_records(&records).await
     }
-}
-
-/// As many records as one call takes. Snapshots are short, and come first.
-fn within_a_call(ready: Vec<Ready>) -> Vec<Ready> {
-    let mut bytes = 0;
-    let fits = ready.into_iter().take_while(|ready| {
-        bytes += ready.record.data.len() + ready.record.key.len();
-        bytes <= MAX_BYTES
-    });
-    fits.collect()
 }
 
 /// Where marks are after a call.
@@ -310,70 +227,4 @@ fn unused(leased: &[LeasedMark], ready: &[Ready]) -> Vec<MarkMoved> {
         pause: 0,
     });
     unused.collect()
-}
-
-fn snapshot(mark: LeasedMark, supplier: SupplierId, stock: &StockAsOf) -> Ready {
-    let content = Content::Snapshot(Snapshot {
-        sequence: mark.snapshot_at,
-        quantity: stock.quantity,
-        as_of: stock.as_of,
-    });
-    ready(mark, supplier, content, mark.snapshot_at, 0)
-}
-
-fn run(mark: LeasedMark, supplier: SupplierId, movements: Vec<LedgerMovement>) -> Ready {
-    let up_to = movements
-        .last()
-        .map_or(mark.snapshot_at, |last| last.sequence);
-    let number = movements.len();
-    let movements = movements.into_iter().map(StreamedMovement::from);
-    ready(
-        mark,
-        supplier,
-        Content::Movements(movements.collect()),
-        up_to,
-        number,
-    )
-}
-
-fn ready(
-    mark: LeasedMark,
-    supplier: SupplierId,
-    content: Content,
-    up_to: i64,
-    movements: usize,
-) -> Ready {
-    let record = StreamRecord {
-        bean: mark.bean,
-        supplier,
-        content,
-    };
-    Ready {
-        mark,
-        up_to,
-        movements,
-        record: NewRecord {
-            key: record.key(),
-            data: record.to_json(),
-        },
-    }
-}
-
-impl From<LedgerMovement> for StreamedMovement {
-    fn from(movement: LedgerMovement) -> Self {
-        Self {
-            sequence: movement.sequence,
-            kind: movement.kind,
-            change_by: movement.change_by,
-            quantity_after: movement.quantity_after,
-            occurred_at: movement.occurred_at,
-            booked_at: movement.booked_at,
-            update_id: movement.update,
-            undoes: movement.undoes.map(|(sequence, kind, occurred_at)| Undone {
-                sequence,
-                kind,
-                occurred_at,
-            }),
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use beanstock::db;
 use beanstock::domain::Instance;
-use beanstock::stream::Step;
+use beanstock::stream::{RelayError, Step};
 
 use super::{Streaming, read_through, use_bags};
 use crate::support::fake_stream::{FakeStream, Fault};
@@ -66,9 +66,7 @@ async fn a_trimmed_start_is_told_and_beans_that_miss_something_wait() {
             .unwrap()
             .trimmed
     );
-    let held = db::stream_witness::list_held_beans(&mut conn)
-        .await
-        .unwrap();
+    let held = db::stream_held::list_held_beans(&mut conn).await.unwrap();
     assert_eq!(held.len(), 1, "{held:?}");
     assert_eq!(
         (held[0].bean, held[0].seen, held[0].first),
@@ -111,7 +109,7 @@ async fn an_instance_whose_shard_was_taken_commits_nothing() {
     assert_eq!(streaming.number("stream_repeats").await, 0);
     // Nor does it renew what is another's.
     let mut conn = streaming.app.pool.acquire().await.unwrap();
-    db::stream_shards::renew_lease(&mut conn, slow.lease(), Duration::from_hours(1))
+    db::stream_leases::renew_lease(&mut conn, slow.lease(), Duration::from_hours(1))
         .await
         .unwrap();
     let long = "stream_shards WHERE lease_until > UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE";
@@ -195,6 +193,53 @@ async fn only_what_was_refused_is_put_again_and_each_bean_stays_in_order() {
     assert_eq!(streaming.number("stream_repeats").await, 0);
     assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
     streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn what_was_put_twice_because_an_answer_was_lost_counts_once() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.stream.lose_next_answer();
+    let relay = streaming.relay();
+
+    let lost = relay.relay_once().await;
+    assert!(matches!(lost, Err(RelayError::Put(_))), "{lost:?}");
+    assert_eq!(relay.relay_once().await.unwrap().records, 0, "it pauses");
+    let pause = "UPDATE stream_marks SET due_at = UTC_TIMESTAMP(6)";
+    streaming.app.execute(pause).await;
+    assert_eq!(relay.relay_once().await.unwrap().movements, 1);
+    streaming.read_all().await;
+
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+    assert_eq!(streaming.number("stream_repeats").await, 1);
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_bean_of_which_many_records_wait_keeps_no_other_waiting() {
+    let streaming = streaming().await;
+    let digit = "(SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 \
+                 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)";
+    let insert = "INSERT INTO stream_held (bean_id, sequence_number, shard_id, first_sequence, record, held_at)";
+    for statement in [
+        format!(
+            "{insert} SELECT {EXCELSA}, 1000 + a.n + 10 * b.n + 100 * c.n, 's', 10 + a.n + 10 * b.n + 100 * c.n, '', \
+             UTC_TIMESTAMP(6) FROM {digit} AS a, {digit} AS b, {digit} AS c"
+        ),
+        format!("{insert} VALUES ({ARABICA}, '1', 's', 5000, '', UTC_TIMESTAMP(6))"),
+    ] {
+        streaming.app.execute(statement).await;
+    }
+
+    let mut conn = streaming.app.pool.acquire().await.unwrap();
+    let held = db::stream_held::list_held(&mut conn, &[EXCELSA, ARABICA]);
+    let held = held.await.unwrap();
+
+    assert_eq!(held.len(), 1_000);
+    assert!(held.iter().any(|held| held.bean == ARABICA.0));
+    let of_excelsa = held.iter().filter(|held| held.bean == EXCELSA.0);
+    assert!(of_excelsa.map(|held| held.first).is_sorted());
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use beanstock::db;
 use beanstock::domain::BeanId;
-use beanstock::messaging::kinesis::{DataStream as _, KinesisStream, neighbours};
+use beanstock::domain::neighbours;
+use beanstock::messaging::kinesis::{DataStream as _, KinesisStream};
 
 use super::{NAME, Streaming, use_bags};
 use crate::support::process::{Program, settings_for, until};

@@ -36,7 +36,7 @@ const TRUTHS: [Truth; 5] = [
     },
 ];
 
-/// So many days are known, and the seven after them are foretold.
+/// So many days are known, and the seven after them are forecast.
 const KNOWN: i64 = 42;
 const AHEAD: i64 = 7;
 /// Three days before the end.
@@ -89,12 +89,12 @@ struct Judgement {
 const SEEDS: u64 = 200;
 
 /// The bags that a forecast expects on a day.
-fn foretold(demand: &Demand, day: NaiveDate) -> f64 {
+fn forecast(demand: &Demand, day: NaiveDate) -> f64 {
     let weekday = usize::try_from(day.weekday().num_days_from_monday()).unwrap();
     if demand.stopped.is_some() {
         return 0.0;
     }
-    demand.by_weekday[weekday]
+    demand.by_weekday()[weekday]
 }
 
 #[expect(
@@ -116,7 +116,7 @@ fn judge(truth: &Truth) -> Judgement {
         for (place, day) in ahead.iter().enumerate() {
             // By what was to be expected, which chance does not blur.
             let expected = (truth.expected)(KNOWN + i64::try_from(place).unwrap()) * 1.5;
-            judgement.ours += (foretold(&demand, day.day) - expected).abs();
+            judgement.ours += (forecast(&demand, day.day) - expected).abs();
             judgement.naive += (known[known.len() - 7 + place].used as f64 - expected).abs();
             judgement.flat += (flat - expected).abs();
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use beanstock::aws::kinesis_client;
 use beanstock::clock::SystemClock;
 use beanstock::db;
-use beanstock::db::stream_shards::Lease;
+use beanstock::db::stream_leases::Lease;
 use beanstock::domain::{BeanId, Instance};
 use beanstock::local;
 use beanstock::messaging::kinesis::{DataStream, KinesisStream};
@@ -114,11 +114,11 @@ impl<S: DataStream + Clone> Streaming<S> {
         let stream = self.consumer().discover().await.unwrap();
         let pool = &self.app.pool;
         let readable =
-            db::stream_shards::list_readable(&mut pool.acquire().await.unwrap(), &stream).await;
+            db::stream_leases::list_readable(&mut pool.acquire().await.unwrap(), &stream).await;
         let mut leases = Vec::new();
         for shard in readable.unwrap().free {
             let taken = db::in_transaction(pool, async |tx| {
-                db::stream_shards::take_shard(
+                db::stream_leases::take_shard(
                     tx,
                     &stream,
                     &shard,
@@ -141,7 +141,7 @@ impl<S: DataStream + Clone> Streaming<S> {
                 let mut reader = self.reader(lease.clone());
                 has_ended |= read_through(&mut reader).await;
                 let mut conn = self.app.pool.acquire().await.unwrap();
-                db::stream_shards::release_lease(&mut conn, &lease)
+                db::stream_leases::release_lease(&mut conn, &lease)
                     .await
                     .unwrap();
             }

@@ -1,10 +1,11 @@
 //! Movements on their way over the embedded Kinesis, and what the audit makes of it.
 
 use beanstock::messaging::kinesis::{DataStream as _, NewRecord};
+use beanstock::operations::audit::audit;
 
 use super::{Streaming, use_bags};
-use crate::support::EXCELSA;
 use crate::support::process::until;
+use crate::support::{ARABICA, EXCELSA};
 
 #[tokio::test]
 async fn every_movement_reaches_the_second_witness() {
@@ -56,7 +57,7 @@ async fn movements_go_on_where_they_were_after_shards_are_split_and_merged() {
     use_bags(&streaming.app, EXCELSA, &[1, 1]).await;
     streaming.relay_all().await;
     let shards = streaming.stream.list_shards().await.unwrap();
-    let pairs = beanstock::messaging::kinesis::neighbours(&shards);
+    let pairs = beanstock::domain::neighbours(&shards);
     let (one, next) = pairs.iter().min().unwrap();
     streaming.stream.merge(one, next).await.unwrap();
     streaming.active().await;
@@ -118,6 +119,58 @@ async fn a_forged_ledger_row_is_named() {
         "bean {EXCELSA} first differs at movement 3: the stream says -3 bags, the ledger says -1"
     );
     assert_eq!(broken, [expected]);
+}
+
+/// Both witnesses were told the same, which does not add up: the ledger by itself shows the movement.
+#[tokio::test]
+async fn a_ledger_row_that_was_forged_before_it_was_streamed_is_named() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    use_bags(&streaming.app, EXCELSA, &[2, 3]).await;
+    use_bags(&streaming.app, ARABICA, &[2, 3]).await;
+    for (bean, movement) in [(EXCELSA, 2), (ARABICA, 3)] {
+        let forge = "UPDATE stock_movements SET change_by = -1";
+        streaming
+            .app
+            .execute(format!(
+                "{forge} WHERE bean_id = {bean} AND sequence = {movement}"
+            ))
+            .await;
+    }
+    streaming.relay_all().await;
+    streaming
+        .app
+        .execute("UPDATE stream_marks SET streamed_at = streamed_at - INTERVAL 1 MINUTE")
+        .await;
+    streaming.read_all().await;
+
+    let (told, _) = streaming.audit().await;
+    let ledger = audit(&streaming.app.pool).await.unwrap();
+    let ledger: Vec<String> = ledger
+        .into_iter()
+        .flat_map(|finding| finding.broken_by)
+        .collect();
+
+    for named in [
+        format!("bean {EXCELSA}, movement 2"),
+        format!("bean {ARABICA}, movement 3"),
+    ] {
+        assert!(ledger.contains(&named), "{ledger:?}");
+    }
+    let [stock, lost] = told.try_into().unwrap();
+    assert_eq!(
+        stock,
+        format!(
+            "bean {EXCELSA} had 195 bags after movement 3 by the ledger, and 196 by the stream"
+        )
+    );
+    let aside =
+        format!("bean {ARABICA}, movements 2 to 3; a record of this bean was put aside (shardId-");
+    assert!(lost.starts_with(&aside), "{lost}");
+    assert!(
+        lost.ends_with("they have a gap or do not add up)"),
+        "{lost}"
+    );
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn four_weeks(streaming: &Streaming<KinesisStream>, bags: i64) {
 }
 
 /// Works out forecasts, as the consumer does every few seconds.
-async fn foretell(streaming: &Streaming<KinesisStream>) {
+async fn renew_forecasts(streaming: &Streaming<KinesisStream>) {
     let shutdown = beanstock::shutdown::Shutdown::default();
     let consumer = beanstock::stream::StreamConsumer::new(
         streaming.stream.clone(),
@@ -36,9 +36,9 @@ async fn foretell(streaming: &Streaming<KinesisStream>) {
         shutdown.clone(),
     );
     let running = tokio::spawn(async move { consumer.run().await });
-    crate::support::process::until("all is foretold", || async {
+    crate::support::process::until("all forecasts are there", || async {
         streaming
-            .number("stream_beans WHERE foretold_at IS NULL OR foretold_at < seen_at")
+            .number("stream_beans WHERE forecast_at IS NULL OR forecast_at < seen_at")
             .await
             == 0
     })
@@ -51,7 +51,7 @@ async fn foretell(streaming: &Streaming<KinesisStream>) {
 async fn a_bean_that_runs_out_within_a_week_is_on_the_first_page_with_a_range() {
     let streaming = Streaming::start(1).await;
     four_weeks(&streaming, 40).await;
-    foretell(&streaming).await;
+    renew_forecasts(&streaming).await;
     let site = Site::of(&streaming.app);
 
     let home = site.get("/").await;
@@ -204,6 +204,16 @@ async fn staff_have_what_is_missing_sent_again_and_dismiss_what_nobody_can_read(
         "shown as text: {parked}"
     );
 
+    streaming
+        .app
+        .execute("UPDATE stream_held SET held_at = held_at - INTERVAL 2 MINUTE")
+        .await;
+    let trouble = site.get("/").await.text_of("#stream-trouble");
+    assert!(
+        trouble.contains("1 bean misses a movement, 1 record cannot be read"),
+        "{trouble}"
+    );
+
     let again = site.post("/operations/stream/again", &[]).await;
     assert!(again.header("location").contains("streamed-again"));
     streaming.relay_all().await;
@@ -213,5 +223,7 @@ async fn staff_have_what_is_missing_sent_again_and_dismiss_what_nobody_can_read(
         .await;
     let page = site.get("/operations/stream").await;
     assert_eq!(page.all("#missing, #parked"), Vec::<String>::new());
+    let home = Site::of(&streaming.app).get("/").await;
+    assert_eq!(home.text_of("#stream-trouble"), "");
     streaming.assert_witnesses_agree().await;
 }

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use beanstock::domain::Shard;
 use beanstock::messaging::ServiceError;
 use beanstock::messaging::kinesis::{
-    DataStream, Description, NewRecord, Page, ReadError, Record, Shard, Start,
+    DataStream, Description, NewRecord, Page, ReadError, Record, Start,
 };
 use chrono::DateTime;
 
@@ -28,6 +29,8 @@ struct State {
     faults: VecDeque<Fault>,
     /// For each put to come: the places that are refused.
     refusals: VecDeque<Vec<usize>>,
+    /// How many answers to puts are lost: the stream has taken the records.
+    lost_answers: usize,
     puts: Vec<Vec<String>>,
     number: u64,
 }
@@ -93,6 +96,11 @@ impl FakeStream {
         self.state().refusals.extend(refusals);
     }
 
+    /// Loses the answer to the next put: its records are taken, and nobody is told.
+    pub(crate) fn lose_next_answer(&self) {
+        self.state().lost_answers += 1;
+    }
+
     /// The keys of each call that put something.
     pub(crate) fn puts(&self) -> Vec<Vec<String>> {
         self.state().puts.clone()
@@ -123,6 +131,13 @@ impl DataStream for FakeStream {
                 self.push(&shard, &record.key, &record.data);
             }
         }
+        if self.state().lost_answers > 0 {
+            self.state().lost_answers -= 1;
+            return Err(ServiceError::Unreachable {
+                resource: "the stream".to_owned(),
+                detail: "no answer".to_owned(),
+            });
+        }
         Ok(refused)
     }
 
@@ -144,7 +159,8 @@ impl DataStream for FakeStream {
             id: id.clone(),
             parent: shard.parent.clone(),
             adjacent_parent: None,
-            hashes: ("0".to_owned(), "0".to_owned()),
+            first_hash: "0".to_owned(),
+            last_hash: "0".to_owned(),
             is_closed: shard.is_closed,
         });
         Ok(shards.collect())

@@ -9,6 +9,7 @@ use super::figures::{CHARTED, Figure, Figures};
 use crate::db::dashboard::DrawnBean;
 use crate::db::minutes::Minute;
 use crate::web::ui::consumption::{Banner, Consumption};
+use crate::web::ui::page::grouped;
 use crate::web::ui::series::{Bars, Column, StepLine};
 use crate::web::ui::time_span::Time;
 
@@ -79,6 +80,26 @@ impl Board {
         Some([Time(applied.p50?), Time(applied.p95?)])
     }
 
+    /// What is wrong with the stream of stock movements, if something is.
+    pub(crate) fn stream_trouble(&self) -> Option<String> {
+        let trouble = self.figures.stream.value?;
+        let gaps = match trouble.gaps {
+            0 => None,
+            1 => Some("1 bean misses a movement".to_owned()),
+            gaps => Some(format!("{} beans miss a movement", grouped(gaps))),
+        };
+        let parked = match trouble.parked {
+            0 => None,
+            1 => Some("1 record cannot be read".to_owned()),
+            parked => Some(format!("{} records cannot be read", grouped(parked))),
+        };
+        let expired = trouble
+            .has_expired
+            .then(|| "records expired unread".to_owned());
+        let troubles: Vec<String> = [gaps, parked, expired].into_iter().flatten().collect();
+        (!troubles.is_empty()).then(|| troubles.join(", "))
+    }
+
     /// Whether nothing needs anybody.
     pub(crate) fn is_calm(&self) -> bool {
         let stock = self.figures.stock.value.as_ref();
@@ -87,7 +108,10 @@ impl Board {
             stock.beans > 0 && stock.out == 0 && stock.low == 0 && stock.out_at_supplier == 0
         });
         let is_running = matches!(self.consumption(), Consumption::Running { .. });
-        calm_stock && is_running && attention.is_some_and(|attention| attention.letters == 0)
+        calm_stock
+            && is_running
+            && self.stream_trouble().is_none()
+            && attention.is_some_and(|attention| attention.letters == 0)
     }
 
     /// The class of a tile that warns from one on.

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use crate::db;
 use crate::db::consumers::ConsumerLine;
-use crate::db::dashboard::{Attention, DrawnBean, LetterDay, NamedBean, StockFigures, Waiting};
+use crate::db::dashboard::{
+    Attention, DrawnBean, LetterDay, NamedBean, StockFigures, StreamTrouble, Waiting,
+};
 use crate::db::minutes::Minute;
 use crate::db::queue_pauses::QueuePause;
 use crate::db::{Connection, DbResult, Pool};
@@ -79,6 +81,7 @@ pub(crate) struct Figures {
     pub(crate) applied: Figure<Applied>,
     pub(crate) consumers: Figure<Vec<ConsumerLine>>,
     pub(crate) pauses: Figure<Vec<QueuePause>>,
+    pub(crate) stream: Figure<StreamTrouble>,
     pub(crate) fullest: Figure<Vec<DrawnBean>>,
     pub(crate) minutes: Figure<Vec<Minute>>,
     pub(crate) letters: Figure<Vec<LetterDay>>,
@@ -130,6 +133,8 @@ impl SharedFigures {
         if is_old(kept.hour_read, HOUR_FRESH_FOR) {
             let applied = read_applied(&mut conn, now).await;
             figures.applied.take(applied, now);
+            let stream = db::dashboard::find_stream_trouble(&mut conn).await;
+            figures.stream.take(stream, now);
             kept.hour_read = Some(Instant::now());
         }
         if is_old(kept.drawn, DRAWN_FRESH_FOR) {

@@ -20,6 +20,7 @@ pub(crate) enum Part {
     Applied,
     Speed,
     Consumers,
+    Stream,
     Calm,
     Levels,
     Hours,
@@ -28,7 +29,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Banner,
         Self::Stock,
         Self::Out,
@@ -39,6 +40,7 @@ impl Part {
         Self::Applied,
         Self::Speed,
         Self::Consumers,
+        Self::Stream,
         Self::Calm,
         Self::Levels,
         Self::Hours,

@@ -11,12 +11,12 @@ use serde::Deserialize;
 
 use crate::db;
 use crate::db::parked_records::ParkedRecord;
+use crate::db::stream_held::HeldBean;
 use crate::db::stream_marks::Unstreamed;
 use crate::db::stream_shards::{ShardLine, StreamLag};
-use crate::db::stream_witness::HeldBean;
-use crate::domain::Action;
+use crate::domain::{Action, Shard, neighbours};
 use crate::messaging::ServiceError;
-use crate::messaging::kinesis::{DataStream as _, Shard, hash, neighbours};
+use crate::messaging::kinesis::DataStream as _;
 use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
@@ -59,23 +59,18 @@ struct ShardRow {
 
 impl ShardRow {
     fn number(&self) -> String {
-        number(&self.line.id)
+        number(&self.line.shard.id)
     }
 
     fn came_from(&self) -> Option<String> {
-        let parents = [&self.line.parent, &self.line.adjacent_parent];
-        let parents: Vec<String> = parents
-            .into_iter()
-            .flatten()
-            .map(|parent| number(parent))
-            .collect();
+        let parents: Vec<String> = self.line.shard.parents().map(number).collect();
         (!parents.is_empty()).then(|| parents.join(" and "))
     }
 
     /// How much of the range of hash keys goes there, to a tenth of a percent.
     fn share(&self) -> String {
-        let keys = hash(&self.line.last_hash) - hash(&self.line.first_hash);
-        let percent = keys / (u128::MAX / 1_000);
+        let (first, last) = self.line.shard.hash_keys();
+        let percent = last.saturating_sub(first) / (u128::MAX / 1_000);
         format!("{}.{} %", percent / 10, percent % 10)
     }
 
@@ -103,7 +98,7 @@ fn state(shard: &ShardLine) -> (&'static str, &'static str) {
         ("waiting", "Waiting for its parent shard")
     } else if shard.owner.is_none() || shard.unread_ms.is_none_or(|unread| unread > UNREAD_AFTER) {
         ("alarm", "No reader")
-    } else if shard.closed {
+    } else if shard.shard.is_closed {
         ("retrying", "Closed, being read")
     } else {
         ("good", "Being read")
@@ -121,7 +116,7 @@ impl StreamPage {
     fn open(&self) -> usize {
         self.shards
             .iter()
-            .filter(|shard| !shard.line.closed)
+            .filter(|shard| !shard.line.shard.is_closed)
             .count()
     }
 
@@ -191,14 +186,13 @@ async fn show_stream(
     let mut conn = state.connection().await?;
     let lines = db::stream_shards::list_shards(&mut conn).await?;
     let map = ShardMap::new(&lines, |line| self::state(line).0);
-    let listed: Vec<Shard> = lines.iter().map(listed).collect();
-    let next = neighbours(&listed);
+    let next = neighbours(lines.iter().map(|line| &line.shard));
     let next: HashMap<String, String> = next
         .into_iter()
         .map(|(shard, next)| (shard.to_owned(), number(next)))
         .collect();
     let shards = lines.into_iter().map(|line| ShardRow {
-        next: next.get(&line.id).cloned(),
+        next: next.get(&line.shard.id).cloned(),
         line,
     });
     Ok(Page::ok(StreamPage {
@@ -206,22 +200,12 @@ async fn show_stream(
         map,
         lag: db::stream_shards::find_lag(&mut conn).await?,
         unstreamed: db::stream_marks::count_unstreamed(&mut conn).await?,
-        held: db::stream_witness::list_held_beans(&mut conn).await?,
+        held: db::stream_held::list_held_beans(&mut conn).await?,
         parked: db::parked_records::list_parked(&mut conn, PARKED).await?,
         all_parked: db::parked_records::count_parked(&mut conn).await?,
         is_ours: state.local_stream.is_some(),
         layout,
     }))
-}
-
-fn listed(line: &ShardLine) -> Shard {
-    Shard {
-        id: line.id.clone(),
-        parent: line.parent.clone(),
-        adjacent_parent: line.adjacent_parent.clone(),
-        hashes: (line.first_hash.clone(), line.last_hash.clone()),
-        is_closed: line.closed,
-    }
 }
 
 /// A form of one shard.

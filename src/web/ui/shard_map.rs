@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use crate::db::stream_shards::ShardLine;
-use crate::messaging::kinesis::hash;
 
 /// The drawing's width; its height is a row's for each generation.
 const WIDTH: u16 = 400;
@@ -44,10 +43,11 @@ impl ShardMap {
         let rows = generations.values().max()? + 1;
         let bar = |shard: &ShardLine| {
             let generation = generations
-                .get(shard.id.as_str())
+                .get(shard.shard.id.as_str())
                 .copied()
                 .unwrap_or_default();
-            let (x, end) = (place(&shard.first_hash), place(&shard.last_hash));
+            let (first, last) = shard.shard.hash_keys();
+            let (x, end) = (place(first), place(last));
             let y = generation * ROW;
             let width = end.saturating_sub(x).saturating_sub(2).max(2);
             ShardBar {
@@ -55,7 +55,7 @@ impl ShardMap {
                 x,
                 y,
                 width,
-                label: (width >= 18).then(|| number(&shard.id)),
+                label: (width >= 18).then(|| number(&shard.shard.id)),
                 label_x: x + width / 2,
                 label_y: y + BAR / 2 + 5,
             }
@@ -63,13 +63,11 @@ impl ShardMap {
         let bars: Vec<ShardBar> = shards.iter().map(bar).collect();
         let drawn: HashMap<&str, &ShardBar> = shards
             .iter()
-            .map(|shard| shard.id.as_str())
+            .map(|shard| shard.shard.id.as_str())
             .zip(&bars)
             .collect();
         let lines = shards.iter().zip(&bars).flat_map(|(shard, bar)| {
-            let parents = [&shard.parent, &shard.adjacent_parent];
-            let parents = parents.into_iter().flatten();
-            let from = parents.filter_map(|parent| drawn.get(parent.as_str()));
+            let from = shard.shard.parents().filter_map(|parent| drawn.get(parent));
             from.map(|from| {
                 let (x, y) = (from.label_x, from.y + BAR);
                 format!("M{x} {y}L{} {}", bar.label_x, bar.y)
@@ -90,12 +88,10 @@ impl ShardMap {
 fn generations(shards: &[ShardLine]) -> HashMap<&str, u16> {
     let mut generations: HashMap<&str, u16> = HashMap::new();
     // Shards are numbered as they come to be, so parents come first.
-    for shard in shards {
-        let parents = [&shard.parent, &shard.adjacent_parent]
-            .into_iter()
-            .flatten();
-        let latest = parents
-            .filter_map(|parent| generations.get(parent.as_str()))
+    for shard in shards.iter().map(|line| &line.shard) {
+        let latest = shard
+            .parents()
+            .filter_map(|parent| generations.get(parent))
             .max();
         generations.insert(&shard.id, latest.map_or(0, |latest| latest + 1));
     }
@@ -103,8 +99,8 @@ fn generations(shards: &[ShardLine]) -> HashMap<&str, u16> {
 }
 
 /// Where a hash key is in the drawing.
-fn place(digits: &str) -> u16 {
-    let share = hash(digits) / (u128::MAX / u128::from(WIDTH));
+fn place(hash_key: u128) -> u16 {
+    let share = hash_key / (u128::MAX / u128::from(WIDTH));
     u16::try_from(share).unwrap_or(WIDTH).min(WIDTH)
 }
 
@@ -119,18 +115,21 @@ pub(crate) fn number(shard: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Shard;
 
     fn shard(number: u8, parents: [Option<u8>; 2], (first, last): (u128, u128)) -> ShardLine {
         let id = |number| format!("shardId-{number:012}");
         let [parent, adjacent_parent] = parents.map(|parent| parent.map(id));
         ShardLine {
             stream: String::new(),
-            id: id(number),
-            parent,
-            adjacent_parent,
-            first_hash: first.to_string(),
-            last_hash: last.to_string(),
-            closed: false,
+            shard: Shard {
+                id: id(number),
+                parent,
+                adjacent_parent,
+                first_hash: first.to_string(),
+                last_hash: last.to_string(),
+                is_closed: false,
+            },
             owner: None,
             checkpoint: None,
             ended_at: None,

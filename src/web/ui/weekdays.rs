@@ -37,7 +37,7 @@ impl Weekdays {
         if !demand.has_weekdays() || demand.stopped.is_some() {
             return None;
         }
-        let rates = demand.by_weekday;
+        let rates = demand.by_weekday();
         let (most, least) = (place(&rates, f64::gt), place(&rates, f64::lt));
         let bars = DAYS.into_iter().zip(rates).map(|(day, bags)| Bar {
             day,

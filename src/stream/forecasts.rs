@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::clock::Clock;
-use crate::db::bean_days::Foretold;
+use crate::db::bean_days::Forecast;
 use crate::db::{self, DbResult, Pool};
 use crate::domain::{BeanId, Demand, WATCHED_DAYS, day_in};
 
@@ -15,27 +15,27 @@ const AT_ONCE: i64 = 500;
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn foretell(pool: &Pool, clock: &dyn Clock, zone: Tz) -> DbResult<()> {
+pub(super) async fn renew_forecasts(pool: &Pool, clock: &dyn Clock, zone: Tz) -> DbResult<()> {
     let today = day_in(zone, clock.now());
     let mut conn = pool.acquire().await?;
-    let due = db::bean_days::list_unforetold(&mut conn, AT_ONCE).await?;
+    let due = db::bean_days::list_forecasts_due(&mut conn, AT_ONCE).await?;
     if due.is_empty() {
         return Ok(());
     }
     let beans: Vec<BeanId> = due.iter().map(|due| due.bean).collect();
     let since = today - TimeDelta::days(WATCHED_DAYS);
     let known = db::bean_days::list_days(&mut conn, &beans, since).await?;
-    let foretold = due.iter().map(|due| {
+    let forecasts = due.iter().map(|due| {
         let days_left = known.get(&due.bean).and_then(|known| {
             let demand = Demand::learn(&known.days, day_in(zone, known.since), today)?;
             demand.days_left(due.quantity, today)
         });
-        Foretold {
+        Forecast {
             bean: due.bean.0,
             seen: due.seen,
             on: days_left.map(|left| today + TimeDelta::days(left.likely.into())),
         }
     });
-    let foretold: Vec<Foretold> = foretold.collect();
-    db::bean_days::set_foretold(&mut conn, &foretold).await
+    let forecasts: Vec<Forecast> = forecasts.collect();
+    db::bean_days::set_forecasts(&mut conn, &forecasts).await
 }
