@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use ferrokinesis::store::{DurableStateOptions, StoreOptions};
 use tokio::sync::RwLock;
 use tower::ServiceExt as _;
 
+use super::MAX_REQUEST_BYTES;
 use super::queues::{ACCOUNT, REGION};
 
 /// More than any stream of a café needs; a new account of AWS may have 200 or more.
@@ -82,8 +84,9 @@ impl Streams {
             aws_region: REGION.to_owned(),
             ..StoreOptions::default()
         });
+        // A call of 5 MiB is longer in Base64, and axum takes 2 MB unless it is told otherwise.
         Self {
-            router,
+            router: router.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)),
             putting: Arc::default(),
         }
     }

@@ -5,6 +5,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{Record, ScalingType, Shard, ShardIteratorType, StreamStatus};
 use beanstock::aws::kinesis_client;
 use beanstock::local;
+use beanstock::messaging::kinesis::{DataStream as _, KinesisStream, MAX_BYTES, NewRecord};
 use beanstock::shutdown::Shutdown;
 
 use crate::support::app::endpoint;
@@ -114,6 +115,23 @@ async fn a_record_is_put_and_read_twice_as_the_course_shows() {
         .send()
         .await
         .unwrap();
+}
+
+/// As much as our relay puts in a call at most.
+#[tokio::test]
+async fn a_call_may_bring_four_mebibytes() {
+    let (kinesis, name, _shutdown) = client().await;
+    create(&kinesis, &name, 1).await;
+    let stream = KinesisStream::new(kinesis, name);
+    let record = |key: usize| NewRecord {
+        key: key.to_string(),
+        data: vec![b'x'; MAX_BYTES / 5 - 1],
+    };
+    let records: Vec<NewRecord> = (0..5).map(record).collect();
+
+    let refused = stream.put_records(&records).await.unwrap();
+
+    assert_eq!(refused, Vec::<usize>::new());
 }
 
 #[tokio::test]
