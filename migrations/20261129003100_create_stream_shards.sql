@@ -15,7 +15,7 @@ CREATE TABLE stream_shards (
     checkpoint      VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NULL
                     COMMENT 'sequence number of the last record whose effect is here; up to 56 digits and more than any number type holds',
     ended_at        DATETIME(6)  NULL COMMENT 'when its last record was read',
-    behind_ms       BIGINT       NULL COMMENT 'how far its newest unread record was behind at the last read',
+    behind_ms       BIGINT       NULL COMMENT 'milliseconds behind the newest record at the last read',
     read_at         DATETIME(6)  NULL COMMENT 'when it was last read',
     at_end_at       DATETIME(6)  NULL COMMENT 'when it was last read to its end',
     movements       BIGINT       NOT NULL DEFAULT 0 COMMENT 'how many were read from it',

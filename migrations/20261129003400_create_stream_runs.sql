@@ -1,4 +1,4 @@
--- What the stream said, record by record: the testimony of the second witness.
+-- What the stream said, record by record, for the audit. Kept for ever, like the ledger it is compared with.
 CREATE TABLE stream_runs (
     bean_id         BIGINT       NOT NULL,
     first_sequence  BIGINT       NOT NULL,

@@ -2,6 +2,7 @@
 CREATE TABLE stream_held (
     bean_id         BIGINT       NOT NULL,
     sequence_number VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    stream          VARCHAR(160) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'as in stream_shards',
     shard_id        VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     first_sequence  BIGINT       NOT NULL,
     record          MEDIUMTEXT   NOT NULL,

@@ -32,7 +32,7 @@ use crate::provision::subscribe::Subscriptions;
 use crate::readiness::{DATABASE, QUEUE, Readiness};
 use crate::shutdown::Shutdown;
 use crate::sns_endpoint::{LocalAnchor, SnsEndpoint};
-use crate::stream::{StreamConsumer, StreamRelay};
+use crate::stream::{StreamConsumer, StreamForecasts, StreamRelay};
 use crate::web::{self, MailDelivery};
 use crate::webhooks::{Reach, WebhookPublisher, WebhookSecret, name_of};
 
@@ -42,7 +42,7 @@ pub enum Part {
     Web,
     /// Applies what the queue delivers.
     Poller,
-    /// Publishes what was accepted.
+    /// Publishes what was accepted, and puts movements on the stream.
     Relay,
     /// Moves dead letters into the database.
     Collector,
@@ -387,11 +387,17 @@ impl App {
     fn read_stream(&self, stream: KinesisStream, name: &str, zone: Tz) {
         let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
         let shutdown = self.shutdown.clone();
+        let forecasts =
+            StreamForecasts::new(pool.clone(), Arc::clone(&clock), zone, shutdown.clone());
         let consumer = StreamConsumer::new(stream, name.to_owned(), pool, clock, zone, shutdown);
-        let consumer = Arc::new(consumer);
+        let (consumer, forecasts) = (Arc::new(consumer), Arc::new(forecasts));
         self.shutdown.supervise("stream", move || {
             let consumer = Arc::clone(&consumer);
             async move { consumer.run().await }
+        });
+        self.shutdown.supervise("stream forecasts", move || {
+            let forecasts = Arc::clone(&forecasts);
+            async move { forecasts.run().await }
         });
     }
 

@@ -14,7 +14,7 @@ pub enum LogFormat {
 
 /// Starts logging to standard error. `filter` is like `info` or `beanstock=debug,info`.
 pub fn start(format: LogFormat, filter: &str) {
-    // The embedded Kinesis tells of each question that somebody gets no for an answer to.
+    // The embedded Kinesis logs every request that it refuses.
     let filter = format!("ferrokinesis=warn,{filter}");
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()

@@ -171,13 +171,15 @@
       localStorage.setItem(PAUSED, isPaused() ? "no" : "yes");
       name();
     });
+    // What is unfolded would be folded again.
+    const isUsed = () => isHeld(part) || part.querySelector("details[open]") !== null;
     name();
     made?.append(" · ", pause);
     wait();
 
     function wait() {
       setTimeout(async () => {
-        if (!document.hidden && !isPaused() && !isHeld(part)) await ask();
+        if (!document.hidden && !isPaused() && !isUsed()) await ask();
         if (part.dataset.again) wait();
         else pause.remove();
       }, Number(part.dataset.again) * 1_000);
@@ -188,7 +190,7 @@
         const answer = await fetch(location.href);
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = answer.ok && page.getElementById(part.id);
-        if (!fresh || isHeld(part)) return;
+        if (!fresh || isUsed()) return;
         const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
         part.replaceWith(fresh);
         part = fresh;

@@ -63,7 +63,11 @@ async fn publish(setup: &Setup) -> Vec<(Uuid, Instant)> {
 /// Notes when each update's timeline shows it applied, as another connection sees it.
 async fn watch(setup: &Setup) -> HashMap<Uuid, Instant> {
     let mut seen = HashMap::new();
-    let mut newest: i64 = 0;
+    let begin: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM update_events")
+        .fetch_one(&mut *setup.pool.acquire().await.unwrap())
+        .await
+        .unwrap();
+    let mut newest = begin;
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     while seen.len() < (PER_SECOND * SECONDS) as usize {
         ticks.tick().await;
@@ -72,7 +76,7 @@ async fn watch(setup: &Setup) -> HashMap<Uuid, Instant> {
             "SELECT e.id, u.sender_id FROM update_events AS e \
              JOIN inventory_updates AS u ON u.id = e.update_id WHERE e.id > ? AND e.event = 'applied'",
         )
-        .bind(newest - 100)
+        .bind((newest - 100).max(begin))
         .fetch_all(&mut *setup.pool.acquire().await.unwrap())
         .await
         .unwrap();

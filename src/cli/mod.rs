@@ -49,11 +49,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs everything on this machine: database, SNS, SQS, website and all parts.
+    /// Runs everything on this machine: database, SNS, SQS, Kinesis, website and all parts.
     Local(Box<crate::local::LocalSettings>),
     /// Runs the embedded SNS, SQS and Kinesis alone, for tests and benchmarks.
     LocalAws(crate::local::LocalAwsSettings),
-    /// Runs the website, the poller, the relay and the collector against your database and AWS.
+    /// Runs the website, the poller, the relay, the collector and the reader of the stream against your database and AWS.
     Serve(Box<serve::Serve>),
     /// Asks the `serve` on this machine whether it is alive, as a health check does.
     ///

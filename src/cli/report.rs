@@ -83,7 +83,7 @@ fn describe_stream(stream: StreamStatus) -> String {
     } = stream;
     let problems = [
         (unread_shards, "shards that nobody reads"),
-        (held_beans, "beans that miss a movement"),
+        (held_beans, "beans with a missing movement"),
         (parked_records, "records that nobody can read"),
     ];
     let problems = problems.iter().filter(|(number, _)| *number > 0);

@@ -25,23 +25,21 @@ pub async fn add_to_days(conn: &mut MySqlConnection, changes: &[DayChange]) -> D
     }
     sqlx::query!(
         r#"
-        INSERT INTO bean_days (bean_id, day, uses, used, counts, missing, received)
-        SELECT new.bean, new.day, new.uses, new.used, new.counts, new.missing, new.received
+        INSERT INTO bean_days (bean_id, day, uses, used, counts, missing)
+        SELECT new.bean, new.day, new.uses, new.used, new.counts, new.missing
         FROM JSON_TABLE(?, '$[*]' COLUMNS (
             bean BIGINT PATH '$.bean',
             day DATE PATH '$.day',
             uses BIGINT PATH '$.uses',
             used BIGINT PATH '$.used',
             counts BIGINT PATH '$.counts',
-            missing BIGINT PATH '$.missing',
-            received BIGINT PATH '$.received'
+            missing BIGINT PATH '$.missing'
         )) AS new
         ON DUPLICATE KEY UPDATE
             uses = bean_days.uses + VALUES(uses),
             used = bean_days.used + VALUES(used),
             counts = bean_days.counts + VALUES(counts),
-            missing = bean_days.missing + VALUES(missing),
-            received = bean_days.received + VALUES(received)
+            missing = bean_days.missing + VALUES(missing)
         "#,
         json(&changes)
     )
@@ -59,7 +57,7 @@ pub struct KnownDays {
     pub days: Vec<BeanDay>,
 }
 
-/// A bean that the stream has not told of for longer than this, in seconds, although it moved, is left out.
+/// A bean with a movement that the stream's reader has not seen for longer than this, in seconds, is left out.
 const UP_TO_DATE_WITHIN: i64 = 3_600;
 
 /// Lists the days of beans since one. Beans that the stream does not tell of, or not any more, are absent.
@@ -81,12 +79,14 @@ pub async fn list_days(
             d.uses AS "uses?: i64",
             d.used AS "used?: i64",
             d.counts AS "counts?: i64",
-            d.missing AS "missing?: i64",
-            d.received AS "received?: i64"
+            d.missing AS "missing?: i64"
         FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
-        STRAIGHT_JOIN beans AS b ON b.id = wanted.id
-        STRAIGHT_JOIN stream_beans AS w ON w.bean_id = wanted.id
-            AND (w.seen = b.last_movement OR w.seen_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND)
+        STRAIGHT_JOIN stream_beans AS w ON w.bean_id = wanted.id AND NOT EXISTS (
+            SELECT 1
+            FROM stock_movements AS s
+            WHERE s.bean_id = w.bean_id AND s.sequence = w.seen + 1
+                AND s.created_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND
+        )
         LEFT JOIN bean_days AS d ON d.bean_id = w.bean_id AND d.day >= ?
         ORDER BY w.bean_id, d.day
         "#,
@@ -112,7 +112,6 @@ pub async fn list_days(
             used: row.used.unwrap_or_default(),
             counts: row.counts.unwrap_or_default(),
             missing: row.missing.unwrap_or_default(),
-            received: row.received.unwrap_or_default(),
         });
     }
     Ok(known)
@@ -194,7 +193,7 @@ pub struct Whose {
     pub supplier: Option<SupplierId>,
 }
 
-/// Lists unusual movements since a moment, newest first.
+/// Lists unusual movements of the beans on the list since a moment, newest first.
 pub async fn list_unusual(
     conn: &mut MySqlConnection,
     whose: Whose,
@@ -206,7 +205,7 @@ pub async fn list_unusual(
         r#"
         SELECT u.bean_id, b.product_name, u.sequence, u.kind, u.change_by, u.usual, u.at AS "at: DateTime<Utc>"
         FROM unusual_movements AS u
-        JOIN beans AS b ON b.id = u.bean_id
+        JOIN beans AS b ON b.id = u.bean_id AND b.removed_at IS NULL
         WHERE u.at > ? AND (? IS NULL OR u.bean_id = ?) AND (? IS NULL OR b.supplier_id = ?)
         ORDER BY u.at DESC, u.bean_id, u.sequence
         LIMIT ?
@@ -245,7 +244,7 @@ pub struct ForecastDue {
     pub seen: i64,
 }
 
-/// Lists beans whose forecast is older than their last movement on the stream, or than a day.
+/// Lists beans whose forecast is older than their last movement on the stream, or than a day; the oldest first.
 pub async fn list_forecasts_due(
     conn: &mut MySqlConnection,
     limit: i64,
@@ -255,6 +254,7 @@ pub async fn list_forecasts_due(
         SELECT bean_id, quantity, seen
         FROM stream_beans
         WHERE forecast_at IS NULL OR forecast_at < seen_at OR forecast_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY
+        ORDER BY forecast_at, bean_id
         LIMIT ?
         "#,
         limit
@@ -321,4 +321,17 @@ pub async fn list_running_out(
     );
     let ids = ids.fetch_all(conn).await?;
     Ok(ids.into_iter().map(BeanId).collect())
+}
+
+/// Forgets days that no forecast looks at any more, and unusual movements that no page shows any more.
+pub async fn forget_old_days(conn: &mut MySqlConnection) -> DbResult<()> {
+    sqlx::query!("DELETE FROM bean_days WHERE day < CURRENT_DATE() - INTERVAL 70 DAY LIMIT 10000")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "DELETE FROM unusual_movements WHERE at < UTC_TIMESTAMP() - INTERVAL 60 DAY LIMIT 10000"
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::MySqlConnection;
 
-use super::DbResult;
 use super::rows::code;
+use super::{DbResult, parked_records, stream_held, stream_shards};
 use crate::domain::{BeanId, Reason};
 
 /// How the stock stands as a whole.
@@ -235,7 +235,7 @@ pub async fn list_letter_days(conn: &mut MySqlConnection) -> DbResult<Vec<Letter
 /// What somebody has to look at about the stream of stock movements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamTrouble {
-    /// Beans of which a movement has been missing for a minute: after a reshard, one that is late comes by itself.
+    /// Beans of which a movement has been missing for a minute.
     pub gaps: i64,
     /// Records that nobody can read.
     pub parked: i64,
@@ -245,16 +245,9 @@ pub struct StreamTrouble {
 
 /// Finds what somebody has to look at about the stream.
 pub async fn find_stream_trouble(conn: &mut MySqlConnection) -> DbResult<StreamTrouble> {
-    let trouble = sqlx::query_as!(
-        StreamTrouble,
-        r#"
-        SELECT
-            (
-                SELECT COUNT(DISTINCT bean_id) FROM stream_held WHERE held_at < UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE
-            ) AS "gaps!: i64",
-            (SELECT COUNT(*) FROM parked_records WHERE dismissed_at IS NULL) AS "parked!: i64",
-            EXISTS (SELECT 1 FROM stream_shards WHERE trimmed_at IS NOT NULL) AS "has_expired!: bool"
-        "#
-    );
-    Ok(trouble.fetch_one(conn).await?)
+    Ok(StreamTrouble {
+        gaps: stream_held::count_gaps(conn).await?,
+        parked: parked_records::count_parked(conn).await?,
+        has_expired: stream_shards::has_trimmed(conn).await?,
+    })
 }

@@ -19,15 +19,26 @@ pub struct NewParkedRecord {
     pub record: String,
 }
 
+/// So many records in a statement: with 64 KiB each they have about 4 MiB, and servers take 16 or more.
+const AT_ONCE: usize = 50;
+
 /// Puts records aside. One that is aside already stays as it is.
 pub async fn park_records(
     conn: &mut MySqlConnection,
     stream: &str,
     records: &[NewParkedRecord],
 ) -> DbResult<()> {
-    if records.is_empty() {
-        return Ok(());
+    for records in records.chunks(AT_ONCE) {
+        park(conn, stream, records).await?;
     }
+    Ok(())
+}
+
+async fn park(
+    conn: &mut MySqlConnection,
+    stream: &str,
+    records: &[NewParkedRecord],
+) -> DbResult<()> {
     sqlx::query!(
         r#"
         INSERT INTO parked_records (stream, shard_id, sequence_number, partition_key, reason, record, parked_at)
@@ -105,6 +116,16 @@ pub async fn dismiss_parked(
         "UPDATE parked_records SET dismissed_at = ? WHERE dismissed_at IS NULL AND id <= ?",
         now,
         up_to
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets records that somebody has seen more than 40 days ago.
+pub async fn forget_old_parked(conn: &mut MySqlConnection) -> DbResult<()> {
+    sqlx::query!(
+        "DELETE FROM parked_records WHERE dismissed_at < UTC_TIMESTAMP() - INTERVAL 40 DAY LIMIT 1000"
     )
     .execute(conn)
     .await?;

@@ -224,11 +224,12 @@ pub struct Progress<'a> {
     pub is_end: bool,
 }
 
-/// Notes how far a shard has been read. Whoever notes it has locked the lease.
+/// Notes how far a shard has been read, and keeps it for longer. Whoever notes it has locked the lease.
 pub async fn note_progress(
     conn: &mut MySqlConnection,
     lease: &Lease,
     progress: &Progress<'_>,
+    until: Duration,
 ) -> DbResult<()> {
     sqlx::query!(
         r#"
@@ -241,7 +242,7 @@ pub async fn note_progress(
             at_end_at = IF(?, UTC_TIMESTAMP(6), at_end_at),
             ended_at = IF(?, UTC_TIMESTAMP(6), NULL),
             owner = IF(?, NULL, owner),
-            lease_until = IF(?, NULL, lease_until)
+            lease_until = IF(?, NULL, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)
         WHERE stream = ? AND shard_id = ?
         "#,
         progress.checkpoint,
@@ -251,12 +252,40 @@ pub async fn note_progress(
         progress.is_end,
         progress.is_end,
         progress.is_end,
+        microseconds(until),
         lease.stream,
         lease.shard
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Notes that a shard was read and had nothing new; gives whether it is still the owner's.
+pub async fn note_nothing_new(
+    conn: &mut MySqlConnection,
+    lease: &Lease,
+    behind_ms: i64,
+) -> DbResult<bool> {
+    let noted = sqlx::query!(
+        r#"
+        UPDATE stream_shards
+        SET
+            behind_ms = ?,
+            read_at = UTC_TIMESTAMP(6),
+            at_end_at = IF(?, UTC_TIMESTAMP(6), at_end_at)
+        WHERE stream = ? AND shard_id = ? AND owner = ? AND epoch = ? AND ended_at IS NULL
+        "#,
+        behind_ms,
+        behind_ms == 0,
+        lease.stream,
+        lease.shard,
+        lease.owner.0,
+        lease.epoch
+    )
+    .execute(conn)
+    .await?;
+    Ok(noted.rows_affected() > 0)
 }
 
 /// Notes that records of a shard are gone before they were read, and that it is read from the oldest on.

@@ -14,8 +14,6 @@ use crate::domain::{BeanId, MovementKind, SupplierId};
 pub struct DueBean {
     pub bean: BeanId,
     pub supplier: SupplierId,
-    /// Its newest movement.
-    pub newest: i64,
 }
 
 /// A bean whose movements one relay puts on the stream for a while.
@@ -40,7 +38,7 @@ pub async fn list_due(
 ) -> DbResult<Vec<DueBean>> {
     let rows = sqlx::query!(
         r#"
-        SELECT b.id, b.supplier_id, b.last_movement
+        SELECT b.id, b.supplier_id
         FROM beans AS b
         LEFT JOIN stream_marks AS m ON m.bean_id = b.id
         WHERE b.id > ?
@@ -57,7 +55,6 @@ pub async fn list_due(
     let due = rows.into_iter().map(|row| DueBean {
         bean: BeanId(row.id),
         supplier: SupplierId(row.supplier_id),
-        newest: row.last_movement,
     });
     Ok(due.collect())
 }
@@ -311,21 +308,32 @@ pub async fn list_snapshots(
     Ok(snapshots.collect())
 }
 
-/// Has what the consumer has not seen put on the stream again: of all beans, or of those that have records waiting
-/// for an earlier one.
-pub async fn rewind_marks(conn: &mut MySqlConnection, only_held: bool) -> DbResult<()> {
+/// Whose movements are put on the stream again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewind {
+    /// Of all beans: the stream is another one.
+    All,
+    /// Of beans that have something on the stream which the consumer has not seen. What is merely on its way comes
+    /// twice, and counts once.
+    Missing,
+}
+
+/// Has what the consumer has not seen put on the stream again.
+pub async fn rewind_marks(conn: &mut MySqlConnection, whose: Rewind) -> DbResult<()> {
     sqlx::query!(
         r#"
         UPDATE stream_marks AS m
         LEFT JOIN stream_beans AS b ON b.bean_id = m.bean_id
         SET
-            m.streamed = b.seen,
+            m.streamed = LEAST(b.seen, m.streamed),
             m.epoch = m.epoch + 1,
             m.due_at = UTC_TIMESTAMP(6),
             m.attempts = 0
-        WHERE NOT ? OR EXISTS (SELECT 1 FROM stream_held AS h WHERE h.bean_id = m.bean_id)
+        WHERE ?
+            OR m.streamed > COALESCE(b.seen, m.snapshot_at - 1)
+            OR EXISTS (SELECT 1 FROM stream_held AS h WHERE h.bean_id = m.bean_id)
         "#,
-        only_held
+        whose == Rewind::All
     )
     .execute(conn)
     .await?;
@@ -360,4 +368,17 @@ pub async fn count_unstreamed(conn: &mut MySqlConnection) -> DbResult<Unstreamed
         "#
     );
     Ok(count.fetch_one(conn).await?)
+}
+
+/// Since when something has been on the stream that the consumer has not seen.
+pub async fn find_oldest_unseen(conn: &mut MySqlConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let since = sqlx::query_scalar!(
+        r#"
+        SELECT MIN(m.streamed_at) AS "since: DateTime<Utc>"
+        FROM stream_marks AS m
+        LEFT JOIN stream_beans AS b ON b.bean_id = m.bean_id
+        WHERE m.streamed > COALESCE(b.seen, m.snapshot_at - 1)
+        "#
+    );
+    Ok(since.fetch_one(conn).await?)
 }

@@ -68,3 +68,13 @@ pub async fn insert_repeats(conn: &mut MySqlConnection, repeats: &[Run]) -> DbRe
     .await?;
     Ok(())
 }
+
+/// Forgets what came again more than 40 days ago.
+pub async fn forget_old_repeats(conn: &mut MySqlConnection) -> DbResult<()> {
+    sqlx::query!(
+        "DELETE FROM stream_repeats WHERE seen_at < UTC_TIMESTAMP() - INTERVAL 40 DAY LIMIT 10000"
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

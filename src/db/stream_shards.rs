@@ -1,5 +1,7 @@
 //! SQL for the shards of the stream, and how they are read.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::MySqlConnection;
@@ -9,12 +11,26 @@ use super::DbResult;
 use super::rows::json;
 use crate::domain::{Instance, Shard};
 
-/// Notes the shards that a stream lists.
+/// Notes the shards that a stream lists. What is known is left alone, and its readers are not disturbed.
 pub async fn note_shards(
     conn: &mut MySqlConnection,
     stream: &str,
     shards: &[Shard],
 ) -> DbResult<()> {
+    let known = sqlx::query!(
+        r#"SELECT shard_id, closed AS "closed: bool" FROM stream_shards WHERE stream = ?"#,
+        stream
+    );
+    let known = known.fetch_all(&mut *conn).await?.into_iter();
+    let known: HashMap<String, bool> = known.map(|row| (row.shard_id, row.closed)).collect();
+    let news = shards.iter().filter(|shard| {
+        let known_closed = known.get(&shard.id);
+        known_closed.is_none_or(|known_closed| shard.is_closed && !known_closed)
+    });
+    let news: Vec<&Shard> = news.collect();
+    if news.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         r#"
         INSERT INTO stream_shards (
@@ -30,10 +46,10 @@ pub async fn note_shards(
             last_hash VARCHAR(39) PATH '$.last_hash',
             closed BOOLEAN PATH '$.is_closed'
         )) AS new
-        ON DUPLICATE KEY UPDATE closed = VALUES(closed)
+        ON DUPLICATE KEY UPDATE closed = stream_shards.closed OR VALUES(closed)
         "#,
         stream,
-        json(&shards)
+        json(&news)
     )
     .execute(conn)
     .await?;
@@ -251,13 +267,18 @@ pub async fn find_lag(conn: &mut MySqlConnection) -> DbResult<StreamLag> {
     )
     .fetch_one(&mut *conn)
     .await?;
-    let trimmed = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM stream_shards WHERE trimmed_at IS NOT NULL) AS "any!: bool""#
-    );
     Ok(StreamLag {
         shards: lag.shards,
         unread: lag.unread,
         behind_ms: lag.behind_ms.max(0),
-        trimmed: trimmed.fetch_one(conn).await?,
+        trimmed: has_trimmed(conn).await?,
     })
+}
+
+/// Whether records were gone before they were read, and nobody has seen that yet.
+pub async fn has_trimmed(conn: &mut MySqlConnection) -> DbResult<bool> {
+    let any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM stream_shards WHERE trimmed_at IS NOT NULL) AS "any!: bool""#
+    );
+    Ok(any.fetch_one(conn).await?)
 }

@@ -15,8 +15,6 @@ pub struct BeanDay {
     /// How often they were counted, and how many were missing; fewer than none if there were more.
     pub counts: i64,
     pub missing: i64,
-    /// Bags that came in.
-    pub received: i64,
 }
 
 impl BeanDay {
@@ -28,7 +26,6 @@ impl BeanDay {
             used: 0,
             counts: 0,
             missing: 0,
-            received: 0,
         }
     }
 
@@ -43,9 +40,6 @@ impl BeanDay {
             MovementKind::Count => {
                 self.counts += sign;
                 self.missing = self.missing.saturating_sub(bags);
-            }
-            MovementKind::Delivery | MovementKind::Received => {
-                self.received = self.received.saturating_add(bags);
             }
             _ => {}
         }

@@ -90,6 +90,16 @@ pub enum ReadError {
     Service(#[from] ServiceError),
 }
 
+/// Why no shard was split or merged.
+#[derive(Debug, thiserror::Error)]
+pub enum ReshardError {
+    /// A stream that is being resharded takes no other change meanwhile.
+    #[error("the stream is being resharded")]
+    Busy,
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
 /// A stream of records in shards.
 pub trait DataStream: Send + Sync + 'static {
     /// Puts up to 500 records on the stream; gives the places of those it did not take. Kinesis promises no order
@@ -128,10 +138,6 @@ impl KinesisStream {
         Self { client, name }
     }
 
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Asks to put a record without a key: whoever may not put any is told so, and whoever may is told what is
     /// wrong with it.
     ///
@@ -155,25 +161,29 @@ impl KinesisStream {
     /// Splits a shard in the middle of its keys.
     ///
     /// # Errors
-    /// It is not open, or has one key only; or Kinesis does not answer.
-    pub async fn split(&self, shard: &Shard) -> Result<(), ServiceError> {
+    /// It is not open, or has one key only; the stream is being resharded; or Kinesis does not answer.
+    pub async fn split(&self, shard: &Shard) -> Result<(), ReshardError> {
         let (first, last) = shard.hash_keys();
         let middle = first + (last - first) / 2 + 1;
         let call = self.client.split_shard().stream_name(&self.name);
         let call = call.shard_to_split(&shard.id);
         let split = call.new_starting_hash_key(middle.to_string()).send().await;
-        split.map(drop).map_err(|error| self.failure(&error))
+        split
+            .map(drop)
+            .map_err(|error| self.reshard_failure(&error))
     }
 
     /// Merges a shard with the one whose keys come after its own.
     ///
     /// # Errors
-    /// They are not open or not neighbours; or Kinesis does not answer.
-    pub async fn merge(&self, shard: &str, next: &str) -> Result<(), ServiceError> {
+    /// They are not open or not neighbours; the stream is being resharded; or Kinesis does not answer.
+    pub async fn merge(&self, shard: &str, next: &str) -> Result<(), ReshardError> {
         let call = self.client.merge_shards().stream_name(&self.name);
         let call = call.shard_to_merge(shard).adjacent_shard_to_merge(next);
         let merged = call.send().await;
-        merged.map(drop).map_err(|error| self.failure(&error))
+        merged
+            .map(drop)
+            .map_err(|error| self.reshard_failure(&error))
     }
 
     /// Sorts the SDK's errors by whether waiting can help.
@@ -183,6 +193,17 @@ impl KinesisStream {
         R: std::fmt::Debug + Send + Sync + 'static,
     {
         service_error(format!("the stream {}", self.name), code(error), error)
+    }
+
+    fn reshard_failure<E, R>(&self, error: &SdkError<E, R>) -> ReshardError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        match code(error) {
+            Some("ResourceInUseException" | "LimitExceededException") => ReshardError::Busy,
+            _ => self.failure(error).into(),
+        }
     }
 
     fn read_failure<E, R>(&self, error: &SdkError<E, R>) -> ReadError

@@ -13,7 +13,7 @@ pub struct Finding {
     pub invariant: &'static str,
     /// The rows for which it is not, in words: fifty, and whether there are more.
     pub broken_by: Vec<String>,
-    /// What is worth knowing and breaks nothing.
+    /// What is worth knowing and breaks nothing, cut in the same way.
     pub also: Vec<String>,
 }
 
@@ -118,14 +118,19 @@ pub(super) fn finding<T>(
     rows: Vec<T>,
     describe: impl Fn(T) -> String,
 ) -> Finding {
-    let is_cut = rows.len() > audit::SHOWN;
-    let mut broken_by: Vec<String> = rows.into_iter().take(audit::SHOWN).map(describe).collect();
-    if is_cut {
-        broken_by.push("and more".to_owned());
-    }
     Finding {
         invariant,
-        broken_by,
+        broken_by: shown(rows, describe),
         also: Vec::new(),
     }
+}
+
+/// Fifty rows in words, and whether there are more.
+pub(super) fn shown<T>(rows: Vec<T>, describe: impl Fn(T) -> String) -> Vec<String> {
+    let is_cut = rows.len() > audit::SHOWN;
+    let mut shown: Vec<String> = rows.into_iter().take(audit::SHOWN).map(describe).collect();
+    if is_cut {
+        shown.push("and more".to_owned());
+    }
+    shown
 }

@@ -1,6 +1,6 @@
 //! The audit by two witnesses: the stock that the stream's consumer added up, against the ledger.
 
-use super::audit::{Finding, finding};
+use super::audit::{Finding, finding, shown};
 use crate::db::audit_stream::{self, Difference, DifferingStock, Lost, Miscount, Repeat};
 use crate::db::{self, Connection, DbResult, Pool};
 
@@ -55,7 +55,7 @@ async fn audit_records(conn: &mut Connection) -> DbResult<Vec<Finding>> {
             lost,
         ),
         Finding {
-            also: same.into_iter().map(came_again).collect(),
+            also: shown(same, came_again),
             ..finding("what comes again says the same", differing, came_again)
         },
     ])

@@ -34,7 +34,7 @@ pub struct Status {
     pub oldest_unsent_alert_seconds: i64,
     /// Dead letters that wait for somebody.
     pub dead_letters: i64,
-    /// How the stream of stock movements stands; absent where no shard is read.
+    /// How the stream of stock movements stands; absent without `STREAM_NAME`.
     pub stream: Option<StreamStatus>,
     /// What the queue says; absent if none is set or it does not answer.
     pub queue: Option<QueueStatus>,
@@ -49,11 +49,12 @@ pub struct StreamStatus {
     pub unstreamed: i64,
     /// Seconds since the oldest of those was booked; 0 if there are none.
     pub oldest_unstreamed_seconds: i64,
-    /// Seconds by which the consumer is behind the stream, on the shard where it is furthest behind.
+    /// Seconds by which the consumer is behind the stream, on the shard where it is furthest behind; while no shard is
+    /// known, since when something has been there that it has not seen.
     pub behind_seconds: i64,
     /// Shards that nobody reads.
     pub unread_shards: i64,
-    /// Beans whose records wait for an earlier one.
+    /// Beans of which a movement has been missing for a minute.
     pub held_beans: i64,
     /// Records that nobody can read and nobody has looked at.
     pub parked_records: i64,
@@ -132,7 +133,7 @@ pub async fn read_status(
         oldest_unsent_alert_seconds: age(unsent),
         dead_letters: db::dead_letters::count_open(&mut conn).await?,
         stream: match stream {
-            Some(_) => read_stream(&mut conn, now).await?,
+            Some(_) => Some(read_stream(&mut conn, now).await?),
             None => None,
         },
         queue: None,
@@ -140,19 +141,21 @@ pub async fn read_status(
     })
 }
 
-async fn read_stream(conn: &mut Connection, now: DateTime<Utc>) -> DbResult<Option<StreamStatus>> {
+async fn read_stream(conn: &mut Connection, now: DateTime<Utc>) -> DbResult<StreamStatus> {
     let lag = db::stream_shards::find_lag(conn).await?;
-    if lag.shards == 0 {
-        return Ok(None);
-    }
+    let unseen = match lag.shards {
+        // Nobody has ever found the stream; then only the relay's side tells.
+        0 => db::stream_marks::find_oldest_unseen(conn).await?,
+        _ => None,
+    };
     let unstreamed = db::stream_marks::count_unstreamed(conn).await?;
     let age = |since: DateTime<Utc>| (now - since).num_seconds().max(0);
-    Ok(Some(StreamStatus {
+    Ok(StreamStatus {
         unstreamed: unstreamed.movements,
         oldest_unstreamed_seconds: unstreamed.since.map_or(0, age),
-        behind_seconds: lag.behind_ms / 1_000,
+        behind_seconds: unseen.map_or(lag.behind_ms / 1_000, age),
         unread_shards: lag.unread,
-        held_beans: db::stream_held::count_held_beans(conn).await?,
+        held_beans: db::stream_held::count_gaps(conn).await?,
         parked_records: db::parked_records::count_parked(conn).await?,
-    }))
+    })
 }

@@ -66,7 +66,7 @@ pub struct ResourceSettings {
     /// Role of the application, which the queue policies then allow to consume
     #[arg(long, env = "APPLICATION_ROLE", value_parser = role_arn)]
     pub application_role: Option<String>,
-    /// Tags for queues and topics
+    /// Tags for queues, topics and the stream
     #[arg(long, env = "RESOURCE_TAGS", value_delimiter = ',', default_value = TAG,
           value_parser = tag)]
     pub resource_tags: Vec<(String, String)>,

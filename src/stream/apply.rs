@@ -1,6 +1,7 @@
 //! Applies a page of records: its effect and the shard's checkpoint are one transaction.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,9 @@ use crate::db::stream_leases::{Lease, Progress};
 use crate::db::{self, Connection, DbError, DbResult, Pool, Transaction, Trouble, WorkError};
 use crate::domain::BeanId;
 use crate::messaging::kinesis::Record;
+
+/// How long a shard stays an instance's that says nothing more.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
 
 /// As much of a record that nobody can read is kept.
 const KEPT_OF_A_RECORD: usize = 64 << 10;
@@ -56,6 +60,9 @@ pub(super) async fn apply_page(
     page: &ReadPage<'_>,
     zone: Tz,
 ) -> Result<(), ApplyError> {
+    if page.records.is_empty() && !page.is_end {
+        return note_nothing_new(pool, lease, page.behind_ms).await;
+    }
     let sorted = Sorted::sort(lease, page.records);
     let applied = db::in_transaction(pool, async |tx| apply(tx, lease, page, &sorted, zone).await);
     match applied.await {
@@ -63,6 +70,17 @@ pub(super) async fn apply_page(
             apply_one_by_one(pool, lease, page, zone).await
         }
         applied => applied,
+    }
+}
+
+/// Most pages of a quiet café are empty. They are one statement and no transaction, which would wake whoever waits for
+/// commits.
+async fn note_nothing_new(pool: &Pool, lease: &Lease, behind_ms: i64) -> Result<(), ApplyError> {
+    let mut conn = pool.acquire().await?;
+    if db::stream_leases::note_nothing_new(&mut conn, lease, behind_ms).await? {
+        Ok(())
+    } else {
+        Err(ApplyError::Fenced)
     }
 }
 
@@ -117,6 +135,7 @@ impl Sorted {
         for record in records {
             match StreamRecord::parse(&record.key, &record.data) {
                 Ok(read) => sorted.beans.entry(read.bean.0).or_default().push(Placed {
+                    stream: lease.stream.clone(),
                     shard: lease.shard.clone(),
                     sequence_number: record.sequence_number.clone(),
                     record: read,
@@ -207,7 +226,7 @@ async fn apply(
         behind_ms: page.behind_ms,
         is_end: page.is_end,
     };
-    db::stream_leases::note_progress(tx, lease, &progress).await?;
+    db::stream_leases::note_progress(tx, lease, &progress, LEASE).await?;
     Ok(())
 }
 
@@ -235,30 +254,45 @@ async fn lock_known(
     Ok(known)
 }
 
+/// The records of beans that wait for an earlier one. One that cannot be read any more, because another version of this
+/// program held it, is put aside.
 async fn held_records(
     conn: &mut Connection,
     beans: &[BeanId],
 ) -> DbResult<BTreeMap<i64, Vec<Placed>>> {
-    if beans.is_empty() {
-        return Ok(BTreeMap::new());
-    }
     let mut placed: BTreeMap<i64, Vec<Placed>> = BTreeMap::new();
+    if beans.is_empty() {
+        return Ok(placed);
+    }
     for held in db::stream_held::list_held(conn, beans).await? {
-        let bean = held.bean;
-        placed.entry(bean).or_default().extend(read_again(held));
+        match StreamRecord::parse(&held.bean.to_string(), held.record.as_bytes()) {
+            Ok(record) => placed.entry(held.bean).or_default().push(Placed {
+                stream: held.stream,
+                shard: held.shard,
+                sequence_number: held.sequence_number,
+                record,
+                was_held: true,
+            }),
+            Err(invalid) => put_aside(conn, held, &invalid).await?,
+        }
     }
     Ok(placed)
 }
 
-/// What was held was read before, so it can be read again.
-fn read_again(held: HeldRecord) -> Option<Placed> {
-    let record = StreamRecord::parse(&held.bean.to_string(), held.record.as_bytes()).ok()?;
-    Some(Placed {
+async fn put_aside(
+    conn: &mut Connection,
+    held: HeldRecord,
+    invalid: &InvalidRecord,
+) -> DbResult<()> {
+    let parked = NewParkedRecord {
         shard: held.shard,
-        sequence_number: held.sequence_number,
-        record,
-        was_held: true,
-    })
+        sequence_number: held.sequence_number.clone(),
+        partition_key: held.bean.to_string(),
+        reason: invalid.to_string(),
+        record: STANDARD.encode(&held.record),
+    };
+    db::parked_records::park_records(conn, &held.stream, &[parked]).await?;
+    db::stream_held::delete_held(conn, &[(held.bean, held.sequence_number)]).await
 }
 
 /// Counts what waited for an earlier record that has come meanwhile: two shards may have brought them at once. Some beans

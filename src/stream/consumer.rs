@@ -13,13 +13,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::apply::count_what_waited;
-use super::forecasts::renew_forecasts;
+use super::apply::LEASE;
 use super::reader::{ShardReader, StepError};
-use super::shard_task::{LEASE, read_shard};
+use super::shard_task::read_shard;
 use crate::backoff;
 use crate::clock::Clock;
 use crate::db::stream_leases::Lease;
+use crate::db::stream_marks::Rewind;
 use crate::db::{self, DbResult, Pool};
 use crate::domain::Instance;
 use crate::messaging::kinesis::{DataStream, ReadError};
@@ -67,6 +67,21 @@ struct Work {
     tasks: TaskTracker,
 }
 
+impl Work {
+    fn stop(&self) {
+        for reading in self.reading.values() {
+            reading.stop.cancel();
+        }
+    }
+}
+
+impl Drop for Work {
+    /// Whoever begins anew after a panic is to find no reader of before.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 impl<S: DataStream> StreamConsumer<S> {
     pub fn new(
         stream: S,
@@ -96,10 +111,6 @@ impl<S: DataStream> StreamConsumer<S> {
 
     /// Reads until stopping begins, and gives its shards up then.
     pub async fn run(&self) {
-        tokio::join!(Box::pin(self.read_shards()), Box::pin(self.work_out()));
-    }
-
-    async fn read_shards(&self) {
         const WHAT: &str = "sharing the shards of the stream";
         let mut streak = Streak::default();
         let mut work = Work::default();
@@ -122,27 +133,8 @@ impl<S: DataStream> StreamConsumer<S> {
         self.stop(work).await;
     }
 
-    /// Counts what waited for others, and works out what that means for the days to come; apart from the leases, which
-    /// must not wait for it.
-    async fn work_out(&self) {
-        const WHAT: &str = "working out forecasts";
-        let mut streak = Streak::default();
-        while self.shutdown.sleep(COORDINATE_EVERY).await.is_ok() {
-            let worked_out = async {
-                count_what_waited(&self.pool, self.zone).await?;
-                renew_forecasts(&self.pool, &*self.clock, self.zone).await
-            };
-            match worked_out.await {
-                Ok(()) => streak.succeeded(WHAT),
-                Err(error) => drop(streak.failed(WHAT, &error)),
-            }
-        }
-    }
-
     async fn stop(&self, work: Work) {
-        for reading in work.reading.values() {
-            reading.stop.cancel();
-        }
+        work.stop();
         work.tasks.close();
         work.tasks.wait().await;
         if let Ok(mut conn) = self.pool.acquire().await {
@@ -202,7 +194,7 @@ impl<S: DataStream> StreamConsumer<S> {
         if is_new {
             tracing::warn!(
                 stream = self.name,
-                "the stream was made anew: what it lacks is put on it again"
+                "the stream is another one than before: what nobody has read is put on it"
             );
             self.begin_anew(&stream).await?;
         }
@@ -218,7 +210,7 @@ impl<S: DataStream> StreamConsumer<S> {
     async fn begin_anew(&self, stream: &str) -> DbResult<()> {
         db::in_transaction(&self.pool, async |tx| {
             db::stream_shards::forget_left_streams(tx, stream).await?;
-            db::stream_marks::rewind_marks(tx, false).await
+            db::stream_marks::rewind_marks(tx, Rewind::All).await
         })
         .await
     }

@@ -18,6 +18,8 @@ use crate::domain::{BeanDay, UsualSizes, day_in};
 /// A record with its place on the stream.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
+    /// The stream's name, `@` and when it was made.
+    pub(super) stream: String,
     pub(super) shard: String,
     pub(super) sequence_number: String,
     pub(super) record: StreamRecord,
@@ -31,7 +33,7 @@ pub(super) struct Fold {
     zone: Tz,
     bean: i64,
     state: Option<State>,
-    pub(super) changes: Changes,
+    changes: Changes,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,7 @@ impl Fold {
         self.changes.hold.push(HeldRecord {
             bean: self.bean,
             sequence_number: placed.sequence_number.clone(),
+            stream: placed.stream.clone(),
             shard: placed.shard.clone(),
             first: placed.record.first(),
             record: String::from_utf8_lossy(&placed.record.to_json()).into_owned(),
@@ -245,6 +248,7 @@ mod tests {
 
     fn placed(number: u32, content: Content) -> Placed {
         Placed {
+            stream: "stock_movements@1".to_owned(),
             shard: "shardId-000000000000".to_owned(),
             sequence_number: number.to_string(),
             record: StreamRecord {

@@ -16,6 +16,7 @@ mod relay;
 mod shard_task;
 
 pub use self::consumer::StreamConsumer;
+pub use self::forecasts::StreamForecasts;
 pub use self::reader::{ShardReader, Step, StepError};
 pub use self::record::{Content, InvalidRecord, Snapshot, StreamRecord, StreamedMovement, Undone};
 pub use self::relay::{RelayError, StreamRelay, Streamed};

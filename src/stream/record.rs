@@ -82,7 +82,7 @@ pub enum InvalidRecord {
     Aggregated,
     #[error("it is not the JSON of a record of stock movements: {0}")]
     Unreadable(String),
-    #[error("it has version {0} of the format, and this program reads version 1")]
+    #[error("it has version {0} of the format, and this program reads version {VERSION}")]
     Version(u64),
     #[error("its partition key is not the number of its bean")]
     Key,
@@ -90,7 +90,7 @@ pub enum InvalidRecord {
     Broken,
     #[error("it has a moment before 1970, after 2037 or within a leap second")]
     Moment,
-    #[error("it has {0} movements, and at most 100 are read")]
+    #[error("it has {0} movements, and at most {MOST_MOVEMENTS} are read")]
     Long(usize),
     #[error("it is about bean {0}, and there is none with that number")]
     UnknownBean(i64),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
+use super::apply::LEASE;
 use super::reader::{CATCH_UP_INTERVAL, POLL_INTERVAL, ShardReader, Step, StepError};
 use crate::backoff;
 use crate::db::stream_leases::Lease;
@@ -12,35 +14,38 @@ use crate::messaging::ServiceError;
 use crate::messaging::kinesis::{DataStream, ReadError};
 use crate::telemetry::Streak;
 
-/// How long a shard stays an instance's that says nothing more.
-pub(super) const LEASE: Duration = Duration::from_secs(15);
-
 /// How often a lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// After so many failures in a row, another instance may have the shard: perhaps it reaches what this one does not.
+/// After so many failures in a row the shard is given up. Whoever takes it next, perhaps this instance again, looks first
+/// what there is.
 const FAILURES: u32 = 10;
 
 /// Reads a shard and keeps its lease until the shard ends, is another's, or is to be given up.
 pub(super) async fn read_shard<S: DataStream>(reader: ShardReader<S>, stop: &CancellationToken) {
     let (pool, lease) = (reader.pool().clone(), reader.lease().clone());
+    let span = tracing::info_span!("shard", id = lease.shard);
     let done = CancellationToken::new();
     let reading = async {
         read_until(reader, stop).await;
         done.cancel();
     };
-    tokio::join!(reading, renew(&pool, &lease, &done));
+    let both = async { tokio::join!(reading, renew(&pool, &lease, &done)) };
+    both.instrument(span).await;
 }
 
 /// Reads a shard until it ends, is another's, or is to be given up.
 async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &CancellationToken) {
     const WHAT: &str = "reading the stream";
     let mut streak = Streak::default();
+    // How often in a row the stream gave no page and did not fail.
+    let mut pageless = 0_u32;
     while !stop.is_cancelled() {
         let pause = match reader.step().await {
             Ok(Step::Ended | Step::Fenced) => return,
             Ok(Step::Read { has_more, .. }) => {
                 streak.succeeded(WHAT);
+                pageless = 0;
                 if has_more {
                     CATCH_UP_INTERVAL
                 } else {
@@ -48,7 +53,14 @@ async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &Cancellati
                 }
             }
             // Not failures: others read as well, and what is kept is kept so long.
-            Ok(Step::Throttled | Step::IteratorExpired | Step::Trimmed) => {
+            Ok(none @ (Step::Throttled | Step::IteratorExpired | Step::Trimmed)) => {
+                pageless = pageless.saturating_add(1);
+                if pageless == FAILURES {
+                    tracing::warn!(
+                        what = ?none,
+                        "the stream has given no records for a while; trying on"
+                    );
+                }
                 POLL_INTERVAL.mul_f64(1.0 + fastrand::f64())
             }
             Err(error) => {

@@ -80,6 +80,7 @@ pub(crate) const STREAM_SPLIT: &str = "/operations/stream/split";
 pub(crate) const STREAM_MERGE: &str = "/operations/stream/merge";
 pub(crate) const STREAM_AGAIN: &str = "/operations/stream/again";
 pub(crate) const STREAM_SEEN: &str = "/operations/stream/seen";
+pub(crate) const STREAM_EXPIRED: &str = "/operations/stream/expired";
 pub(crate) const DEAD_LETTERS: &str = "/dead-letters";
 pub(crate) const DEAD_LETTERS_NOTE: &str = "/dead-letters/note";
 pub(crate) const DEAD_LETTERS_RESEND: &str = "/dead-letters/resend";

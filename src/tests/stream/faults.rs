@@ -216,18 +216,38 @@ async fn what_was_put_twice_because_an_answer_was_lost_counts_once() {
     streaming.assert_witnesses_agree().await;
 }
 
+/// Another version of this program held it.
+#[tokio::test]
+async fn a_record_that_waited_and_cannot_be_read_any_more_is_put_aside() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let insert = "INSERT INTO stream_held (bean_id, sequence_number, stream, shard_id, first_sequence, record, held_at)";
+    streaming
+        .app
+        .execute(format!(
+            "{insert} VALUES ({EXCELSA}, '1', 'a', 's', 2, '{{\"version\": 9}}', UTC_TIMESTAMP(6))"
+        ))
+        .await;
+
+    streaming.forecasts().renew().await.unwrap();
+
+    assert_eq!(streaming.number("stream_held").await, 0);
+    assert_eq!(streaming.number("parked_records").await, 1);
+}
+
 #[tokio::test]
 async fn a_bean_of_which_many_records_wait_keeps_no_other_waiting() {
     let streaming = streaming().await;
     let digit = "(SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 \
                  UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)";
-    let insert = "INSERT INTO stream_held (bean_id, sequence_number, shard_id, first_sequence, record, held_at)";
+    let insert = "INSERT INTO stream_held (bean_id, sequence_number, stream, shard_id, first_sequence, record, held_at)";
     for statement in [
         format!(
-            "{insert} SELECT {EXCELSA}, 1000 + a.n + 10 * b.n + 100 * c.n, 's', 10 + a.n + 10 * b.n + 100 * c.n, '', \
+            "{insert} SELECT {EXCELSA}, 1000 + a.n + 10 * b.n + 100 * c.n, 'a', 's', 10 + a.n + 10 * b.n + 100 * c.n, '', \
              UTC_TIMESTAMP(6) FROM {digit} AS a, {digit} AS b, {digit} AS c"
         ),
-        format!("{insert} VALUES ({ARABICA}, '1', 's', 5000, '', UTC_TIMESTAMP(6))"),
+        format!("{insert} VALUES ({ARABICA}, '1', 'a', 's', 5000, '', UTC_TIMESTAMP(6))"),
     ] {
         streaming.app.execute(statement).await;
     }

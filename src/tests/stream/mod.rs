@@ -21,7 +21,7 @@ use beanstock::messaging::kinesis::{DataStream, KinesisStream};
 use beanstock::operations::audit_stream::audit_stream;
 use beanstock::provision::ResourceSettings;
 use beanstock::shutdown::Shutdown;
-use beanstock::stream::{ShardReader, Step, StreamConsumer, StreamRelay};
+use beanstock::stream::{ShardReader, Step, StreamConsumer, StreamForecasts, StreamRelay};
 use chrono_tz::Tz;
 
 use crate::support::process::until;
@@ -93,6 +93,11 @@ impl<S: DataStream + Clone> Streaming<S> {
         .named(self.instance)
     }
 
+    fn forecasts(&self) -> StreamForecasts {
+        let clock = Arc::new(SystemClock);
+        StreamForecasts::new(self.app.pool.clone(), clock, Tz::UTC, Shutdown::default())
+    }
+
     /// Puts all movements on the stream.
     async fn relay_all(&self) {
         let relay = self.relay();
@@ -154,7 +159,7 @@ impl<S: DataStream + Clone> Streaming<S> {
     /// Has what beans miss put on the stream again, as staff do on its page.
     async fn send_again(&self) {
         let mut conn = self.app.pool.acquire().await.unwrap();
-        db::stream_marks::rewind_marks(&mut conn, true)
+        db::stream_marks::rewind_marks(&mut conn, db::stream_marks::Rewind::Missing)
             .await
             .unwrap();
         drop(conn);
@@ -207,7 +212,7 @@ async fn read_through<S: DataStream>(reader: &mut ShardReader<S>) -> bool {
     false
 }
 
-/// Uses bags of a bean, booked as the shelf books them but many at a time.
+/// Uses bags of a bean: writes what the shelf would, without its rules.
 async fn use_bags(app: &TestApp, bean: BeanId, sizes: &[i64]) {
     for bags in sizes {
         app.execute(format!("UPDATE beans SET quantity = quantity - {bags}, last_movement = last_movement + 1 WHERE id = {bean}")).await;

@@ -2,8 +2,10 @@
 
 use beanstock::messaging::kinesis::{DataStream as _, NewRecord};
 use beanstock::operations::audit::audit;
+use beanstock::operations::status::read_status;
+use chrono::Utc;
 
-use super::{Streaming, use_bags};
+use super::{NAME, Streaming, use_bags};
 use crate::support::process::until;
 use crate::support::{ARABICA, EXCELSA};
 
@@ -218,6 +220,35 @@ async fn a_lost_record_without_a_later_one_is_named_too() {
     let (broken, _) = streaming.audit().await;
 
     assert_eq!(broken, [format!("bean {EXCELSA}, movement 2")]);
+    streaming.send_again().await;
+    streaming.read_all().await;
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+    streaming.assert_witnesses_agree().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_is_behind() {
+    let streaming = Streaming::start(1).await;
+    let status = async |stream| {
+        let status = read_status(&streaming.app.pool, stream, Utc::now()).await;
+        status.unwrap().stream
+    };
+    assert!(status(None).await.is_none());
+    let before = status(Some(NAME)).await.unwrap();
+    assert!(
+        before.unstreamed > 0 && before.behind_seconds == 0,
+        "{before:?}"
+    );
+
+    streaming.relay_all().await;
+    streaming
+        .app
+        .execute("UPDATE stream_marks SET streamed_at = streamed_at - INTERVAL 10 MINUTE")
+        .await;
+
+    let after = status(Some(NAME)).await.unwrap();
+    assert_eq!(after.unstreamed, 0);
+    assert!(after.behind_seconds >= 600, "{after:?}");
 }
 
 #[tokio::test]
@@ -252,6 +283,33 @@ async fn a_movement_that_somebody_else_put_on_the_stream_is_named() {
         "bean {EXCELSA} first differs at movement 2: the stream says -50 bags, the ledger has none"
     );
     assert!(broken.contains(&expected), "{broken:?}");
+
+    // What is really booked is put there all the same, also after what is missing is sent again.
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.send_again().await;
+    streaming.read_all().await;
+    let (broken, _) = streaming.audit().await;
+    assert!(
+        broken[0].contains("the stream says -50 bags, the ledger says -2"),
+        "{broken:?}"
+    );
+    assert_eq!(streaming.number("stream_repeats").await, 1);
+
+    // deploy/stream.md: the bean begins anew.
+    for table in [
+        "stream_beans",
+        "stream_runs",
+        "stream_repeats",
+        "stream_held",
+        "bean_days",
+    ] {
+        let forget = format!("DELETE FROM {table} WHERE bean_id = {EXCELSA}");
+        streaming.app.execute(forget).await;
+    }
+    streaming.send_again().await;
+    streaming.read_all().await;
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+    streaming.assert_witnesses_agree().await;
 }
 
 #[tokio::test]

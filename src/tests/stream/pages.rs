@@ -24,34 +24,11 @@ async fn four_weeks(streaming: &Streaming<KinesisStream>, bags: i64) {
     }
 }
 
-/// Works out forecasts, as the consumer does every few seconds.
-async fn renew_forecasts(streaming: &Streaming<KinesisStream>) {
-    let shutdown = beanstock::shutdown::Shutdown::default();
-    let consumer = beanstock::stream::StreamConsumer::new(
-        streaming.stream.clone(),
-        NAME.to_owned(),
-        streaming.app.pool.clone(),
-        std::sync::Arc::new(beanstock::clock::SystemClock),
-        chrono_tz::Tz::UTC,
-        shutdown.clone(),
-    );
-    let running = tokio::spawn(async move { consumer.run().await });
-    crate::support::process::until("all forecasts are there", || async {
-        streaming
-            .number("stream_beans WHERE forecast_at IS NULL OR forecast_at < seen_at")
-            .await
-            == 0
-    })
-    .await;
-    shutdown.soft.cancel();
-    running.await.unwrap();
-}
-
 #[tokio::test]
 async fn a_bean_that_runs_out_within_a_week_is_on_the_first_page_with_a_range() {
     let streaming = Streaming::start(1).await;
     four_weeks(&streaming, 40).await;
-    renew_forecasts(&streaming).await;
+    streaming.forecasts().renew().await.unwrap();
     let site = Site::of(&streaming.app);
 
     let home = site.get("/").await;
@@ -69,6 +46,41 @@ async fn a_bean_that_runs_out_within_a_week_is_on_the_first_page_with_a_range() 
     assert!(supplier.text_of(".rows").contains("about 5 days (4 to 6)"));
 }
 
+/// The reader has not seen the last use yet, and has seen nothing else for hours.
+#[tokio::test]
+async fn a_forecast_stays_the_streams_when_a_bag_was_just_used() {
+    let streaming = Streaming::start(1).await;
+    four_weeks(&streaming, 40).await;
+    let idle = "UPDATE stream_beans SET seen_at = seen_at - INTERVAL 2 HOUR";
+    streaming.app.execute(idle).await;
+    use_bags(&streaming.app, EXCELSA, &[1]).await;
+    let site = Site::of(&streaming.app);
+
+    let just_used = site.get(EXCELSA_PAGE).await.text_of(".tiles");
+    streaming
+        .app
+        .execute("UPDATE stock_movements SET created_at = created_at - INTERVAL 2 HOUR")
+        .await;
+    let long_ago = site.get(EXCELSA_PAGE).await.text_of(".tiles");
+
+    assert!(just_used.contains("from 60 uses"), "{just_used}");
+    assert!(!long_ago.contains("from 60 uses"), "{long_ago}");
+}
+
+#[tokio::test]
+async fn after_a_delivery_a_bean_does_not_run_out_soon_although_the_forecast_is_old() {
+    let streaming = Streaming::start(1).await;
+    four_weeks(&streaming, 40).await;
+    streaming.forecasts().renew().await.unwrap();
+    let soon = async || Site::of(&streaming.app).get("/").await.all("#soon");
+    assert_eq!(soon().await.len(), 1);
+
+    let delivery = format!("UPDATE beans SET quantity = 2000 WHERE id = {EXCELSA}");
+    streaming.app.execute(delivery).await;
+
+    assert_eq!(soon().await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn where_there_is_too_little_data_the_page_says_so() {
     let streaming = Streaming::start(1).await;
@@ -79,7 +91,7 @@ async fn where_there_is_too_little_data_the_page_says_so() {
 
     let page = site.get(EXCELSA_PAGE).await;
 
-    let told = "not enough data 2 uses and 0 counts in the last 56 days. A forecast needs three days with 10 uses or 2 counts.";
+    let told = "not enough data 0 uses and 0 counts in the last 56 days, today not included. A forecast needs at least three days, and 10 uses or 2 counts in them.";
     let tiles = page.text_of(".tiles");
     assert!(tiles.contains(told), "{tiles}");
     assert_eq!(site.get("/").await.all("#soon"), Vec::<String>::new());
@@ -142,10 +154,7 @@ async fn a_manager_splits_and_merges_shards_where_the_stream_is_embedded() {
     let page = site.get("/operations/stream").await;
     let rows = page.all("tbody tr");
     assert!(rows[0].contains("Read to its end"), "{rows:?}");
-    assert!(
-        rows[1].contains("50.0 % of the keys, came from 0"),
-        "{rows:?}"
-    );
+    assert!(rows[1].contains("50.0% of the keys, from 0"), "{rows:?}");
     assert!(rows[1].contains("Merge shard 1 with 2"), "{rows:?}");
     let again = site
         .post("/operations/stream/split", &[("shard", first)])
@@ -160,7 +169,7 @@ async fn a_manager_splits_and_merges_shards_where_the_stream_is_embedded() {
     streaming.read_all().await;
     let rows = site.get("/operations/stream").await.all("tbody tr");
     assert!(
-        rows[3].contains("100.0 % of the keys, came from 1 and 2"),
+        rows[3].contains("100.0% of the keys, from 1 and 2"),
         "{rows:?}"
     );
     let log = site.get("/activity").await.text_of("main");
@@ -192,7 +201,7 @@ async fn staff_have_what_is_missing_sent_again_and_dismiss_what_nobody_can_read(
     let page = site.get("/operations/stream").await;
     assert!(
         page.text_of("#missing ~ .rows")
-            .contains("seen up to movement 1, the next that came is 3")
+            .contains("movement 2 is missing")
     );
     let parked = page.text_of("#parked ~ .rows");
     assert!(
@@ -210,7 +219,7 @@ async fn staff_have_what_is_missing_sent_again_and_dismiss_what_nobody_can_read(
         .await;
     let trouble = site.get("/").await.text_of("#stream-trouble");
     assert!(
-        trouble.contains("1 bean misses a movement, 1 record cannot be read"),
+        trouble.contains("1 bean is missing a movement, 1 record cannot be read"),
         "{trouble}"
     );
 

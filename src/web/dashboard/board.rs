@@ -85,8 +85,8 @@ impl Board {
         let trouble = self.figures.stream.value?;
         let gaps = match trouble.gaps {
             0 => None,
-            1 => Some("1 bean misses a movement".to_owned()),
-            gaps => Some(format!("{} beans miss a movement", grouped(gaps))),
+            1 => Some("1 bean is missing a movement".to_owned()),
+            gaps => Some(format!("{} beans are missing a movement", grouped(gaps))),
         };
         let parked = match trouble.parked {
             0 => None,

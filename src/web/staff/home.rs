@@ -105,7 +105,8 @@ async fn list_running_out(
     layout: &Layout,
 ) -> Result<Vec<RunningOut>, WebError> {
     let by = day_in(layout.zone, layout.now + SOON);
-    let ids = db::bean_days::list_running_out(conn, by, RUNNING_OUT).await?;
+    // Some of the forecasts that are kept are older than the last delivery.
+    let ids = db::bean_days::list_running_out(conn, by, 4 * RUNNING_OUT).await?;
     let lastings = Lastings::read(conn, &ids, layout).await?;
     let beans = db::bean_lists::list_beans_by_id(conn, &ids).await?;
     let mut running_out: Vec<RunningOut> = beans
@@ -115,7 +116,9 @@ async fn list_running_out(
             bean,
         })
         .collect();
-    running_out.retain(|row| row.lasting.days.is_some());
+    let is_soon = |days| days <= SOON.num_days();
+    running_out.retain(|row| row.lasting.days.is_some_and(is_soon));
     running_out.sort_by_key(|row| (row.lasting.days, row.bean.id.0));
+    running_out.truncate(usize::try_from(RUNNING_OUT).unwrap_or(usize::MAX));
     Ok(running_out)
 }

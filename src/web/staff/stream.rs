@@ -12,11 +12,11 @@ use serde::Deserialize;
 use crate::db;
 use crate::db::parked_records::ParkedRecord;
 use crate::db::stream_held::HeldBean;
-use crate::db::stream_marks::Unstreamed;
+use crate::db::stream_marks::{Rewind, Unstreamed};
 use crate::db::stream_shards::{ShardLine, StreamLag};
 use crate::domain::{Action, Shard, neighbours};
 use crate::messaging::ServiceError;
-use crate::messaging::kinesis::DataStream as _;
+use crate::messaging::kinesis::{DataStream as _, ReshardError};
 use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
@@ -58,20 +58,31 @@ struct ShardRow {
 }
 
 impl ShardRow {
+    fn id(&self) -> &str {
+        &self.line.shard.id
+    }
+
     fn number(&self) -> String {
-        number(&self.line.shard.id)
+        number(self.id())
     }
 
-    fn came_from(&self) -> Option<String> {
-        let parents: Vec<String> = self.line.shard.parents().map(number).collect();
-        (!parents.is_empty()).then(|| parents.join(" and "))
-    }
-
-    /// How much of the range of hash keys goes there, to a tenth of a percent.
-    fn share(&self) -> String {
+    /// How much of the range of hash keys goes there, and from which shards it came.
+    fn origin(&self) -> String {
         let (first, last) = self.line.shard.hash_keys();
-        let percent = last.saturating_sub(first) / (u128::MAX / 1_000);
-        format!("{}.{} %", percent / 10, percent % 10)
+        let tenths = last.saturating_sub(first) / (u128::MAX / 1_000);
+        let share = format!("{}.{}% of the keys", tenths / 10, tenths % 10);
+        let parents: Vec<String> = self.line.shard.parents().map(number).collect();
+        if parents.is_empty() {
+            share
+        } else {
+            format!("{share}, from {}", parents.join(" and "))
+        }
+    }
+
+    /// Enough of the checkpoint to see it move: its last ten digits.
+    fn checkpoint(&self) -> Option<&str> {
+        let checkpoint = self.line.checkpoint.as_deref()?;
+        checkpoint.get(checkpoint.len().saturating_sub(10)..)
     }
 
     fn state(&self) -> Tag {
@@ -154,11 +165,40 @@ impl StreamPage {
         self.parked.first().map_or(0, |record| record.id)
     }
 
-    /// Enough of a sequence number to see it move: its last ten digits.
+    fn has_more_parked(&self) -> bool {
+        usize::try_from(self.all_parked).is_ok_and(|all| all > self.parked.len())
+    }
+
+    /// Whether nothing else on the page offers to send again what did not arrive.
+    fn may_send_again(&self) -> bool {
+        let is_offered = self.lag.trimmed || !self.held.is_empty();
+        self.layout.is_staff() && !self.shards.is_empty() && !is_offered
+    }
+
+    fn can_reshard(&self) -> bool {
+        self.is_ours && self.layout.is_manager()
+    }
+
+    /// How many shards are read.
+    fn readers(&self) -> String {
+        let StreamLag { shards, unread, .. } = self.lag;
+        match (shards, unread) {
+            (1, 0) => "the shard is being read".to_owned(),
+            (_, 0) => format!("all {shards} shards are being read"),
+            (1, _) => "the shard has no reader".to_owned(),
+            (_, 1) => format!("1 of {shards} shards has no reader"),
+            _ => format!("{unread} of {shards} shards have no reader"),
+        }
+    }
+
+    /// Which movements of a bean are missing.
     #[expect(clippy::unused_self, reason = "how a template calls it")]
-    fn end_of(&self, checkpoint: &str) -> String {
-        let start = checkpoint.len().saturating_sub(10);
-        checkpoint.get(start..).unwrap_or(checkpoint).to_owned()
+    fn gap(&self, bean: &HeldBean) -> String {
+        match bean.seen {
+            Some(seen) if seen + 2 == bean.first => format!("movement {} is missing", seen + 1),
+            Some(seen) => format!("movements {} to {} are missing", seen + 1, bean.first - 1),
+            None => "its first record is missing".to_owned(),
+        }
     }
 
     #[expect(clippy::unused_self, reason = "how a template calls it")]
@@ -176,7 +216,8 @@ pub(super) fn router() -> Router<AppState> {
         .route(paths::STREAM_SPLIT, post(split))
         .route(paths::STREAM_MERGE, post(merge))
         .route(paths::STREAM_AGAIN, post(stream_again))
-        .route(paths::STREAM_SEEN, post(dismiss))
+        .route(paths::STREAM_SEEN, post(dismiss_parked))
+        .route(paths::STREAM_EXPIRED, post(dismiss_expired))
 }
 
 async fn show_stream(
@@ -230,7 +271,7 @@ async fn split(
         return Ok(Redirect::to(&Notice::ShardNotOpen.on(paths::STREAM)));
     };
     if let Err(error) = stream.split(shard).await {
-        return busy(error);
+        return not_resharded(error);
     }
     note(&state, &acting, Action::SplitShard, &shard.id).await?;
     Ok(Redirect::to(&Notice::ShardSplit.on(paths::STREAM)))
@@ -253,7 +294,7 @@ async fn merge(
         return Ok(Redirect::to(&Notice::ShardNotOpen.on(paths::STREAM)));
     };
     if let Err(error) = stream.merge(&form.shard, &next).await {
-        return busy(error);
+        return not_resharded(error);
     }
     let both = format!("{} and {next}", form.shard);
     note(&state, &acting, Action::MergedShards, &both).await?;
@@ -264,7 +305,7 @@ async fn merge(
 async fn stream_again(State(state): State<AppState>, acting: Acting) -> Result<Redirect, WebError> {
     let activity = acting.did(Action::StreamedAgain, "");
     db::in_transaction(&state.pool, async |tx| {
-        db::stream_marks::rewind_marks(tx, true).await?;
+        db::stream_marks::rewind_marks(tx, Rewind::Missing).await?;
         db::activity::insert_activity(tx, &activity).await
     })
     .await?;
@@ -278,8 +319,8 @@ struct SeenForm {
     record: i64,
 }
 
-/// Notes that somebody knows of the records that nobody can read, and of those that went unread.
-async fn dismiss(
+/// Notes that somebody knows of the records that nobody can read.
+async fn dismiss_parked(
     State(state): State<AppState>,
     acting: Acting,
     Form(form): Form<SeenForm>,
@@ -288,6 +329,19 @@ async fn dismiss(
     let now = state.clock.now();
     db::in_transaction(&state.pool, async |tx| {
         db::parked_records::dismiss_parked(tx, form.record, now).await?;
+        db::activity::insert_activity(tx, &activity).await
+    })
+    .await?;
+    Ok(Redirect::to(&Notice::RecordsSeen.on(paths::STREAM)))
+}
+
+/// Notes that somebody knows of the records that expired unread.
+async fn dismiss_expired(
+    State(state): State<AppState>,
+    acting: Acting,
+) -> Result<Redirect, WebError> {
+    let activity = acting.did(Action::DismissedRecords, "expired");
+    db::in_transaction(&state.pool, async |tx| {
         db::stream_shards::dismiss_trimmed(tx).await?;
         db::activity::insert_activity(tx, &activity).await
     })
@@ -315,13 +369,11 @@ fn open<'a>(shards: &'a [Shard], id: &str) -> Option<&'a Shard> {
         .find(|shard| shard.id == id && !shard.is_closed)
 }
 
-/// A stream that is resharded takes no other change meanwhile.
-fn busy(error: ServiceError) -> Result<Redirect, WebError> {
-    let (ServiceError::Unreachable { detail, .. } | ServiceError::Refused { detail, .. }) = &error;
-    if detail.contains("ResourceInUse") || detail.contains("LimitExceeded") {
-        return Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM)));
+fn not_resharded(error: ReshardError) -> Result<Redirect, WebError> {
+    match error {
+        ReshardError::Busy => Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM))),
+        ReshardError::Service(error) => Err(refused(error)),
     }
-    Err(refused(error))
 }
 
 fn refused(error: ServiceError) -> WebError {

@@ -78,10 +78,11 @@ impl Lasting {
     fn by_demand(bags: i64, known: &KnownDays, now: DateTime<Utc>, zone: Tz) -> Self {
         let (since, today) = (day_in(zone, known.since), day_in(zone, now));
         let Some(demand) = Demand::learn(&known.days, since, today) else {
-            let (uses, counts) = known.days.iter().fold((0, 0), |(uses, counts), day| {
+            let full = known.days.iter().filter(|day| day.day < today);
+            let (uses, counts) = full.fold((0, 0), |(uses, counts), day| {
                 (uses + day.uses, counts + i64::from(day.counts > 0))
             });
-            return Self::unknown(uses, counts, WATCHED_DAYS);
+            return Self::unknown(uses, counts, "in the last 56 days, today not included");
         };
         let left = demand.days_left(bags, today);
         let words = match left {
@@ -97,12 +98,12 @@ impl Lasting {
         }
     }
 
-    fn unknown(uses: i64, counts: i64, days: i64) -> Self {
+    fn unknown(uses: i64, counts: i64, when: &str) -> Self {
         Self {
             days: None,
             words: "not enough data".to_owned(),
             basis: format!(
-                "{} and {} in the last {days} days. A forecast needs three days with 10 uses or 2 counts.",
+                "{} and {} {when}. A forecast needs at least three days, and 10 uses or 2 counts in them.",
                 many(uses, "use"),
                 many(counts, "count")
             ),
@@ -112,7 +113,7 @@ impl Lasting {
     pub(crate) fn new(bags: i64, usage: Option<&Usage>, now: DateTime<Utc>, zone: Tz) -> Self {
         let (uses, counts) = usage.map_or((0, 0), |usage| (usage.uses, usage.counts));
         let Some(rate) = usage.and_then(|usage| usage.run_rate(now)) else {
-            return Self::unknown(uses, counts, WATCHED.num_days());
+            return Self::unknown(uses, counts, "in the last 28 days");
         };
         let days = rate.days_left(bags);
         let words = match days {

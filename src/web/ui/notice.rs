@@ -338,17 +338,17 @@ const NOTICES: [(Notice, &str, &str); 69] = [
     (
         Notice::ShardSplit,
         "shard-split",
-        "The shard is split. Refresh to watch: it is read to its end first, and then those that it became.",
+        "Shard split. It is read to its end first, then its two child shards.",
     ),
     (
         Notice::ShardsMerged,
         "shards-merged",
-        "The shards are merged. Refresh to watch: both are read to their ends first, and then the one that they became.",
+        "Shards merged. Both are read to their ends first, then the shard they became.",
     ),
     (
         Notice::ShardNotOpen,
         "shard-not-open",
-        "That shard is not open any more, or has no neighbour. The list is up to date now.",
+        "That shard is no longer open, or has no neighbour to merge with. The list is up to date now.",
     ),
     (
         Notice::StreamElsewhere,
@@ -363,13 +363,9 @@ const NOTICES: [(Notice, &str, &str); 69] = [
     (
         Notice::StreamedAgain,
         "streamed-again",
-        "What is missing is put on the stream again. Refresh in a few seconds.",
+        "The missing movements are being sent again.",
     ),
-    (
-        Notice::RecordsSeen,
-        "records-seen",
-        "They are not listed any more.",
-    ),
+    (Notice::RecordsSeen, "records-seen", "Dismissed."),
     (
         Notice::UpdateResent,
         "update-resent",

@@ -11,6 +11,7 @@ impl Time {
     pub(crate) fn words(self) -> String {
         let Self(microseconds) = self;
         match microseconds {
+            0 => "0 s".to_owned(),
             ..1_000 => "under 1 ms".to_owned(),
             1_000..1_000_000 => format!("{} ms", microseconds / 1_000),
             1_000_000..60_000_000 => {
@@ -35,6 +36,7 @@ mod tests {
     #[test]
     fn times_of_work_are_told_in_their_unit() {
         for (microseconds, words) in [
+            (0, "0 s"),
             (900, "under 1 ms"),
             (101_000, "101 ms"),
             (3_460_000, "3.4 s"),
