@@ -164,7 +164,7 @@
     const made = document.querySelector(".made");
     const pause = document.createElement("button");
     const isPaused = () => localStorage.getItem(PAUSED) === "yes";
-    const name = () => { pause.textContent = isPaused() ? "Resume" : "Pause"; };
+    const name = () => { pause.textContent = isPaused() ? "Resume updating" : "Pause updating"; };
     pause.type = "button";
     pause.className = "linklike";
     pause.addEventListener("click", () => {

@@ -179,11 +179,19 @@ pub async fn delete_unusual(conn: &mut MySqlConnection, undone: &[(i64, i64)]) -
 pub struct UnusualMovement {
     pub bean: BeanId,
     pub bean_name: String,
+    pub supplier_name: String,
     pub sequence: i64,
     pub kind: MovementKind,
     pub change_by: i64,
     pub usual: i64,
     pub at: DateTime<Utc>,
+}
+
+impl UnusualMovement {
+    /// Whether it can be undone by itself: a delivery belongs to an update.
+    pub fn is_undoable(&self) -> bool {
+        matches!(self.kind, MovementKind::Use | MovementKind::Count)
+    }
 }
 
 /// Whose unusual movements are looked for.
@@ -193,7 +201,8 @@ pub struct Whose {
     pub supplier: Option<SupplierId>,
 }
 
-/// Lists unusual movements of the beans on the list since a moment, newest first.
+/// Lists unusual movements of the beans on the list since a moment, newest first. One that was taken back is left out at
+/// once, before the stream tells of it.
 pub async fn list_unusual(
     conn: &mut MySqlConnection,
     whose: Whose,
@@ -203,10 +212,20 @@ pub async fn list_unusual(
     let (bean, supplier) = (whose.bean.map(|id| id.0), whose.supplier.map(|id| id.0));
     let rows = sqlx::query!(
         r#"
-        SELECT u.bean_id, b.product_name, u.sequence, u.kind, u.change_by, u.usual, u.at AS "at: DateTime<Utc>"
+        SELECT
+            u.bean_id,
+            b.product_name,
+            s.name AS supplier_name,
+            u.sequence,
+            u.kind,
+            u.change_by,
+            u.usual,
+            u.at AS "at: DateTime<Utc>"
         FROM unusual_movements AS u
         JOIN beans AS b ON b.id = u.bean_id AND b.removed_at IS NULL
-        WHERE u.at > ? AND (? IS NULL OR u.bean_id = ?) AND (? IS NULL OR b.supplier_id = ?)
+        JOIN suppliers AS s ON s.id = b.supplier_id
+        LEFT JOIN stock_movements AS back ON back.bean_id = u.bean_id AND back.undoes = u.sequence
+        WHERE u.at > ? AND back.sequence IS NULL AND (? IS NULL OR u.bean_id = ?) AND (? IS NULL OR b.supplier_id = ?)
         ORDER BY u.at DESC, u.bean_id, u.sequence
         LIMIT ?
         "#,
@@ -225,6 +244,7 @@ pub async fn list_unusual(
             Ok(UnusualMovement {
                 bean: BeanId(row.bean_id),
                 bean_name: row.product_name,
+                supplier_name: row.supplier_name,
                 sequence: row.sequence,
                 kind: code("unusual_movements", "kind", &row.kind, kind)?,
                 change_by: row.change_by,

@@ -1,6 +1,7 @@
 //! The stream of stock movements: its shards, who reads them, and what went wrong with it.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::Router;
@@ -16,7 +17,7 @@ use crate::db::stream_marks::{Rewind, Unstreamed};
 use crate::db::stream_shards::{ShardLine, StreamLag};
 use crate::domain::{Action, Shard, neighbours};
 use crate::messaging::ServiceError;
-use crate::messaging::kinesis::{DataStream as _, ReshardError};
+use crate::messaging::kinesis::{DataStream as _, KinesisStream, ReshardError};
 use crate::web::acting::Acting;
 use crate::web::http::error::WebError;
 use crate::web::paths;
@@ -75,7 +76,7 @@ impl ShardRow {
         if parents.is_empty() {
             share
         } else {
-            format!("{share}, from {}", parents.join(" and "))
+            format!("{share}, child of {}", parents.join(" and "))
         }
     }
 
@@ -138,10 +139,10 @@ impl StreamPage {
             .iter()
             .filter(|shard| shard.line.ended_at.is_some())
             .count();
+        let closed = self.shards.len() - self.open();
         format!(
-            "{} open side by side over the range of keys, {} closed ones above those that they became, {ended} of them read to their end.",
-            self.open(),
-            self.shards.len() - self.open()
+            "{} open, side by side over the range of keys. {closed} closed, above their child shards; {ended} read to the end.",
+            self.open()
         )
     }
 
@@ -236,8 +237,13 @@ async fn show_stream(
         next: next.get(&line.shard.id).cloned(),
         line,
     });
+    // Open ones by their keys, then closed ones, the newest first.
+    let (mut open, mut closed): (Vec<ShardRow>, Vec<ShardRow>) =
+        shards.partition(|row| !row.line.shard.is_closed);
+    open.sort_by_key(|row| row.line.shard.hash_keys());
+    closed.reverse();
     Ok(Page::ok(StreamPage {
-        shards: shards.collect(),
+        shards: open.into_iter().chain(closed).collect(),
         map,
         lag: db::stream_shards::find_lag(&mut conn).await?,
         unstreamed: db::stream_marks::count_unstreamed(&mut conn).await?,
@@ -274,7 +280,8 @@ async fn split(
         return not_resharded(error);
     }
     note(&state, &acting, Action::SplitShard, &shard.id).await?;
-    Ok(Redirect::to(&Notice::ShardSplit.on(paths::STREAM)))
+    note_reshard(&state, stream).await?;
+    Ok(Redirect::to(&at_shards(Notice::ShardSplit)))
 }
 
 /// Merges a shard with the one whose keys come next.
@@ -298,7 +305,35 @@ async fn merge(
     }
     let both = format!("{} and {next}", form.shard);
     note(&state, &acting, Action::MergedShards, &both).await?;
-    Ok(Redirect::to(&Notice::ShardsMerged.on(paths::STREAM)))
+    note_reshard(&state, stream).await?;
+    Ok(Redirect::to(&at_shards(Notice::ShardsMerged)))
+}
+
+/// Where the shards are drawn.
+fn at_shards(notice: Notice) -> String {
+    format!("{}#map-title", notice.on(paths::STREAM))
+}
+
+/// Notes the shards that a reshard opened, so that the next page shows them: the stream's readers look only now and
+/// then. After three seconds without an end, they will tell.
+async fn note_reshard(state: &AppState, stream: &KinesisStream) -> Result<(), WebError> {
+    let until = Instant::now() + Duration::from_secs(3);
+    while stream.describe().await.map_err(refused)?.status != "ACTIVE" {
+        if Instant::now() > until {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let shards = stream.list_shards().await.map_err(refused)?;
+    db::in_transaction(&state.pool, async |tx| {
+        let known = db::stream_shards::list_shards(tx).await?;
+        match known.first() {
+            Some(line) => db::stream_shards::note_shards(tx, &line.stream, &shards).await,
+            None => Ok(()),
+        }
+    })
+    .await?;
+    Ok(())
 }
 
 /// Has what beans miss put on the stream again.

@@ -135,9 +135,8 @@ impl Lasting {
             days: days.filter(|_| bags > 0),
             words,
             basis: format!(
-                "{a_week} bags a week, from {} and {} since {since}.",
-                many(rate.uses, "use"),
-                many(rate.counts, "count")
+                "{a_week} bags a week, from {} since {since}.",
+                sources(rate.uses, rate.counts)
             ),
         }
     }
@@ -152,7 +151,7 @@ fn in_words(left: DaysLeft) -> String {
     match most {
         _ if likely == 0 => "less than a day".to_owned(),
         _ if has_range(left) => format!(
-            "about {} ({least} to {})",
+            "about {} ({least}\u{a0}to\u{a0}{})",
             many(likely.into(), "day"),
             most.unwrap_or(FURTHEST)
         ),
@@ -169,16 +168,12 @@ fn has_range(left: DaysLeft) -> bool {
 /// What a forecast is known from, and how sure it is.
 fn basis(demand: &Demand, left: Option<DaysLeft>) -> String {
     let since = demand.since.format("%-d %b");
-    let sources = format!(
-        "{} and {}",
-        many(demand.uses, "use"),
-        many(demand.counts, "count")
-    );
+    let sources = sources(demand.uses, demand.counts);
     if let Some(day) = demand.stopped {
         return format!("No use since {}, after {sources}.", day.format("%-d %b"));
     }
     let by_weekday = if demand.has_weekdays() {
-        ", by weekday"
+        " (weekdays differ)"
     } else {
         ""
     };
@@ -188,12 +183,12 @@ fn basis(demand: &Demand, left: Option<DaysLeft>) -> String {
         ""
     };
     let sure = if left.is_some_and(has_range) {
-        " Eight times out of ten the actual number is in that range."
+        " The range is right eight times out of ten."
     } else {
         ""
     };
     format!(
-        "{} bags a week{by_weekday}, from {sources} since {since}{shifted}.{sure}",
+        "{} bags a week{by_weekday}, from {sources} since {since} up to yesterday{shifted}.{sure}",
         rounded(demand.a_week())
     )
 }
@@ -205,6 +200,15 @@ pub(crate) fn rounded(bags: f64) -> String {
         text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
     } else {
         format!("{bags:.0}")
+    }
+}
+
+/// What there is of uses and counts.
+fn sources(uses: i64, counts: i64) -> String {
+    match (uses, counts) {
+        (_, 0) => many(uses, "use"),
+        (0, _) => many(counts, "count"),
+        _ => format!("{} and {}", many(uses, "use"), many(counts, "count")),
     }
 }
 

@@ -338,12 +338,12 @@ const NOTICES: [(Notice, &str, &str); 69] = [
     (
         Notice::ShardSplit,
         "shard-split",
-        "Shard split. It is read to its end first, then its two child shards.",
+        "Shard split: what is in it is read to its end, and only then are its two child shards.",
     ),
     (
         Notice::ShardsMerged,
         "shards-merged",
-        "Shards merged. Both are read to their ends first, then the shard they became.",
+        "Shards merged: both are read to their ends, and only then is the shard they became.",
     ),
     (
         Notice::ShardNotOpen,

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use super::page::grouped;
 use crate::db::accounts::Account;
+use crate::db::bean_days::UnusualMovement;
 use crate::domain::{AlertKind, MovementKind, Origin, UpdateKind, UpdateState};
 
 /// What a new password must be.
@@ -179,6 +180,38 @@ pub(crate) fn movement(kind: impl Borrow<MovementKind>) -> &'static str {
         MovementKind::Other => "Other change",
         MovementKind::Undo => "Undone",
         MovementKind::Removal => "Removal",
+    }
+}
+
+/// What was unusual about a movement.
+pub(crate) fn unusual(movement: &UnusualMovement) -> String {
+    let UnusualMovement {
+        kind,
+        change_by,
+        usual,
+        ..
+    } = movement;
+    let difference = |bags: i64| match bags {
+        0 => "none".to_owned(),
+        1.. => format!("{} more", grouped(bags)),
+        _ => format!("{} fewer", grouped(-bags)),
+    };
+    match kind {
+        MovementKind::Use => format!(
+            "{} used, usually about {}",
+            bags(-change_by),
+            grouped(-usual)
+        ),
+        MovementKind::Count => format!(
+            "a count found {} than booked, usually {}",
+            difference(*change_by),
+            difference(*usual)
+        ),
+        _ => format!(
+            "{} came in, usually about {}",
+            bags(*change_by),
+            grouped(*usual)
+        ),
     }
 }
 
