@@ -131,6 +131,13 @@ async fn stream() {
             "ms",
         );
     }
+    for (what, speed) in [
+        ("without", figures.applied_without),
+        ("with", figures.applied_with),
+    ] {
+        let transactions = format!("transactions of 100 without a queue, {what} it");
+        line(&transactions, speed, "updates/s");
+    }
 }
 
 /// The pages of a café that has much of everything.

@@ -13,6 +13,7 @@ use beanstock::shutdown::Shutdown;
 use beanstock::stream::{StreamConsumer, StreamRelay};
 use tokio::task::JoinHandle;
 
+use crate::floors;
 use crate::latency::{self, Latency};
 use crate::setup::{Groups, Setup};
 
@@ -39,6 +40,9 @@ pub(crate) struct Figures {
     /// From publish to applied, without a stream and with one.
     pub(crate) without: Latency,
     pub(crate) with: Latency,
+    /// Updates a second in transactions of 100, without a queue: without a stream and with one.
+    pub(crate) applied_without: f64,
+    pub(crate) applied_with: f64,
 }
 
 /// The age of the oldest movement that the reader has not counted, looked at every 20 ms.
@@ -103,12 +107,14 @@ pub(crate) async fn measure() -> Figures {
         .unwrap();
     let server = setup.serve().await;
     let without = latency::measure(&setup).await;
+    let applied_without = floors::apply_without_queue(&setup).await;
     add_beans(&setup.pool).await;
     book(&setup.pool, WAITING).await;
     let onto = put_all(&setup).await;
     let off = read_all(&setup).await;
     let running = Running::start(&setup);
     let (with, lag) = tokio::join!(latency::measure(&setup), watch(&setup.pool));
+    let applied_with = floors::apply_without_queue(&setup).await;
     let ((), lag_of_many) = tokio::join!(book_many(&setup.pool), watch(&setup.pool));
     running.stop().await;
     server.stop().await;
@@ -120,6 +126,8 @@ pub(crate) async fn measure() -> Figures {
         lag_of_many,
         without,
         with,
+        applied_without,
+        applied_with,
     }
 }
 
