@@ -1,6 +1,6 @@
 # The commands of this project. `make run` and `make test` install what they miss.
 
-.PHONY: run test test-browser test-mysql test-mariadb test-moto bench bench-large lint lint-containers prepare deny sbom
+.PHONY: run test test-browser test-mysql test-mariadb test-moto bench bench-large bench-stream lint lint-containers prepare deny sbom
 
 run: ## Start everything on this machine
 	@.ci/preflight
@@ -37,6 +37,11 @@ bench-large: ## Only the pages of a large café (takes about three minutes after
 	@.ci/preflight
 	@.ci/install-database
 	BENCH_ONLY=large cargo bench --locked --bench beanstock
+
+bench-stream: ## Only the stream of stock movements (takes about a minute after the build)
+	@.ci/preflight
+	@.ci/install-database
+	BENCH_ONLY=stream cargo bench --locked --bench beanstock
 
 lint: ## What `make test` checks before the tests
 	@.ci/lint
