@@ -1,6 +1,6 @@
 //! SQL for the shards of the stream, and how they are read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -59,48 +59,75 @@ pub async fn note_shards(
 /// Forgets shards that the stream does not list any more, once they were read to their end.
 ///
 /// What was not, is gone unread: it ends too, and somebody is to know. Ids ascend, so one that comes after all that
-/// are listed is new: the list may be older than others' knowledge.
+/// are listed is new: the list may be older than others' knowledge. Those that stay are left alone: whoever reads one
+/// may hold it for long.
 pub async fn retire_shards(
     conn: &mut MySqlConnection,
     stream: &str,
     listed: &[Shard],
 ) -> DbResult<()> {
-    let ids: Vec<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
-    let newest = ids.iter().max().copied().unwrap_or_default();
-    let ids = json(&ids);
-    sqlx::query!(
+    let listed: BTreeSet<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
+    let newest = listed.last().copied().unwrap_or_default();
+    let known = sqlx::query!(
         r#"
-        DELETE FROM stream_shards
-        WHERE stream = ? AND ended_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY AND trimmed_at IS NULL
-            AND shard_id NOT IN (
-                SELECT listed.id COLLATE ascii_bin
-                FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) CHARACTER SET ascii PATH '$')) AS listed
-            )
+        SELECT
+            shard_id,
+            ended_at IS NULL AS "is_unread!: bool",
+            COALESCE(ended_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY AND trimmed_at IS NULL, FALSE) AS "is_old!: bool"
+        FROM stream_shards
+        WHERE stream = ?
         "#,
-        stream,
-        ids
-    )
-    .execute(&mut *conn)
-    .await?;
+        stream
+    );
+    let mut known = known.fetch_all(&mut *conn).await?;
+    known.retain(|shard| !listed.contains(shard.shard_id.as_str()));
+    let gone = known.iter().filter(|shard| shard.is_unread);
+    let gone = gone.map(|shard| shard.shard_id.as_str());
+    let gone: Vec<&str> = gone.filter(|id| *id < newest).collect();
+    let old = known.iter().filter(|shard| shard.is_old);
+    let old: Vec<&str> = old.map(|shard| shard.shard_id.as_str()).collect();
+    if !gone.is_empty() {
+        end_unread(conn, stream, &gone).await?;
+    }
+    if !old.is_empty() {
+        forget_shards(conn, stream, &old).await?;
+    }
+    Ok(())
+}
+
+async fn end_unread(conn: &mut MySqlConnection, stream: &str, shards: &[&str]) -> DbResult<()> {
     sqlx::query!(
         r#"
-        UPDATE stream_shards
+        UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) CHARACTER SET ascii PATH '$')) AS gone
+        STRAIGHT_JOIN stream_shards AS s FORCE INDEX (PRIMARY)
+            ON s.stream = ? AND s.shard_id = gone.id COLLATE ascii_bin
         SET
-            ended_at = UTC_TIMESTAMP(6),
-            trimmed_at = UTC_TIMESTAMP(6),
-            closed = TRUE,
-            owner = NULL,
-            lease_until = NULL,
-            epoch = epoch + 1
-        WHERE stream = ? AND ended_at IS NULL AND shard_id < ?
-            AND shard_id NOT IN (
-                SELECT listed.id COLLATE ascii_bin
-                FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) CHARACTER SET ascii PATH '$')) AS listed
-            )
+            s.ended_at = UTC_TIMESTAMP(6),
+            s.trimmed_at = UTC_TIMESTAMP(6),
+            s.closed = TRUE,
+            s.owner = NULL,
+            s.lease_until = NULL,
+            s.epoch = s.epoch + 1
+        WHERE s.ended_at IS NULL
         "#,
-        stream,
-        newest,
-        ids
+        json(&shards),
+        stream
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn forget_shards(conn: &mut MySqlConnection, stream: &str, shards: &[&str]) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        DELETE s
+        FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) CHARACTER SET ascii PATH '$')) AS old
+        STRAIGHT_JOIN stream_shards AS s FORCE INDEX (PRIMARY)
+            ON s.stream = ? AND s.shard_id = old.id COLLATE ascii_bin
+        "#,
+        json(&shards),
+        stream
     )
     .execute(conn)
     .await?;

@@ -303,6 +303,24 @@ async fn a_relay_that_was_overtaken_repeats_and_never_skips() {
 }
 
 /// The answer to `ListShards` may be older than what another instance knows.
+/// Whoever reads a shard may stand still in the middle of a transaction.
+#[tokio::test]
+async fn a_reader_that_stands_still_keeps_nobody_from_looking_for_shards() {
+    let streaming = streaming().await;
+    let lease = streaming.take(streaming.instance).await.remove(0);
+    let pool = &streaming.app.pool;
+    db::in_transaction(pool, async |tx| {
+        assert!(db::stream_leases::lock_lease(tx, &lease).await?);
+        streaming.stream.add_shard("shardId-000000000001", None);
+        streaming.consumer().discover().await.unwrap();
+        db::DbResult::Ok(())
+    })
+    .await
+    .unwrap();
+
+    assert_eq!(streaming.number("stream_shards").await, 2);
+}
+
 #[tokio::test]
 async fn a_list_of_shards_that_is_out_of_date_ends_no_new_shard() {
     let streaming = streaming().await;
