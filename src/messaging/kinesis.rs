@@ -122,8 +122,12 @@ pub trait DataStream: Send + Sync + 'static {
         start: Start<'_>,
     ) -> impl Future<Output = Result<String, ReadError>> + Send;
 
-    /// Reads some records.
-    fn get_records(&self, iterator: &str) -> impl Future<Output = Result<Page, ReadError>> + Send;
+    /// Reads some records; at most so many.
+    fn get_records(
+        &self,
+        iterator: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Page, ReadError>> + Send;
 }
 
 /// A stream at Kinesis.
@@ -329,10 +333,10 @@ impl DataStream for KinesisStream {
         answer.shard_iterator.ok_or(ReadError::Expired)
     }
 
-    async fn get_records(&self, iterator: &str) -> Result<Page, ReadError> {
+    async fn get_records(&self, iterator: &str, most: usize) -> Result<Page, ReadError> {
         let call = self.client.get_records().shard_iterator(iterator);
         let answer = call
-            .limit(i32::try_from(READ_LIMIT).unwrap_or(i32::MAX))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
             .send()
             .await;
         let answer = answer.map_err(|error| self.read_failure(&error))?;

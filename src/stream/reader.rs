@@ -10,6 +10,7 @@ use super::apply::{ApplyError, ReadPage, apply_page};
 use crate::clock::Clock;
 use crate::db::stream_leases::Lease;
 use crate::db::{self, DbError, DbResult, Pool};
+use crate::messaging::ServiceError;
 use crate::messaging::kinesis::{DataStream, Page, READ_LIMIT, ReadError, Start};
 
 /// Between two reads of a shard that has more: Kinesis answers five a second, whoever asks.
@@ -59,6 +60,9 @@ pub struct ShardReader<S> {
     lease: Lease,
     /// Where to read on.
     iterator: Option<String>,
+    /// How many records are asked for: fewer after an answer that did not arrive. Kinesis gives 10 MiB at most, the
+    /// embedded one as much as is asked for.
+    most: usize,
 }
 
 impl<S: DataStream> ShardReader<S> {
@@ -70,6 +74,7 @@ impl<S: DataStream> ShardReader<S> {
             zone,
             lease,
             iterator: None,
+            most: READ_LIMIT,
         }
     }
 
@@ -86,6 +91,7 @@ impl<S: DataStream> ShardReader<S> {
     /// # Errors
     /// The stream or the database failed. The same page comes again.
     pub async fn step(&mut self) -> Result<Step, StepError> {
+        let asked = self.most;
         let page = match self.read().await {
             Ok(page) => page,
             Err(StepError::Read(ReadError::Throttled)) => return Ok(Step::Throttled),
@@ -99,7 +105,7 @@ impl<S: DataStream> ShardReader<S> {
         let is_end = page.next.is_none();
         let read = ReadPage {
             records: &page.records,
-            behind_ms: behind(&page, self.clock.now()),
+            behind_ms: behind(&page, asked, self.clock.now()),
             is_end,
         };
         let applied = apply_page(&self.pool, &self.lease, &read, self.zone).await;
@@ -134,7 +140,15 @@ impl<S: DataStream> ShardReader<S> {
             let iterator = self.stream.shard_iterator(shard, start).await?;
             self.iterator.insert(iterator)
         };
-        Ok(self.stream.get_records(iterator).await?)
+        let page = self.stream.get_records(iterator, self.most).await;
+        match &page {
+            Ok(_) => self.most = (self.most * 2).min(READ_LIMIT),
+            Err(ReadError::Service(ServiceError::Unreachable { .. })) => {
+                self.most = (self.most / 4).max(1);
+            }
+            Err(_) => {}
+        }
+        Ok(page?)
     }
 
     async fn checkpoint(&self) -> DbResult<Option<String>> {
@@ -167,7 +181,7 @@ impl<S: DataStream> ShardReader<S> {
 
 /// How far the shard's reader is behind once it has this page: as the stream says, or as its newest record tells. A full
 /// page suggests that there are more, even if the stream says that nobody is behind: the embedded one always does.
-fn behind(page: &Page, now: DateTime<Utc>) -> i64 {
+fn behind(page: &Page, asked: usize, now: DateTime<Utc>) -> i64 {
     let newest = page
         .records
         .iter()
@@ -175,7 +189,7 @@ fn behind(page: &Page, now: DateTime<Utc>) -> i64 {
         .max();
     let age = newest.map_or(0, |newest| (now - newest).num_milliseconds().max(0));
     match page.behind_ms {
-        0 if page.records.len() < READ_LIMIT => 0,
+        0 if page.records.len() < asked => 0,
         0 => age,
         told => told,
     }

@@ -65,7 +65,7 @@ async fn check_use(report: &mut Report, stream: &KinesisStream) {
         let shards = stream.list_shards().await?;
         if let Some(shard) = shards.first() {
             let iterator = stream.shard_iterator(&shard.id, Start::TrimHorizon).await?;
-            stream.get_records(&iterator).await?;
+            stream.get_records(&iterator, 1).await?;
         }
         Ok::<_, ReadError>(())
     };

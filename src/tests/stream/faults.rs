@@ -303,6 +303,26 @@ async fn a_relay_that_was_overtaken_repeats_and_never_skips() {
 }
 
 /// The answer to `ListShards` may be older than what another instance knows.
+/// The records that wait may have a mebibyte each.
+#[tokio::test]
+async fn an_answer_that_is_too_long_to_arrive_is_asked_for_in_parts() {
+    let streaming = streaming().await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    streaming.relay_all().await;
+    let lease = streaming.take(streaming.instance).await.remove(0);
+    let mut reader = streaming.reader(lease);
+    streaming.stream.fail_next_reads(&[Fault::TooLong(5)]);
+
+    let mut failures = 0;
+    while reader.step().await.is_err() {
+        failures += 1;
+    }
+    read_through(&mut reader).await;
+
+    assert_eq!(failures, 3, "300, 75 and 18 records were too many");
+    assert_eq!(streaming.told(EXCELSA).await, Some((2, 198)));
+}
+
 /// Whoever reads a shard may stand still in the middle of a transaction.
 #[tokio::test]
 async fn a_reader_that_stands_still_keeps_nobody_from_looking_for_shards() {

@@ -16,6 +16,8 @@ use chrono::DateTime;
 pub(crate) enum Fault {
     Expired,
     Throttled,
+    /// No answer, if more than so many records are asked for.
+    TooLong(usize),
 }
 
 /// A stream in memory.
@@ -116,6 +118,13 @@ impl FakeStream {
     }
 }
 
+fn no_answer() -> ServiceError {
+    ServiceError::Unreachable {
+        resource: "the stream".to_owned(),
+        detail: "no answer".to_owned(),
+    }
+}
+
 impl DataStream for FakeStream {
     async fn put_records(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
         let refused = {
@@ -133,10 +142,7 @@ impl DataStream for FakeStream {
         }
         if self.state().lost_answers > 0 {
             self.state().lost_answers -= 1;
-            return Err(ServiceError::Unreachable {
-                resource: "the stream".to_owned(),
-                detail: "no answer".to_owned(),
-            });
+            return Err(no_answer());
         }
         Ok(refused)
     }
@@ -185,17 +191,27 @@ impl DataStream for FakeStream {
         Ok(format!("{shard}/{place}"))
     }
 
-    async fn get_records(&self, iterator: &str) -> Result<Page, ReadError> {
+    async fn get_records(&self, iterator: &str, most: usize) -> Result<Page, ReadError> {
         let mut state = self.state();
         match state.faults.pop_front() {
             Some(Fault::Expired) => return Err(ReadError::Expired),
             Some(Fault::Throttled) => return Err(ReadError::Throttled),
-            None => {}
+            Some(Fault::TooLong(bearable)) if most > bearable => {
+                state.faults.push_front(Fault::TooLong(bearable));
+                return Err(no_answer().into());
+            }
+            Some(Fault::TooLong(_)) | None => {}
         }
         let (shard, place) = iterator.split_once('/').unwrap();
         let place: usize = place.parse().unwrap();
         let found = &state.shards[shard];
-        let records: Vec<Record> = found.records.iter().skip(place).take(10).cloned().collect();
+        let records: Vec<Record> = found
+            .records
+            .iter()
+            .skip(place)
+            .take(most.min(10))
+            .cloned()
+            .collect();
         let next = place + records.len();
         let is_end = found.is_closed && records.is_empty();
         Ok(Page {
