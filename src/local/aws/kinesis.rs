@@ -3,7 +3,9 @@
 //! Known gaps: `UpdateShardCount` opens shards that name no parent, `GetRecords` names no child shards and mostly says
 //! that nobody is behind, `AT_TIMESTAMP` after the last record begins at the shard's start, and nobody is throttled.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -67,9 +69,48 @@ fn with_shards(body: Bytes) -> Bytes {
     wanted.to_string().into()
 }
 
+/// Where ferrokinesis appends each change: eight letters, and then entries, each after its length in eight bytes.
+const JOURNAL: &str = "wal.log";
+const LETTERS: u64 = 8;
+const LENGTH: u64 = 8;
+
+/// Cuts off an entry that a killed process did not write to its end. ferrokinesis reads over it, but appends behind it,
+/// and the next time it would take one for the other and not start any more.
+fn cut_torn_end(journal: &Path) -> io::Result<()> {
+    let file = match File::options().read(true).write(true).open(journal) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let size = file.metadata()?.len();
+    let mut whole = LETTERS;
+    let mut length = [0; 8];
+    while whole + LENGTH <= size {
+        (&file).seek(SeekFrom::Start(whole))?;
+        (&file).read_exact(&mut length)?;
+        let end = (whole + LENGTH).checked_add(u64::from_le_bytes(length));
+        match end.filter(|end| *end <= size) {
+            Some(end) => whole = end,
+            None => break,
+        }
+    }
+    // Of the letters themselves, none or all are of use.
+    let whole = if size < LETTERS { 0 } else { whole };
+    if whole < size {
+        file.set_len(whole)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
 impl Streams {
     /// Opens what a folder keeps; without one, streams end with the process. Needs a runtime.
     pub(super) fn open(folder: Option<PathBuf>) -> Self {
+        if let Some(folder) = &folder
+            && let Err(error) = cut_torn_end(&folder.join(JOURNAL))
+        {
+            tracing::error!(%error, "the journal of the embedded Kinesis cannot be mended");
+        }
         let durable = folder.map(|state_dir| DurableStateOptions {
             state_dir,
             snapshot_interval_secs: WRITE_EVERY,
@@ -108,5 +149,33 @@ impl Streams {
         *request.headers_mut() = headers;
         let answer = self.router.clone().oneshot(request).await;
         answer.unwrap_or_else(|_never| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_entry_that_was_not_written_to_its_end_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join(JOURNAL);
+        let whole = [b"FKWALv2\n".as_slice(), &3_u64.to_le_bytes(), b"one"].concat();
+        let cut = |written: &[u8]| {
+            std::fs::write(&journal, written).unwrap();
+            cut_torn_end(&journal).unwrap();
+            std::fs::read(&journal).unwrap()
+        };
+
+        assert_eq!(cut(&whole), whole);
+        for torn in [
+            [&whole, 9_u64.to_le_bytes().as_slice(), b"half"].concat(),
+            [&whole, u64::MAX.to_le_bytes().as_slice()].concat(),
+            [&whole, [9, 0, 0].as_slice()].concat(),
+        ] {
+            assert_eq!(cut(&torn), whole);
+        }
+        assert_eq!(cut(b"FKW"), b"");
+        assert!(cut_torn_end(&folder.path().join("none")).is_ok());
     }
 }

@@ -217,7 +217,7 @@ async fn a_stream_is_resized_as_a_whole() {
         .unwrap();
 }
 
-/// Streams and their records are kept over a restart, like the queues.
+/// Streams and their records are kept over a restart, like the queues, also after a `kill -9`.
 #[tokio::test]
 async fn records_outlive_a_restart_of_the_embedded_kinesis() {
     use beanstock::local::aws::Keeping;
@@ -229,17 +229,22 @@ async fn records_outlive_a_restart_of_the_embedded_kinesis() {
         streams: Some(folder.path().join("streams")),
         ..Keeping::default()
     };
-    let shutdown = Shutdown::default();
-    let first = endpoint_keeping(keeping.clone(), &shutdown).await;
-    let kinesis = kinesis_client(&local::sdk_config(first.url()).await);
-    create(&kinesis, "Foo", 1).await;
-    let put = kinesis.put_record().stream_name("Foo").partition_key("123");
-    put.data(Blob::new("testdata")).send().await.unwrap();
-    shutdown.hard.cancel();
-
-    let again = endpoint_keeping(keeping, &Shutdown::default()).await;
-    let kinesis = kinesis_client(&local::sdk_config(again.url()).await);
-    let (records, _) = read_from_the_start(&kinesis, "Foo", "shardId-000000000000").await;
-
-    assert_eq!(records.len(), 1);
+    for number in 1..=3 {
+        let shutdown = Shutdown::default();
+        let url = endpoint_keeping(keeping.clone(), &shutdown).await;
+        let kinesis = kinesis_client(&local::sdk_config(url.url()).await);
+        if number == 1 {
+            create(&kinesis, "Foo", 1).await;
+        }
+        let put = kinesis.put_record().stream_name("Foo").partition_key("123");
+        put.data(Blob::new("testdata")).send().await.unwrap();
+        let (records, _) = read_from_the_start(&kinesis, "Foo", "shardId-000000000000").await;
+        assert_eq!(records.len(), number);
+        shutdown.hard.cancel();
+        // It was killed while it wrote another one.
+        let journal = folder.path().join("streams").join("wal.log");
+        let journal = std::fs::File::options().append(true).open(journal);
+        let half = [100_u64.to_le_bytes().as_slice(), b"{\"Snapshot\""].concat();
+        std::io::Write::write_all(&mut journal.unwrap(), &half).unwrap();
+    }
 }
