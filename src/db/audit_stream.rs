@@ -46,15 +46,15 @@ pub async fn first_differences(conn: &mut MySqlConnection) -> DbResult<Vec<Diffe
     Ok(rows.fetch_all(conn).await?)
 }
 
-/// A bean whose stock differs after a movement.
+/// A bean whose stock differs after a movement, or whose movement the ledger does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DifferingStock {
     pub bean: i64,
     pub movement: i64,
     /// Bags by the stream.
     pub told: i64,
-    /// Bags by the ledger.
-    pub booked: i64,
+    /// Bags by the ledger; `None` if it has no such movement.
+    pub booked: Option<i64>,
 }
 
 /// Snapshots that give another stock than the ledger.
@@ -66,10 +66,10 @@ pub async fn wrong_snapshots(conn: &mut MySqlConnection) -> DbResult<Vec<Differi
             w.bean_id AS bean,
             w.base_sequence AS movement,
             w.base_quantity AS told,
-            COALESCE(m.quantity_after, 0) AS "booked!: i64"
+            IF(w.base_sequence = 0, 0, m.quantity_after) AS "booked: i64"
         FROM stream_beans AS w
         LEFT JOIN stock_movements AS m ON m.bean_id = w.bean_id AND m.sequence = w.base_sequence
-        WHERE w.base_quantity <> COALESCE(m.quantity_after, 0)
+        WHERE NOT (w.base_quantity <=> IF(w.base_sequence = 0, 0, m.quantity_after))
         ORDER BY w.bean_id
         LIMIT ?
         "#,
@@ -127,10 +127,10 @@ pub async fn differing_stock(conn: &mut MySqlConnection) -> DbResult<Vec<Differi
             w.bean_id AS bean,
             w.seen AS movement,
             w.quantity AS told,
-            COALESCE(m.quantity_after, 0) AS "booked!: i64"
+            IF(w.seen = 0, 0, m.quantity_after) AS "booked: i64"
         FROM stream_beans AS w
         LEFT JOIN stock_movements AS m ON m.bean_id = w.bean_id AND m.sequence = w.seen
-        WHERE w.quantity <> COALESCE(m.quantity_after, 0)
+        WHERE NOT (w.quantity <=> IF(w.seen = 0, 0, m.quantity_after))
         ORDER BY w.bean_id
         LIMIT ?
         "#,
@@ -182,6 +182,33 @@ pub async fn lost_movements(conn: &mut MySqlConnection) -> DbResult<Vec<Lost>> {
                 WHERE s.ended_at IS NULL
             )
         ORDER BY m.bean_id
+        LIMIT ?
+        "#,
+        LIMIT
+    );
+    Ok(rows.fetch_all(conn).await?)
+}
+
+/// A record that waits for movements which the ledger does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Impossible {
+    pub bean: i64,
+    /// The first movement that waits.
+    pub first: i64,
+    /// The last one in the ledger.
+    pub last_booked: i64,
+}
+
+/// Records that wait although the ledger has no such movement: somebody else put them on the stream.
+pub async fn impossible_records(conn: &mut MySqlConnection) -> DbResult<Vec<Impossible>> {
+    let rows = sqlx::query_as!(
+        Impossible,
+        r#"
+        SELECT h.bean_id AS bean, h.first_sequence AS first, b.last_movement AS last_booked
+        FROM stream_held AS h
+        JOIN beans AS b ON b.id = h.bean_id
+        WHERE h.first_sequence > b.last_movement
+        ORDER BY h.bean_id, h.first_sequence
         LIMIT ?
         "#,
         LIMIT

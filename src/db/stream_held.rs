@@ -109,6 +109,35 @@ pub async fn delete_held(conn: &mut MySqlConnection, held: &[(i64, String)]) -> 
     Ok(())
 }
 
+/// Puts records aside that wait for movements which the ledger does not have: what waits for them waits for ever.
+pub async fn put_impossible_aside(conn: &mut MySqlConnection) -> DbResult<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO parked_records (stream, shard_id, sequence_number, partition_key, reason, record, parked_at)
+        SELECT
+            h.stream, h.shard_id, h.sequence_number, CONCAT(h.bean_id),
+            'it has movements that the ledger does not have', LEFT(h.record, 65536), UTC_TIMESTAMP(6)
+        FROM stream_held AS h
+        JOIN beans AS b ON b.id = h.bean_id
+        WHERE h.first_sequence > b.last_movement
+        ON DUPLICATE KEY UPDATE parked_records.id = parked_records.id
+        "#
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        r#"
+        DELETE h
+        FROM stream_held AS h
+        JOIN beans AS b ON b.id = h.bean_id
+        WHERE h.first_sequence > b.last_movement
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Lists beans of which a record waits although nothing before it is missing any more; at most 100.
 pub async fn list_ready(conn: &mut MySqlConnection) -> DbResult<Vec<BeanId>> {
     let ids = sqlx::query_scalar!(

@@ -96,6 +96,12 @@ pub enum ReshardError {
     /// A stream that is being resharded takes no other change meanwhile.
     #[error("the stream is being resharded")]
     Busy,
+    /// It was split or merged before, or has one key only, or they are no neighbours.
+    #[error("the shard is not open")]
+    NotOpen,
+    /// The account has as many shards as it may have, or too much was asked of it in a second.
+    #[error("no more shards can be opened")]
+    Limit,
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
@@ -205,7 +211,9 @@ impl KinesisStream {
         R: std::fmt::Debug + Send + Sync + 'static,
     {
         match code(error) {
-            Some("ResourceInUseException" | "LimitExceededException") => ReshardError::Busy,
+            Some("ResourceInUseException") => ReshardError::Busy,
+            Some("InvalidArgumentException") => ReshardError::NotOpen,
+            Some("LimitExceededException") => ReshardError::Limit,
             _ => self.failure(error).into(),
         }
     }

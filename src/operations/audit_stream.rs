@@ -1,7 +1,9 @@
 //! The audit by two witnesses: the stock that the stream's consumer added up, against the ledger.
 
 use super::audit::{Finding, finding, shown};
-use crate::db::audit_stream::{self, Difference, DifferingStock, Lost, Miscount, Repeat};
+use crate::db::audit_stream::{
+    self, Difference, DifferingStock, Impossible, Lost, Miscount, Repeat,
+};
 use crate::db::{self, Connection, DbResult, Pool};
 
 /// Checks that stream and ledger tell the same. What came twice and counted once is told, and breaks nothing.
@@ -54,6 +56,11 @@ async fn audit_records(conn: &mut Connection) -> DbResult<Vec<Finding>> {
             audit_stream::lost_movements(conn).await?,
             lost,
         ),
+        finding(
+            "what waits on the stream is in the ledger",
+            audit_stream::impossible_records(conn).await?,
+            impossible,
+        ),
         Finding {
             also: shown(same, came_again),
             ..finding("what comes again says the same", differing, came_again)
@@ -68,9 +75,14 @@ fn differing_stock(found: DifferingStock) -> String {
         told,
         booked,
     } = found;
-    format!(
-        "bean {bean} had {booked} bags after movement {movement} by the ledger, and {told} by the stream"
-    )
+    match booked {
+        Some(booked) => format!(
+            "bean {bean} had {booked} bags after movement {movement} by the ledger, and {told} by the stream"
+        ),
+        None => format!(
+            "bean {bean} had {told} bags after movement {movement} by the stream, and the ledger has no such movement"
+        ),
+    }
 }
 
 fn miscount(found: Miscount) -> String {
@@ -84,6 +96,15 @@ fn miscount(found: Miscount) -> String {
     format!(
         "bean {bean} counted {counted} movements to {bags} bags, but {kept} came that make {sum}"
     )
+}
+
+fn impossible(found: Impossible) -> String {
+    let Impossible {
+        bean,
+        first,
+        last_booked,
+    } = found;
+    format!("bean {bean}, movement {first} waits, and the ledger ends with {last_booked}")
 }
 
 fn lost(found: Lost) -> String {

@@ -84,11 +84,15 @@ pub enum InvalidRecord {
     Unreadable(String),
     #[error("it has version {0} of the format, and this program reads version {VERSION}")]
     Version(u64),
+    #[error("it has neither a snapshot nor movements, or both")]
+    Content,
     #[error("its partition key is not the number of its bean")]
     Key,
     #[error("it has no movements, or they have a gap or do not add up")]
     Broken,
-    #[error("it has a moment before 1970, after 2037 or within a leap second")]
+    #[error(
+        "it has a moment that cannot be stored: before 1970, after 18 January 2038 or within a leap second"
+    )]
     Moment,
     #[error("it has {0} movements, and at most {MOST_MOVEMENTS} are read")]
     Long(usize),
@@ -101,15 +105,11 @@ struct Wire {
     version: u8,
     bean_id: i64,
     supplier_id: i64,
-    #[serde(flatten)]
-    content: WireContent,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum WireContent {
-    Snapshot(Snapshot),
-    Movements(Vec<StreamedMovement>),
+    /// One of the two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Snapshot>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    movements: Option<Vec<StreamedMovement>>,
 }
 
 impl StreamRecord {
@@ -120,15 +120,16 @@ impl StreamRecord {
 
     #[expect(clippy::missing_panics_doc, reason = "plain values always encode")]
     pub fn to_json(&self) -> Vec<u8> {
-        let content = match &self.content {
-            Content::Snapshot(snapshot) => WireContent::Snapshot(snapshot.clone()),
-            Content::Movements(movements) => WireContent::Movements(movements.clone()),
+        let (snapshot, movements) = match &self.content {
+            Content::Snapshot(snapshot) => (Some(snapshot.clone()), None),
+            Content::Movements(movements) => (None, Some(movements.clone())),
         };
         let wire = Wire {
             version: VERSION,
             bean_id: self.bean.0,
             supplier_id: self.supplier.0,
-            content,
+            snapshot,
+            movements,
         };
         serde_json::to_vec(&wire).expect("a record is plain values that always encode")
     }
@@ -143,7 +144,14 @@ impl StreamRecord {
         if data.starts_with(&AGGREGATED) {
             return Err(InvalidRecord::Aggregated);
         }
-        let unreadable = |error: serde_json::Error| InvalidRecord::Unreadable(error.to_string());
+        let unreadable = |error: serde_json::Error| {
+            let told = error.to_string();
+            // Some of it is the record's, and is printed on terminals.
+            let visible = told
+                .chars()
+                .map(|c| if c.is_control() { '\u{fffd}' } else { c });
+            InvalidRecord::Unreadable(visible.collect())
+        };
         let value: serde_json::Value = serde_json::from_slice(data).map_err(unreadable)?;
         if let Some(version) = value["version"]
             .as_u64()
@@ -155,9 +163,10 @@ impl StreamRecord {
         let record = Self {
             bean: BeanId(wire.bean_id),
             supplier: SupplierId(wire.supplier_id),
-            content: match wire.content {
-                WireContent::Snapshot(snapshot) => Content::Snapshot(snapshot),
-                WireContent::Movements(movements) => Content::Movements(movements),
+            content: match (wire.snapshot, wire.movements) {
+                (Some(snapshot), None) => Content::Snapshot(snapshot),
+                (None, Some(movements)) => Content::Movements(movements),
+                _ => return Err(InvalidRecord::Content),
             },
         };
         if record.key() != key {
@@ -237,6 +246,7 @@ mod kind {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     use super::MovementKind;
+    use crate::domain::quote;
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
     pub(super) fn serialize<S: Serializer>(
@@ -250,8 +260,12 @@ mod kind {
         deserializer: D,
     ) -> Result<MovementKind, D::Error> {
         let code = String::deserialize(deserializer)?;
-        MovementKind::from_code(&code)
-            .ok_or_else(|| D::Error::custom(format_args!("there is no kind of movement “{code}”")))
+        MovementKind::from_code(&code).ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "there is no kind of movement {}",
+                quote(&code)
+            ))
+        })
     }
 }
 
@@ -336,12 +350,29 @@ mod tests {
             "{}",
             "3:Excelsa:9",
             r#"{"version":1,"bean_id":3}"#,
+            "{\"version\":1,\"bean_id\":3,\"supplier_id\":\"\\u001b[2Jfine\",\"movements\":[]}",
         ] {
             let refused = StreamRecord::parse("3", text.as_bytes());
-            assert!(
-                matches!(refused, Err(InvalidRecord::Unreadable(_))),
-                "{text}"
-            );
+            let Err(InvalidRecord::Unreadable(why)) = refused else {
+                panic!("{text} was read as {refused:?}")
+            };
+            assert!(!why.contains(char::is_control), "{why:?}");
+        }
+        let kind = String::from_utf8(good.clone()).unwrap();
+        let kind = kind.replace("\"use\"", "\"\\u001b[2J\\nok     everything is fine\"");
+        let refused = StreamRecord::parse("3", kind.as_bytes()).unwrap_err();
+        assert!(
+            !refused.to_string().contains(char::is_control),
+            "{refused:?}"
+        );
+        let both = String::from_utf8(good).unwrap();
+        let snapshot = r#""snapshot":{"sequence":1,"quantity":2,"as_of":"2026-11-22T10:42:07Z"},"#;
+        for content in [
+            both.replace("\"movements\"", &format!("{snapshot}\"movements\"")),
+            r#"{"version":1,"bean_id":3,"supplier_id":1}"#.to_owned(),
+        ] {
+            let refused = StreamRecord::parse("3", content.as_bytes());
+            assert_eq!(refused, Err(InvalidRecord::Content));
         }
     }
 }

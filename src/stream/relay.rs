@@ -88,6 +88,8 @@ impl<S: DataStream> StreamRelay<S> {
         while !self.shutdown.soft.is_cancelled() {
             commits.mark_unchanged();
             let rested = match self.relay_once().await {
+                // A round in which nothing was due says nothing of the stream.
+                Ok(streamed) if streamed.records == 0 => self.rest(streamed, &mut commits).await,
                 Ok(streamed) => {
                     streak.succeeded(WHAT);
                     self.rest(streamed, &mut commits).await

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::DefaultBodyLimit;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use ferrokinesis::store::{DurableStateOptions, StoreOptions};
-use tokio::sync::RwLock;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, RwLock};
 use tower::ServiceExt as _;
 
 use super::queues::{ACCOUNT, REGION};
@@ -22,7 +24,7 @@ use super::queues::{ACCOUNT, REGION};
 /// More than any stream of a café needs; a new account of AWS may have 200 or more.
 const MOST_SHARDS: u32 = 200;
 
-/// How often the whole of what is kept is written anew, in seconds; in between, each change is appended.
+/// How often what was appended is dropped, in seconds: ferrokinesis appends the whole of what it keeps at each change.
 const WRITE_EVERY: u64 = 60;
 
 /// How often records are dropped that are older than their stream keeps them, in seconds.
@@ -35,6 +37,8 @@ pub(super) struct Streams {
     /// A record gets its number some time before it can be read, and an empty read moves on to now: what is being put
     /// would be stepped over. So nothing is read while something is put.
     putting: Arc<RwLock<()>>,
+    /// One shard is split, or two are merged, at a time.
+    resharding: Arc<Mutex<()>>,
 }
 
 /// Whether a request is for Kinesis.
@@ -58,7 +62,7 @@ fn target(headers: &HeaderMap) -> &str {
 const SHARDS_ON_DEMAND: u8 = 4;
 
 fn with_shards(body: Bytes) -> Bytes {
-    let Ok(mut wanted) = serde_json::from_slice::<serde_json::Value>(&body) else {
+    let Ok(mut wanted) = serde_json::from_slice::<Value>(&body) else {
         return body;
     };
     let is_on_demand = wanted["StreamModeDetails"]["StreamMode"] == "ON_DEMAND";
@@ -128,6 +132,7 @@ impl Streams {
         Self {
             router: router.layer(DefaultBodyLimit::disable()),
             putting: Arc::default(),
+            resharding: Arc::default(),
         }
     }
 
@@ -137,12 +142,22 @@ impl Streams {
         } else {
             body
         };
-        let (_putting, _reading);
+        let (_putting, _reading, _resharding);
+        if asks_for(&headers, "SplitShard") || asks_for(&headers, "MergeShards") {
+            _resharding = self.resharding.lock().await;
+            if let Some(closed) = self.find_closed(&headers, &body).await {
+                return not_open(&closed);
+            }
+        }
         if target(&headers).contains(".PutRecord") {
             _putting = self.putting.read().await;
         } else if asks_for(&headers, "GetRecords") {
             _reading = self.putting.write().await;
         }
+        self.pass_on(uri, headers, body).await
+    }
+
+    async fn pass_on(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
@@ -150,6 +165,50 @@ impl Streams {
         let answer = self.router.clone().oneshot(request).await;
         answer.unwrap_or_else(|_never| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
+
+    /// A shard that is to be split or merged and takes no more records: ferrokinesis would open its children twice.
+    async fn find_closed(&self, headers: &HeaderMap, body: &Bytes) -> Option<String> {
+        let wanted: Value = serde_json::from_slice(body).ok()?;
+        let stream = json!({"StreamName": wanted["StreamName"]}).to_string();
+        let summary = self.ask(headers, "DescribeStreamSummary", &stream).await?;
+        // While another change is under way, ferrokinesis says so.
+        if summary["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE" {
+            return None;
+        }
+        let listed = self.ask(headers, "ListShards", &stream).await?;
+        let named = ["ShardToSplit", "ShardToMerge", "AdjacentShardToMerge"];
+        let named: Vec<&str> = named
+            .iter()
+            .filter_map(|key| wanted[key].as_str())
+            .collect();
+        let mut shards = listed["Shards"].as_array()?.iter();
+        let closed = shards.find(|shard| {
+            let id = shard["ShardId"].as_str();
+            let is_closed = shard["SequenceNumberRange"]["EndingSequenceNumber"].is_string();
+            is_closed && id.is_some_and(|id| named.contains(&id))
+        });
+        closed.and_then(|shard| Some(shard["ShardId"].as_str()?.to_owned()))
+    }
+
+    /// Asks ferrokinesis something on behalf of whoever sent a request.
+    async fn ask(&self, headers: &HeaderMap, operation: &str, body: &str) -> Option<Value> {
+        let mut headers = headers.clone();
+        headers.remove(CONTENT_LENGTH);
+        let target = format!("Kinesis_20131202.{operation}");
+        headers.insert("x-amz-target", target.parse().ok()?);
+        let answer = self.pass_on(Uri::from_static("/"), headers, body.to_owned().into());
+        let answer = to_bytes(answer.await.into_body(), usize::MAX).await.ok()?;
+        serde_json::from_slice(&answer).ok()
+    }
+}
+
+fn not_open(shard: &str) -> Response {
+    let error = json!({
+        "__type": "InvalidArgumentException",
+        "message": format!("{shard} is closed: it was split or merged before"),
+    });
+    let kind = [(CONTENT_TYPE, "application/x-amz-json-1.1")];
+    (StatusCode::BAD_REQUEST, kind, error.to_string()).into_response()
 }
 
 #[cfg(test)]

@@ -217,6 +217,26 @@ async fn a_stream_is_resized_as_a_whole() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn what_was_split_is_not_split_again() {
+    let (kinesis, name, _shutdown) = client().await;
+    create(&kinesis, &name, 1).await;
+    let only = shards(&kinesis, &name).await.remove(0);
+    let split = || {
+        let call = kinesis.split_shard().stream_name(&name);
+        let call = call.shard_to_split(only.shard_id());
+        call.new_starting_hash_key((u128::MAX / 2 + 1).to_string())
+            .send()
+    };
+    split().await.unwrap();
+    active(&kinesis, &name).await;
+
+    let again = split().await.unwrap_err().into_service_error();
+
+    assert!(again.is_invalid_argument_exception(), "{again:?}");
+    assert_eq!(shards(&kinesis, &name).await.len(), 3);
+}
+
 /// Streams and their records are kept over a restart, like the queues, also after a `kill -9`.
 #[tokio::test]
 async fn records_outlive_a_restart_of_the_embedded_kinesis() {

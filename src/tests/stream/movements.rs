@@ -312,6 +312,26 @@ async fn a_movement_that_somebody_else_put_on_the_stream_is_named() {
     streaming.assert_witnesses_agree().await;
 }
 
+/// A snapshot that somebody else put on the stream before the relay's: nothing of the bean counts after it.
+#[tokio::test]
+async fn a_snapshot_beyond_the_end_of_the_ledger_is_named() {
+    let streaming = Streaming::start(1).await;
+    let forged = format!(
+        r#"{{"version":1,"bean_id":{EXCELSA},"supplier_id":3,"snapshot":{{"sequence":9007199254740991,"quantity":0,"as_of":"2026-11-22T10:42:07Z"}}}}"#
+    );
+    put(&streaming, &forged).await;
+    streaming.read_all().await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+
+    let (broken, _) = streaming.audit().await;
+
+    let named = format!(
+        "bean {EXCELSA} had 0 bags after movement 9007199254740991 by the stream, and the ledger has no such movement"
+    );
+    assert!(broken.contains(&named), "{broken:?}");
+}
+
 #[tokio::test]
 async fn a_total_that_is_not_the_sum_of_its_movements_is_named() {
     let streaming = Streaming::start(1).await;

@@ -240,3 +240,34 @@ async fn staff_have_what_is_missing_sent_again_and_dismiss_what_nobody_can_read(
     assert_eq!(home.text_of("#stream-trouble"), "");
     streaming.assert_witnesses_agree().await;
 }
+
+#[tokio::test]
+async fn what_waits_for_movements_that_there_are_not_is_named_and_put_aside() {
+    let streaming = Streaming::start(1).await;
+    streaming.relay_all().await;
+    let record = format!(
+        r#"{{"version":1,"bean_id":{EXCELSA},"supplier_id":3,"movements":[{{"sequence":4,"kind":"use","change_by":-1,"quantity_after":9,"occurred_at":"2026-11-22T10:42:07Z","booked_at":"2026-11-22T10:42:07Z"}}]}}"#
+    );
+    let kinesis = kinesis_client(&streaming.app.sdk);
+    let put = kinesis
+        .put_record()
+        .stream_name(NAME)
+        .partition_key(EXCELSA.to_string());
+    put.data(record.into_bytes().into()).send().await.unwrap();
+    streaming.read_all().await;
+    let site = Site::of(&streaming.app).seen_by(Role::Staff);
+
+    let (broken, _) = streaming.audit().await;
+    let named = format!("bean {EXCELSA}, movement 4 waits, and the ledger ends with 1");
+    assert!(broken.contains(&named), "{broken:?}");
+    site.post("/operations/stream/again", &[]).await;
+
+    let page = site.get("/operations/stream").await;
+    assert_eq!(page.all("#missing"), Vec::<String>::new());
+    let parked = page.text_of("#parked ~ .rows");
+    assert!(
+        parked.contains("it has movements that the ledger does not have"),
+        "{parked}"
+    );
+    streaming.assert_witnesses_agree().await;
+}

@@ -336,10 +336,11 @@ async fn note_reshard(state: &AppState, stream: &KinesisStream) -> Result<(), We
     Ok(())
 }
 
-/// Has what beans miss put on the stream again.
+/// Has what beans miss put on the stream again, and puts aside what waits for movements that there are not.
 async fn stream_again(State(state): State<AppState>, acting: Acting) -> Result<Redirect, WebError> {
     let activity = acting.did(Action::StreamedAgain, "");
     db::in_transaction(&state.pool, async |tx| {
+        db::stream_held::put_impossible_aside(tx).await?;
         db::stream_marks::rewind_marks(tx, Rewind::Missing).await?;
         db::activity::insert_activity(tx, &activity).await
     })
@@ -405,10 +406,13 @@ fn open<'a>(shards: &'a [Shard], id: &str) -> Option<&'a Shard> {
 }
 
 fn not_resharded(error: ReshardError) -> Result<Redirect, WebError> {
-    match error {
-        ReshardError::Busy => Ok(Redirect::to(&Notice::StreamBusy.on(paths::STREAM))),
-        ReshardError::Service(error) => Err(refused(error)),
-    }
+    let notice = match error {
+        ReshardError::Busy => Notice::StreamBusy,
+        ReshardError::NotOpen => Notice::ShardNotOpen,
+        ReshardError::Limit => Notice::ShardLimit,
+        ReshardError::Service(error) => return Err(refused(error)),
+    };
+    Ok(Redirect::to(&notice.on(paths::STREAM)))
 }
 
 fn refused(error: ServiceError) -> WebError {

@@ -65,6 +65,7 @@ pub(crate) enum Notice {
     ShardNotOpen,
     StreamElsewhere,
     StreamBusy,
+    ShardLimit,
     StreamedAgain,
     RecordsSeen,
     UpdateResent,
@@ -86,7 +87,7 @@ struct Done {
 }
 
 /// Each notice with its word in an address and its sentence on a page.
-const NOTICES: [(Notice, &str, &str); 69] = [
+const NOTICES: [(Notice, &str, &str); 70] = [
     (Notice::BeanAdded, "bean-added", "The bean was added."),
     (
         Notice::BeanChanged,
@@ -354,6 +355,11 @@ const NOTICES: [(Notice, &str, &str); 69] = [
         Notice::StreamElsewhere,
         "stream-elsewhere",
         "The shards of a stream at AWS are split and merged in AWS.",
+    ),
+    (
+        Notice::ShardLimit,
+        "shard-limit",
+        "No more shards can be opened: there are as many as the account may have. Merge some first.",
     ),
     (
         Notice::StreamBusy,
