@@ -25,7 +25,7 @@ use super::queues::{ACCOUNT, REGION};
 const MOST_SHARDS: u32 = 200;
 
 /// How often what was appended is dropped, in seconds: ferrokinesis appends the whole of what it keeps at each change.
-const WRITE_EVERY: u64 = 60;
+const WRITE_EVERY: u64 = 10;
 
 /// How often records are dropped that are older than their stream keeps them, in seconds.
 const TRIM_EVERY: u64 = 60;
@@ -78,40 +78,55 @@ const JOURNAL: &str = "wal.log";
 const LETTERS: u64 = 8;
 const LENGTH: u64 = 8;
 
-/// Cuts off an entry that a killed process did not write to its end. ferrokinesis reads over it, but appends behind it,
-/// and the next time it would take one for the other and not start any more.
-fn cut_torn_end(journal: &Path) -> io::Result<()> {
-    let file = match File::options().read(true).write(true).open(journal) {
+/// Leaves the last entry of the journal that was written to its end. Each has all that is kept, so those before it would
+/// only be read into memory; and behind one that a killed process did not finish, ferrokinesis would append, and the next
+/// time take one for the other and not start any more.
+fn keep_last_entry(journal: &Path) -> io::Result<()> {
+    let mut file = match File::open(journal) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
     let size = file.metadata()?.len();
-    let mut whole = LETTERS;
+    if size < LETTERS {
+        // Empty, it begins with them again.
+        return File::create(journal).map(drop);
+    }
+    let (from, to) = find_last_entry(&mut file, size)?;
+    if (from, to) == (LETTERS, size) {
+        return Ok(());
+    }
+    let shorter = journal.with_extension("shorter");
+    let mut kept = File::create(&shorter)?;
+    file.rewind()?;
+    io::copy(&mut (&file).take(LETTERS), &mut kept)?;
+    file.seek(SeekFrom::Start(from))?;
+    io::copy(&mut (&file).take(to - from), &mut kept)?;
+    kept.sync_all()?;
+    std::fs::rename(shorter, journal)
+}
+
+/// Where the last entry that was written to its end begins and ends; nowhere if there is none.
+fn find_last_entry(file: &mut File, size: u64) -> io::Result<(u64, u64)> {
+    let (mut begin, mut end) = (LETTERS, LETTERS);
     let mut length = [0; 8];
-    while whole + LENGTH <= size {
-        (&file).seek(SeekFrom::Start(whole))?;
-        (&file).read_exact(&mut length)?;
-        let end = (whole + LENGTH).checked_add(u64::from_le_bytes(length));
-        match end.filter(|end| *end <= size) {
-            Some(end) => whole = end,
+    while end + LENGTH <= size {
+        file.seek(SeekFrom::Start(end))?;
+        file.read_exact(&mut length)?;
+        let next = (end + LENGTH).checked_add(u64::from_le_bytes(length));
+        match next.filter(|next| *next <= size) {
+            Some(next) => (begin, end) = (end, next),
             None => break,
         }
     }
-    // Of the letters themselves, none or all are of use.
-    let whole = if size < LETTERS { 0 } else { whole };
-    if whole < size {
-        file.set_len(whole)?;
-        file.sync_all()?;
-    }
-    Ok(())
+    Ok((begin, end))
 }
 
 impl Streams {
     /// Opens what a folder keeps; without one, streams end with the process. Needs a runtime.
     pub(super) fn open(folder: Option<PathBuf>) -> Self {
         if let Some(folder) = &folder
-            && let Err(error) = cut_torn_end(&folder.join(JOURNAL))
+            && let Err(error) = keep_last_entry(&folder.join(JOURNAL))
         {
             tracing::error!(%error, "the journal of the embedded Kinesis cannot be mended");
         }
@@ -216,25 +231,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_entry_that_was_not_written_to_its_end_is_cut_off() {
+    fn the_last_entry_that_was_written_to_its_end_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join(JOURNAL);
-        let whole = [b"FKWALv2\n".as_slice(), &3_u64.to_le_bytes(), b"one"].concat();
-        let cut = |written: &[u8]| {
-            std::fs::write(&journal, written).unwrap();
-            cut_torn_end(&journal).unwrap();
+        let entry = |text: &str| [&text.len().to_le_bytes(), text.as_bytes()].concat();
+        let (letters, one, two) = (b"FKWALv2\n".as_slice(), entry("one"), entry("two"));
+        let whole = [letters, &two].concat();
+        let left = |written: &[&[u8]]| {
+            std::fs::write(&journal, written.concat()).unwrap();
+            keep_last_entry(&journal).unwrap();
             std::fs::read(&journal).unwrap()
         };
 
-        assert_eq!(cut(&whole), whole);
+        assert_eq!(left(&[letters, &two]), whole);
+        assert_eq!(left(&[letters, &one, &two]), whole);
         for torn in [
-            [&whole, 9_u64.to_le_bytes().as_slice(), b"half"].concat(),
-            [&whole, u64::MAX.to_le_bytes().as_slice()].concat(),
-            [&whole, [9, 0, 0].as_slice()].concat(),
+            entry("half")[..10].to_vec(),
+            u64::MAX.to_le_bytes().to_vec(),
+            vec![9, 0, 0],
         ] {
-            assert_eq!(cut(&torn), whole);
+            assert_eq!(left(&[letters, &one, &two, &torn]), whole);
+            assert_eq!(left(&[letters, &torn]), letters);
         }
-        assert_eq!(cut(b"FKW"), b"");
-        assert!(cut_torn_end(&folder.path().join("none")).is_ok());
+        assert_eq!(left(&[letters]), letters);
+        assert_eq!(left(&[b"FKW"]), b"");
+        assert!(keep_last_entry(&folder.path().join("none")).is_ok());
     }
 }
