@@ -58,6 +58,11 @@ impl Part {
         Self::Collector,
         Self::Stream,
     ];
+
+    /// Whether it works with the queue or the topic.
+    pub fn uses_messages(self) -> bool {
+        matches!(self, Self::Poller | Self::Relay | Self::Collector)
+    }
 }
 
 /// What the parts share.
@@ -193,7 +198,7 @@ impl App {
 
     /// Makes `/readyz` wait for the chosen parts.
     pub fn expect(&self, parts: &[Part]) {
-        if parts.iter().any(|part| *part != Part::Web) {
+        if parts.iter().any(|part| part.uses_messages()) {
             self.readiness.expect(QUEUE);
         }
     }

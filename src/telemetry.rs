@@ -43,6 +43,11 @@ impl Streak {
         self.failures
     }
 
+    /// How often in a row it has failed.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     pub fn succeeded(&mut self, what: &'static str) {
         if std::mem::take(&mut self.failures) > 0 {
             tracing::info!("{what} works again");

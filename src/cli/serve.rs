@@ -128,11 +128,11 @@ pub(super) async fn serve(settings: Serve) -> Result<ExitCode> {
         let notifier = (parts.contains(&Part::Relay))
             .then(|| app.notify_people(&settings.web, Seats::Passwords, &messaging, &site));
         let notifier = notifier.transpose()?;
-        if parts.iter().any(|part| *part != Part::Web) {
+        if parts.iter().any(|part| part.uses_messages()) {
             app.start_messaging(&messaging, &aws, &parts, notifier.as_ref())
                 .await?;
-            app.start_stream(&messaging, &aws, &parts, settings.web.time_zone);
         }
+        app.start_stream(&messaging, &aws, &parts, settings.web.time_zone);
         tracing::info!("everything is up");
         anyhow::Ok(())
     };

@@ -97,7 +97,8 @@ pub async fn list_readable(conn: &mut MySqlConnection, stream: &str) -> DbResult
     })
 }
 
-/// Takes a shard that nobody reads; `None` if somebody was faster.
+/// Takes a shard that nobody reads; `None` if somebody was faster. One whose last owner stands still in a transaction is
+/// not waited for: the server ends that after ninety seconds of silence (see `SESSION` in `connection/pool.rs`).
 pub async fn take_shard(
     conn: &mut MySqlConnection,
     stream: &str,
@@ -111,7 +112,7 @@ pub async fn take_shard(
         FROM stream_shards
         WHERE stream = ? AND shard_id = ? AND ended_at IS NULL
             AND (owner IS NULL OR lease_until < UTC_TIMESTAMP(6))
-        FOR UPDATE
+        FOR UPDATE SKIP LOCKED
         "#,
         stream,
         shard

@@ -201,7 +201,11 @@ struct ShardRow {
     waits: bool,
 }
 
-/// Lists all shards that are known, in the order in which they came to be; at most 1,000.
+/// How many shards are listed at most.
+const LISTED: i64 = 1_000;
+
+/// Lists the shards that are known, in the order in which they came to be; of more than 1,000, those that are read or
+/// will be, those that lost something, and the newest of the others.
 pub async fn list_shards(conn: &mut MySqlConnection) -> DbResult<Vec<ShardLine>> {
     let rows = sqlx::query_as!(
         ShardRow,
@@ -227,12 +231,13 @@ pub async fn list_shards(conn: &mut MySqlConnection) -> DbResult<Vec<ShardLine>>
                 WHERE p.stream = s.stream AND p.shard_id IN (s.parent, s.adjacent_parent) AND p.ended_at IS NULL
             ) AS "waits!: bool"
         FROM stream_shards AS s
-        ORDER BY s.shard_id
-        LIMIT 1000
-        "#
-    )
-    .fetch_all(conn)
-    .await?;
+        ORDER BY (s.ended_at IS NULL OR s.trimmed_at IS NOT NULL) DESC, s.shard_id DESC
+        LIMIT ?
+        "#,
+        LISTED
+    );
+    let mut rows = rows.fetch_all(conn).await?;
+    rows.sort_by(|a, b| a.shard_id.cmp(&b.shard_id));
     let shards = rows.into_iter().map(|row| ShardLine {
         stream: row.stream,
         shard: Shard {

@@ -205,6 +205,14 @@ impl KinesisStream {
         service_error(format!("the stream {}", self.name), code(error), error)
     }
 
+    /// An answer that cannot be one of Kinesis.
+    fn said(&self, detail: &str) -> ServiceError {
+        ServiceError::Unreachable {
+            resource: format!("the stream {}", self.name),
+            detail: detail.to_owned(),
+        }
+    }
+
     fn reshard_failure<E, R>(&self, error: &SdkError<E, R>) -> ReshardError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -259,6 +267,21 @@ fn listed(shard: &aws_sdk_kinesis::types::Shard) -> Shard {
     }
 }
 
+/// A record as it was read; `None` without a sequence number, which nobody could go on after.
+fn arrived(record: aws_sdk_kinesis::types::Record) -> Option<Record> {
+    let number = record.sequence_number;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Record {
+        key: record.partition_key.unwrap_or_default(),
+        data: record.data.into_inner(),
+        sequence_number: number,
+        arrived_at: record
+            .approximate_arrival_timestamp
+            .as_ref()
+            .and_then(moment),
+    })
+}
+
 fn moment(at: &aws_sdk_kinesis::primitives::DateTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(at.secs(), at.subsec_nanos())
 }
@@ -289,10 +312,7 @@ impl DataStream for KinesisStream {
             .stream_name(&self.name);
         let answer = call.send().await.map_err(|error| self.failure(&error))?;
         let Some(summary) = answer.stream_description_summary() else {
-            return Err(ServiceError::Unreachable {
-                resource: format!("the stream {}", self.name),
-                detail: "Kinesis described nothing".to_owned(),
-            });
+            return Err(self.said("Kinesis described nothing"));
         };
         let mode = summary.stream_mode_details();
         Ok(Description {
@@ -348,19 +368,39 @@ impl DataStream for KinesisStream {
             .send()
             .await;
         let answer = answer.map_err(|error| self.read_failure(&error))?;
-        let records = answer.records.into_iter().map(|record| Record {
-            key: record.partition_key.unwrap_or_default(),
-            data: record.data.into_inner(),
-            sequence_number: record.sequence_number,
-            arrived_at: record
-                .approximate_arrival_timestamp
-                .as_ref()
-                .and_then(moment),
-        });
+        let records: Option<Vec<Record>> = answer.records.into_iter().map(arrived).collect();
+        let Some(records) = records else {
+            return Err(self
+                .said("Kinesis gave a record without a sequence number")
+                .into());
+        };
         Ok(Page {
-            records: records.collect(),
+            records,
             next: answer.next_shard_iterator,
             behind_ms: answer.millis_behind_latest.unwrap_or_default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_a_sequence_number_is_none() {
+        let numbered = |number: &str| {
+            let record = aws_sdk_kinesis::types::Record::builder().sequence_number(number);
+            let record = record.data(Blob::new("{}")).partition_key("7");
+            arrived(record.build().unwrap())
+        };
+
+        assert!(numbered("").is_none());
+        assert!(numbered("LATEST").is_none());
+        let number = "4".repeat(56);
+        let record = numbered(&number).unwrap();
+        assert_eq!(
+            (record.sequence_number, record.key),
+            (number, "7".to_owned())
+        );
     }
 }

@@ -66,11 +66,16 @@ pub(super) async fn apply_page(
     let sorted = Sorted::sort(lease, page.records);
     let applied = db::in_transaction(pool, async |tx| apply(tx, lease, page, &sorted, zone).await);
     match applied.await {
-        Err(ApplyError::Db(error)) if error.trouble() == Trouble::BadData => {
+        Err(ApplyError::Db(error)) if is_of_the_data(&error) => {
             apply_one_by_one(pool, lease, page, zone).await
         }
         applied => applied,
     }
+}
+
+/// Whether the database will never take what it was given: the values, or a run of movements that it has otherwise.
+fn is_of_the_data(error: &DbError) -> bool {
+    matches!(error.trouble(), Trouble::BadData | Trouble::Duplicate)
 }
 
 /// Most pages of a quiet café are empty. They are one statement and no transaction, which would wake whoever waits for
@@ -103,7 +108,7 @@ async fn apply_one_by_one(
             apply(tx, lease, &alone, &sorted, zone).await
         });
         match applied.await {
-            Err(ApplyError::Db(error)) if error.trouble() == Trouble::BadData => {
+            Err(ApplyError::Db(error)) if is_of_the_data(&error) => {
                 let reason = "the database rejects its values";
                 let aside = Sorted {
                     beans: BTreeMap::new(),

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::apply::LEASE;
 use super::reader::{ShardReader, StepError};
@@ -64,7 +64,19 @@ struct Work {
     /// Whether something ended since.
     has_changed: bool,
     reading: BTreeMap<String, Reading>,
-    tasks: TaskTracker,
+    tasks: JoinSet<GivenUp>,
+    /// The shards whose last reading failed, until one succeeds.
+    failing: BTreeMap<String, Failing>,
+}
+
+/// A shard that is read no more, and its failures in a row.
+type GivenUp = (String, Streak);
+
+/// A shard that is left alone for a while.
+#[derive(Debug)]
+struct Failing {
+    streak: Streak,
+    until: Instant,
 }
 
 impl Work {
@@ -73,12 +85,34 @@ impl Work {
             reading.stop.cancel();
         }
     }
+
+    /// Notes which readings have ended, and leaves alone for a while what failed: asked at once, it would fail again.
+    fn note_ended(&mut self) {
+        let before = self.reading.len();
+        self.reading
+            .retain(|_, reading| !reading.stop.is_cancelled());
+        self.has_changed |= self.reading.len() < before;
+        while let Some(ended) = self.tasks.try_join_next() {
+            // One that panicked is taken again at once.
+            let Ok((shard, streak)) = ended else { continue };
+            if streak.failures() > 0 {
+                let until = Instant::now() + backoff::after_failed_receive(streak.failures());
+                self.failing.insert(shard, Failing { streak, until });
+            }
+        }
+    }
+
+    fn is_left_alone(&self, shard: &str) -> bool {
+        let failing = self.failing.get(shard);
+        failing.is_some_and(|failing| failing.until > Instant::now())
+    }
 }
 
 impl Drop for Work {
     /// Whoever begins anew after a panic is to find no reader of before.
     fn drop(&mut self) {
         self.stop();
+        self.tasks.detach_all();
     }
 }
 
@@ -133,10 +167,9 @@ impl<S: DataStream> StreamConsumer<S> {
         self.stop(work).await;
     }
 
-    async fn stop(&self, work: Work) {
+    async fn stop(&self, mut work: Work) {
         work.stop();
-        work.tasks.close();
-        work.tasks.wait().await;
+        while work.tasks.join_next().await.is_some() {}
         if let Ok(mut conn) = self.pool.acquire().await {
             // Others notice by themselves, if later.
             db::stream_leases::forget_worker(&mut conn, self.instance)
@@ -147,10 +180,7 @@ impl<S: DataStream> StreamConsumer<S> {
 
     /// Finds shards, and takes or gives up some. Only an instance that the stream answers counts as one of its readers.
     async fn coordinate(&self, work: &mut Work) -> Result<(), StepError> {
-        let before = work.reading.len();
-        work.reading
-            .retain(|_, reading| !reading.stop.is_cancelled());
-        work.has_changed |= work.reading.len() < before;
+        work.note_ended();
         let is_due = work
             .discovered
             .is_none_or(|at| at.elapsed() >= DISCOVER_EVERY);
@@ -164,6 +194,9 @@ impl<S: DataStream> StreamConsumer<S> {
             of_others.for_each(|reading| reading.stop.cancel());
             work.reading
                 .retain(|_, reading| !reading.stop.is_cancelled());
+            if work.stream.as_ref() != Some(&stream) {
+                work.failing.clear();
+            }
             work.stream = Some(stream);
             work.discovered = Some(Instant::now());
             work.has_changed = false;
@@ -231,7 +264,8 @@ impl<S: DataStream> StreamConsumer<S> {
         // Instances that look at the same time do not all want the same.
         fastrand::shuffle(&mut free);
         for shard in free {
-            if work.reading.len() >= share || work.reading.contains_key(&shard) {
+            let is_read = work.reading.contains_key(&shard);
+            if work.reading.len() >= share || is_read || work.is_left_alone(&shard) {
                 continue;
             }
             let taken = db::in_transaction(&self.pool, async |tx| {
@@ -245,7 +279,7 @@ impl<S: DataStream> StreamConsumer<S> {
         Ok(())
     }
 
-    fn read(&self, lease: Lease, work: &Work) -> Reading {
+    fn read(&self, lease: Lease, work: &mut Work) -> Reading {
         let stop = self.shutdown.soft.child_token();
         let reader = ShardReader::new(
             Arc::clone(&self.stream),
@@ -258,12 +292,14 @@ impl<S: DataStream> StreamConsumer<S> {
             lease,
             stop: stop.clone(),
         };
+        let failing = work.failing.remove(&reading.lease.shard);
+        let mut streak = failing.map(|failing| failing.streak).unwrap_or_default();
         let (pool, changed) = (self.pool.clone(), Arc::clone(&self.changed));
         work.tasks.spawn(async move {
             // However it ends, the shard is not read any more.
             let _ended = stop.clone().drop_guard();
             let lease = reader.lease().clone();
-            read_shard(reader, &stop).await;
+            read_shard(reader, &mut streak, &stop).await;
             if let Ok(mut conn) = pool.acquire().await {
                 // Without this, the lease runs out.
                 db::stream_leases::release_lease(&mut conn, &lease)
@@ -272,6 +308,7 @@ impl<S: DataStream> StreamConsumer<S> {
             }
             stop.cancel();
             changed.notify_one();
+            (lease.shard, streak)
         });
         reading
     }

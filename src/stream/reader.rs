@@ -172,7 +172,6 @@ impl<S: DataStream> ShardReader<S> {
             return Ok(Step::Fenced);
         }
         tracing::error!(
-            shard = lease.shard,
             "records of the stream were gone before they were read; beans that miss some wait"
         );
         Ok(Step::Trimmed)

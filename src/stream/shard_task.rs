@@ -17,17 +17,22 @@ use crate::telemetry::Streak;
 /// How often a lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// After so many failures in a row the shard is given up. Whoever takes it next, perhaps this instance again, looks first
-/// what there is.
+/// After so many failures in a row the shard is given up: another instance may have better luck. This one leaves it
+/// alone for a while, and looks first what there is.
 const FAILURES: u32 = 10;
 
-/// Reads a shard and keeps its lease until the shard ends, is another's, or is to be given up.
-pub(super) async fn read_shard<S: DataStream>(reader: ShardReader<S>, stop: &CancellationToken) {
+/// Reads a shard and keeps its lease until the shard ends, is another's, or is to be given up. The streak goes on where
+/// the last reading of the shard left it, so that a failure that lasts is logged once.
+pub(super) async fn read_shard<S: DataStream>(
+    reader: ShardReader<S>,
+    streak: &mut Streak,
+    stop: &CancellationToken,
+) {
     let (pool, lease) = (reader.pool().clone(), reader.lease().clone());
     let span = tracing::info_span!("shard", id = lease.shard);
     let done = CancellationToken::new();
     let reading = async {
-        read_until(reader, stop).await;
+        read_until(reader, streak, stop).await;
         done.cancel();
     };
     let both = async { tokio::join!(reading, renew(&pool, &lease, &done)) };
@@ -35,9 +40,13 @@ pub(super) async fn read_shard<S: DataStream>(reader: ShardReader<S>, stop: &Can
 }
 
 /// Reads a shard until it ends, is another's, or is to be given up.
-async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &CancellationToken) {
+async fn read_until<S: DataStream>(
+    mut reader: ShardReader<S>,
+    streak: &mut Streak,
+    stop: &CancellationToken,
+) {
     const WHAT: &str = "reading the stream";
-    let mut streak = Streak::default();
+    let mut failures = 0_u32;
     // How often in a row the stream gave no page and did not fail.
     let mut pageless = 0_u32;
     while !stop.is_cancelled() {
@@ -45,7 +54,7 @@ async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &Cancellati
             Ok(Step::Ended | Step::Fenced) => return,
             Ok(Step::Read { has_more, .. }) => {
                 streak.succeeded(WHAT);
-                pageless = 0;
+                (failures, pageless) = (0, 0);
                 if has_more {
                     CATCH_UP_INTERVAL
                 } else {
@@ -64,10 +73,9 @@ async fn read_until<S: DataStream>(mut reader: ShardReader<S>, stop: &Cancellati
                 POLL_INTERVAL.mul_f64(1.0 + fastrand::f64())
             }
             Err(error) => {
-                let failures = streak.failed(WHAT, &error);
+                streak.failed(WHAT, &error);
+                failures += 1;
                 if failures >= FAILURES || is_refused(&error) {
-                    // Whoever takes it next is not to be refused at once again.
-                    tokio::time::sleep(POLL_INTERVAL * 2).await;
                     return;
                 }
                 backoff::after_failed_receive(failures)

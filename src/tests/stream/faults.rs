@@ -8,6 +8,7 @@ use beanstock::stream::{RelayError, Step};
 
 use super::{Streaming, read_through, use_bags};
 use crate::support::fake_stream::{FakeStream, Fault};
+use crate::support::process::until;
 use crate::support::{ARABICA, EXCELSA, Kind, TestApp};
 
 const SHARD: &str = "shardId-000000000000";
@@ -302,7 +303,6 @@ async fn a_relay_that_was_overtaken_repeats_and_never_skips() {
     assert_eq!(streaming.told(EXCELSA).await, Some((3, 195)));
 }
 
-/// The answer to `ListShards` may be older than what another instance knows.
 /// The records that wait may have a mebibyte each.
 #[tokio::test]
 async fn an_answer_that_is_too_long_to_arrive_is_asked_for_in_parts() {
@@ -341,6 +341,102 @@ async fn a_reader_that_stands_still_keeps_nobody_from_looking_for_shards() {
     assert_eq!(streaming.number("stream_shards").await, 2);
 }
 
+/// Until the server ends its transaction, its shard is nobody's. The others are.
+#[tokio::test]
+async fn a_reader_that_stands_still_keeps_nobody_from_other_shards() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let other = "shardId-000000000001";
+    let streaming = Streaming::on(app, FakeStream::of(&[SHARD, other]));
+    let lease = streaming.take(streaming.instance).await.remove(0);
+    streaming
+        .app
+        .execute("UPDATE stream_shards SET lease_until = UTC_TIMESTAMP(6)")
+        .await;
+
+    db::in_transaction(&streaming.app.pool, async |tx| {
+        assert!(db::stream_leases::lock_lease(tx, &lease).await?);
+        let taken = streaming.take(Instance(uuid::Uuid::now_v7())).await;
+        let taken: Vec<&str> = taken.iter().map(|lease| lease.shard.as_str()).collect();
+        assert_eq!(taken, [other]);
+        db::DbResult::Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_shard_that_was_refused_is_read_once_it_is_not() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    streaming.stream.fail_next_reads(&[Fault::Refused]);
+    let consumer = streaming.consumer();
+
+    tokio::select! {
+        () = consumer.run() => panic!("nobody has stopped it"),
+        () = until("it is read", || async { streaming.told(EXCELSA).await.is_some() }) => {}
+    }
+
+    let taken = "stream_shards WHERE epoch = 2";
+    assert_eq!(
+        streaming.number(taken).await,
+        1,
+        "once more after the refusal"
+    );
+}
+
+/// Somebody changed what was counted, by hand.
+#[tokio::test]
+async fn a_record_that_the_database_never_takes_is_put_aside_and_the_shard_goes_on() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    streaming
+        .app
+        .execute(format!(
+            "INSERT INTO stream_runs (bean_id, first_sequence, last_sequence, changes, shard_id, sequence_number) \
+             VALUES ({EXCELSA}, 2, 2, '[-9]', 's', '1')"
+        ))
+        .await;
+    use_bags(&streaming.app, EXCELSA, &[2]).await;
+    use_bags(&streaming.app, ARABICA, &[1]).await;
+    streaming.relay_all().await;
+
+    streaming.read_all().await;
+
+    assert_eq!(streaming.number("parked_records").await, 1);
+    let arabica = streaming.told(ARABICA).await;
+    assert!(arabica.is_some_and(|(seen, _)| seen == 2), "{arabica:?}");
+    let (broken, _) = streaming.audit().await;
+    assert!(!broken.is_empty(), "the audit names the bean");
+}
+
+#[tokio::test]
+async fn of_very_many_shards_those_that_are_read_are_listed() {
+    let streaming = streaming().await;
+    streaming.take(streaming.instance).await;
+    let digit = "(SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 \
+                 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)";
+    let number = "1 + a.n + 10 * b.n + 100 * c.n + 1000 * (d.n DIV 9)";
+    streaming
+        .app
+        .execute(format!(
+            "INSERT INTO stream_shards (stream, shard_id, first_hash, last_hash, closed, listed_at, ended_at) \
+             SELECT DISTINCT s.stream, CONCAT('shardId-', LPAD({number}, 12, '0')), '0', '0', TRUE, s.listed_at, \
+             UTC_TIMESTAMP(6) FROM stream_shards AS s, {digit} AS a, {digit} AS b, {digit} AS c, {digit} AS d"
+        ))
+        .await;
+
+    let mut conn = streaming.app.pool.acquire().await.unwrap();
+    let listed = db::stream_shards::list_shards(&mut conn).await.unwrap();
+
+    let ids: Vec<&str> = listed.iter().map(|line| line.shard.id.as_str()).collect();
+    assert_eq!(ids.len(), 1_000);
+    assert_eq!(ids[0], SHARD, "the oldest, which is read");
+    assert_eq!(ids[999], "shardId-000000002000");
+    assert!(ids.is_sorted());
+}
+
+/// The answer to `ListShards` may be older than what another instance knows.
 #[tokio::test]
 async fn a_list_of_shards_that_is_out_of_date_ends_no_new_shard() {
     let streaming = streaming().await;

@@ -16,6 +16,8 @@ use chrono::DateTime;
 pub(crate) enum Fault {
     Expired,
     Throttled,
+    /// Whoever asks may not read it.
+    Refused,
     /// No answer, if more than so many records are asked for.
     TooLong(usize),
 }
@@ -125,6 +127,13 @@ fn no_answer() -> ServiceError {
     }
 }
 
+fn refused() -> ServiceError {
+    ServiceError::Refused {
+        resource: "the stream".to_owned(),
+        detail: "not authorized".to_owned(),
+    }
+}
+
 impl DataStream for FakeStream {
     async fn put_records(&self, records: &[NewRecord]) -> Result<Vec<usize>, ServiceError> {
         let refused = {
@@ -196,6 +205,7 @@ impl DataStream for FakeStream {
         match state.faults.pop_front() {
             Some(Fault::Expired) => return Err(ReadError::Expired),
             Some(Fault::Throttled) => return Err(ReadError::Throttled),
+            Some(Fault::Refused) => return Err(refused().into()),
             Some(Fault::TooLong(bearable)) if most > bearable => {
                 state.faults.push_front(Fault::TooLong(bearable));
                 return Err(no_answer().into());
