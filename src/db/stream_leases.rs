@@ -97,8 +97,10 @@ pub async fn list_readable(conn: &mut MySqlConnection, stream: &str) -> DbResult
     })
 }
 
-/// Takes a shard that nobody reads; `None` if somebody was faster. One whose last owner stands still in a transaction is
-/// not waited for: the server ends that after ninety seconds of silence (see `SESSION` in `connection/pool.rs`).
+/// Takes a shard that nobody reads; `None` if somebody was faster.
+///
+/// One whose last owner stands still in a transaction is not waited for: the server ends that after ninety seconds of
+/// silence (`wait_timeout`), and only then it is free.
 pub async fn take_shard(
     conn: &mut MySqlConnection,
     stream: &str,

@@ -111,16 +111,12 @@ async fn run_with(
     let endpoint_tasks = TaskTracker::new();
     let endpoint_stopped = CancellationToken::new();
     let outgoing = Outgoing::default();
-    let endpoint = LocalAws::start(
-        aws,
-        Keeping {
-            outgoing: outgoing.clone(),
-            ..kept_in(&settings.beanstock_data)
-        },
-        &endpoint_tasks,
-        shutdown.soft.clone(),
-        endpoint_stopped.clone(),
-    )?;
+    let keeping = Keeping {
+        outgoing: outgoing.clone(),
+        ..kept_in(&settings.beanstock_data)
+    };
+    let (stopping, stopped) = (shutdown.soft.clone(), endpoint_stopped.clone());
+    let endpoint = LocalAws::start(aws, keeping, &endpoint_tasks, stopping, stopped).await?;
     let sdk = sdk_config(endpoint.url()).await;
     let mut messaging = settings.messaging.clone();
     messaging.set_stream(STREAM);
@@ -247,7 +243,7 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
     let keeping = folder.map(kept_in).unwrap_or_default();
     let shutdown = Shutdown::at_signals()?;
     let (stopping, stopped) = (shutdown.soft.clone(), shutdown.soft.clone());
-    let endpoint = LocalAws::start(listener, keeping, &shutdown.tasks, stopping, stopped)?;
+    let endpoint = LocalAws::start(listener, keeping, &shutdown.tasks, stopping, stopped).await?;
     if settings.provision {
         // It forgets its queues when it stops. Provisioned by itself, it has them and what was in
         // them before anybody can publish again.
@@ -277,7 +273,7 @@ fn kept_in(folder: &Path) -> Keeping {
     Keeping {
         journal: Some(folder.join(JOURNAL)),
         subscriptions: Some(folder.join("subscriptions.json")),
-        streams: Some(folder.join("streams")),
+        streams: Some(folder.join("streams.jsonl")),
         ..Keeping::default()
     }
 }

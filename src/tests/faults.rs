@@ -397,7 +397,9 @@ impl Broker {
             journal: Some(journal.to_owned()),
             ..Keeping::default()
         };
-        let endpoint = LocalAws::start(listener, keeping, &tasks, soft, hard).unwrap();
+        let endpoint = LocalAws::start(listener, keeping, &tasks, soft, hard)
+            .await
+            .unwrap();
         Self {
             endpoint,
             port,

@@ -6,18 +6,14 @@
 //! the inbox knows messages without an update id by it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rustack_sqs_model::input::SendMessageInput;
 use serde::{Deserialize, Serialize};
 
-/// The file is written anew, without what was deleted, once it is this long.
-const REWRITE_ABOVE_BYTES: u64 = 1 << 20;
+use super::journal_file::{self, JournalFile};
 
 /// SQS answers a repeat of a message with the first one's id for five minutes, also after that was
 /// deleted; such a repeat must not come back to life. This many ids are more than five minutes' worth.
@@ -49,12 +45,7 @@ pub(crate) struct Journal {
 
 #[derive(Debug)]
 struct State {
-    path: PathBuf,
-    file: File,
-    /// How long the file may become before it is written anew.
-    limit: u64,
-    /// Whether the last line may have been cut short.
-    torn: bool,
+    file: JournalFile,
     /// The ids of the messages that were not deleted yet.
     live: HashMap<String, Live>,
     deleted: HashSet<String>,
@@ -86,8 +77,8 @@ impl Live {
 impl Journal {
     /// Opens the journal and takes up what an earlier run left in it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let left = read(path).with_context(|| format!("reading {}", path.display()))?;
-        let file = rewrite(path, &left).with_context(|| format!("writing {}", path.display()))?;
+        let left = live(journal_file::read(path)?);
+        let file = JournalFile::create(path, &lines_of(&left))?;
         let mut waiting: HashMap<String, Vec<Sent>> = HashMap::new();
         let live = left.iter().map(|sent| (sent.id.clone(), Live::new(sent)));
         let live = live.collect();
@@ -96,10 +87,7 @@ impl Journal {
         }
         Ok(Self {
             state: Mutex::new(State {
-                path: path.to_owned(),
-                limit: limit_after(&file),
                 file,
-                torn: false,
                 live,
                 deleted: HashSet::new(),
                 deleted_in_order: VecDeque::new(),
@@ -116,7 +104,7 @@ impl Journal {
             return;
         }
         state.live.insert(sent.id.clone(), Live::new(&sent));
-        state.append(&Line::Sent(Box::new(sent)));
+        state.file.append(&[Line::Sent(Box::new(sent))]);
     }
 
     /// Notes a message that was deleted; `id` is the one under which it is known now.
@@ -170,19 +158,6 @@ impl Journal {
 }
 
 impl State {
-    fn append(&mut self, line: &Line) {
-        let mut text = serde_json::to_string(line).expect("lines always encode");
-        text.push('\n');
-        if std::mem::take(&mut self.torn) {
-            text.insert(0, '\n');
-        }
-        if let Err(error) = self.file.write_all(text.as_bytes()) {
-            // Part of the line may be there; the next one must not be joined to it.
-            self.torn = true;
-            tracing::error!(%error, "the queue's journal cannot be written; a restart may lose messages");
-        }
-    }
-
     fn remember_deleted(&mut self, id: String) {
         if !self.deleted.insert(id.clone()) {
             return;
@@ -198,75 +173,39 @@ impl State {
     /// A message may be received and deleted before it is noted that it was sent.
     fn delete(&mut self, first_id: String) {
         if self.live.remove(&first_id).is_some() {
-            self.append(&Line::Deleted(first_id.clone()));
+            self.file.append(&[Line::Deleted(first_id.clone())]);
         }
         self.remember_deleted(first_id);
     }
 
-    /// If it fails, the file stays as it is, which is right too.
     fn rewrite_if_long(&mut self) {
-        if length(&self.file) > self.limit
-            && let Ok(left) = read(&self.path)
-            && let Ok(file) = rewrite(&self.path, &left)
+        if self.file.is_long()
+            && let Ok(lines) = self.file.read()
         {
-            self.limit = limit_after(&file);
-            self.file = file;
-            self.torn = false;
+            self.file.rewrite(&lines_of(&live(lines)));
         }
     }
 }
 
-fn length(file: &File) -> u64 {
-    file.metadata().map_or(0, |meta| meta.len())
-}
-
-/// Far longer than what is live, so that the file is not written anew for each message.
-fn limit_after(rewritten: &File) -> u64 {
-    REWRITE_ABOVE_BYTES.max(length(rewritten) * 4)
-}
-
-/// Reads what was sent and not deleted, in order. A line that was cut short by a crash is left out.
-fn read(path: &Path) -> Result<Vec<Sent>> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
+/// What was sent and not deleted, in order.
+fn live(lines: Vec<Line>) -> Vec<Sent> {
     let mut sent: Vec<Sent> = Vec::new();
     let mut deleted = HashSet::new();
-    for line in BufReader::new(File::open(path)?).split(b'\n') {
-        let line = line?;
-        let line_is_empty = line.is_empty();
-        match serde_json::from_slice(&line) {
-            Ok(Line::Sent(message)) => sent.push(*message),
-            Ok(Line::Deleted(id)) => {
+    for line in lines {
+        match line {
+            Line::Sent(message) => sent.push(*message),
+            Line::Deleted(id) => {
                 deleted.insert(id);
             }
-            Err(_) if line_is_empty => {}
-            Err(_) => tracing::warn!("left out a line of the queue's journal that was cut short"),
         }
     }
     sent.retain(|message| !deleted.contains(&message.id));
-    Ok(sent)
+    sent
 }
 
-/// Writes the live messages to a new file, puts it in the old one's place and opens it.
-fn rewrite(path: &Path, sent: &[Sent]) -> Result<File> {
-    let mut new: PathBuf = path.to_owned();
-    new.set_extension("new");
-    // What a run before may have left of it. The file stays open, so that no descriptor is needed
-    // once it is in its place.
-    drop(std::fs::remove_file(&new));
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    for message in sent {
-        serde_json::to_writer(&mut file, &Line::Sent(Box::new(message.clone())))?;
-        file.write_all(b"\n")?;
-    }
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    Ok(file)
+fn lines_of(sent: &[Sent]) -> Vec<Line> {
+    let lines = sent.iter().cloned().map(Box::new);
+    lines.map(Line::Sent).collect()
 }
 
 #[cfg(test)]
@@ -302,11 +241,7 @@ mod tests {
         }
         journal.deleted("b");
         // As `kill -9` in the middle of a line leaves it.
-        journal
-            .lock()
-            .file
-            .write_all(b"{\"sent\":{\"caf\xc3")
-            .unwrap();
+        journal.lock().file.tear();
 
         let next = Journal::open(&path).unwrap();
 
@@ -377,7 +312,10 @@ mod tests {
         }
 
         let length = std::fs::metadata(&path).unwrap().len();
-        assert!(length <= REWRITE_ABOVE_BYTES + 1_000, "{length}");
+        assert!(
+            length <= journal_file::REWRITE_ABOVE_BYTES + 1_000,
+            "{length}"
+        );
         assert_eq!(left(&Journal::open(&path).unwrap()), ["kept"]);
     }
 

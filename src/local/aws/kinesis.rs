@@ -3,42 +3,54 @@
 //! Known gaps: `UpdateShardCount` opens shards that name no parent, `GetRecords` names no child shards and mostly says
 //! that nobody is behind, `AT_TIMESTAMP` after the last record begins at the shard's start, and nobody is throttled.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Result;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use ferrokinesis::store::{DurableStateOptions, StoreOptions};
+use ferrokinesis::store::{Store, StoreOptions};
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::queues::{ACCOUNT, REGION};
+use super::stream_journal::StreamJournal;
 
 /// More than any stream of a café needs; a new account of AWS may have 200 or more.
 const MOST_SHARDS: u32 = 200;
 
-/// How often what was appended is dropped, in seconds: ferrokinesis appends the whole of what it keeps at each change.
-const WRITE_EVERY: u64 = 10;
+/// How long a change of a stream takes; the default of ferrokinesis.
+const CHANGE: Duration = Duration::from_millis(500);
+
+/// The commonest operations that change nothing.
+const READING: [&str; 4] = [
+    "DescribeStream",
+    "DescribeStreamSummary",
+    "GetShardIterator",
+    "ListShards",
+];
 
 /// How often records are dropped that are older than their stream keeps them, in seconds.
 const TRIM_EVERY: u64 = 60;
 
 /// The streams, as a service that speaks Kinesis's protocol.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Streams {
     router: Router,
-    /// A record gets its number some time before it can be read, and an empty read moves on to now: what is being put
-    /// would be stepped over. So nothing is read while something is put.
-    putting: Arc<RwLock<()>>,
+    store: Store,
+    /// A record gets its number some time before it can be read or kept, and an empty read moves on to now: what is
+    /// being put would be stepped over. So one call puts or reads at a time.
+    records: Arc<Mutex<Option<StreamJournal>>>,
     /// One shard is split, or two are merged, at a time.
     resharding: Arc<Mutex<()>>,
+    tasks: TaskTracker,
 }
 
 /// Whether a request is for Kinesis.
@@ -46,8 +58,8 @@ pub(super) fn is_asked(headers: &HeaderMap) -> bool {
     target(headers).starts_with("Kinesis_")
 }
 
-fn asks_for(headers: &HeaderMap, operation: &str) -> bool {
-    target(headers).rsplit('.').next() == Some(operation)
+fn operation(headers: &HeaderMap) -> &str {
+    target(headers).rsplit('.').next().unwrap_or_default()
 }
 
 fn target(headers: &HeaderMap) -> &str {
@@ -73,103 +85,77 @@ fn with_shards(body: Bytes) -> Bytes {
     wanted.to_string().into()
 }
 
-/// Where ferrokinesis appends each change: eight letters, and then entries, each after its length in eight bytes.
-const JOURNAL: &str = "wal.log";
-const LETTERS: u64 = 8;
-const LENGTH: u64 = 8;
-
-/// Leaves the last entry of the journal that was written to its end. Each has all that is kept, so those before it would
-/// only be read into memory; and behind one that a killed process did not finish, ferrokinesis would append, and the next
-/// time take one for the other and not start any more.
-fn keep_last_entry(journal: &Path) -> io::Result<()> {
-    let mut file = match File::open(journal) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let size = file.metadata()?.len();
-    if size < LETTERS {
-        // Empty, it begins with them again.
-        return File::create(journal).map(drop);
-    }
-    let (from, to) = find_last_entry(&mut file, size)?;
-    if (from, to) == (LETTERS, size) {
-        return Ok(());
-    }
-    let shorter = journal.with_extension("shorter");
-    let mut kept = File::create(&shorter)?;
-    file.rewind()?;
-    io::copy(&mut (&file).take(LETTERS), &mut kept)?;
-    file.seek(SeekFrom::Start(from))?;
-    io::copy(&mut (&file).take(to - from), &mut kept)?;
-    kept.sync_all()?;
-    std::fs::rename(shorter, journal)
-}
-
-/// Where the last entry that was written to its end begins and ends; nowhere if there is none.
-fn find_last_entry(file: &mut File, size: u64) -> io::Result<(u64, u64)> {
-    let (mut begin, mut end) = (LETTERS, LETTERS);
-    let mut length = [0; 8];
-    while end + LENGTH <= size {
-        file.seek(SeekFrom::Start(end))?;
-        file.read_exact(&mut length)?;
-        let next = (end + LENGTH).checked_add(u64::from_le_bytes(length));
-        match next.filter(|next| *next <= size) {
-            Some(next) => (begin, end) = (end, next),
-            None => break,
-        }
-    }
-    Ok((begin, end))
-}
-
 impl Streams {
-    /// Opens what a folder keeps; without one, streams end with the process. Needs a runtime.
-    pub(super) fn open(folder: Option<PathBuf>) -> Self {
-        if let Some(folder) = &folder
-            && let Err(error) = keep_last_entry(&folder.join(JOURNAL))
-        {
-            tracing::error!(%error, "the journal of the embedded Kinesis cannot be mended");
-        }
-        let durable = folder.map(|state_dir| DurableStateOptions {
-            state_dir,
-            snapshot_interval_secs: WRITE_EVERY,
-            max_retained_bytes: None,
-        });
-        let (router, _store) = ferrokinesis::create_app(StoreOptions {
+    /// Opens what a file keeps; without one, streams end with the process.
+    pub(super) async fn open(journal: Option<&Path>, tasks: TaskTracker) -> Result<Self> {
+        let (router, store) = ferrokinesis::create_app(StoreOptions {
             shard_limit: MOST_SHARDS,
             retention_check_interval_secs: TRIM_EVERY,
-            durable,
             aws_account_id: ACCOUNT.to_owned(),
             aws_region: REGION.to_owned(),
             ..StoreOptions::default()
         });
-        // The endpoint has looked at the length; without this, axum takes 2 MB, and a call of AWS has more.
-        Self {
+        let journal = match journal {
+            Some(path) => Some(StreamJournal::open(path, &store).await?),
+            None => None,
+        };
+        Ok(Self {
+            // The endpoint has looked at the length; without this, axum takes 2 MB, and a call of AWS has more.
             router: router.layer(DefaultBodyLimit::disable()),
-            putting: Arc::default(),
+            store,
+            records: Arc::new(Mutex::new(journal)),
             resharding: Arc::default(),
-        }
+            tasks,
+        })
     }
 
     pub(super) async fn answer(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-        let body = if asks_for(&headers, "CreateStream") {
-            with_shards(body)
-        } else {
-            body
-        };
-        let (_putting, _reading, _resharding);
-        if asks_for(&headers, "SplitShard") || asks_for(&headers, "MergeShards") {
-            _resharding = self.resharding.lock().await;
-            if let Some(closed) = self.find_closed(&headers, &body).await {
-                return not_open(&closed);
+        let operation = operation(&headers).to_owned();
+        match operation.as_str() {
+            "PutRecord" | "PutRecords" => {
+                let mut journal = self.records.lock().await;
+                let answer = self.pass_on(uri, headers, body).await;
+                if let Some(journal) = &mut *journal {
+                    journal.note(&self.store).await;
+                }
+                answer
             }
+            "GetRecords" => {
+                let _turn = self.records.lock().await;
+                self.pass_on(uri, headers, body).await
+            }
+            "SplitShard" | "MergeShards" => {
+                let _turn = self.resharding.lock().await;
+                if let Some(closed) = self.find_closed(&headers, &body).await {
+                    return not_open(&closed);
+                }
+                self.pass_on_and_note(uri, headers, body).await
+            }
+            "CreateStream" => self.pass_on_and_note(uri, headers, with_shards(body)).await,
+            _ => self.pass_on_and_note(uri, headers, body).await,
         }
-        if target(&headers).contains(".PutRecord") {
-            _putting = self.putting.read().await;
-        } else if asks_for(&headers, "GetRecords") {
-            _reading = self.putting.write().await;
+    }
+
+    /// Answers what may tell of a change or begin one. What anybody was told is kept, and what comes of it as well: a
+    /// stream is made, split or deleted some time after it was asked for.
+    async fn pass_on_and_note(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+        let begins = !READING.contains(&operation(&headers));
+        let answer = self.pass_on(uri, headers, body).await;
+        self.note().await;
+        if begins {
+            let later = self.clone();
+            self.tasks.spawn(async move {
+                tokio::time::sleep(CHANGE * 2).await;
+                later.note().await;
+            });
         }
-        self.pass_on(uri, headers, body).await
+        answer
+    }
+
+    async fn note(&self) {
+        if let Some(journal) = &mut *self.records.lock().await {
+            journal.note(&self.store).await;
+        }
     }
 
     async fn pass_on(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
@@ -224,37 +210,4 @@ fn not_open(shard: &str) -> Response {
     });
     let kind = [(CONTENT_TYPE, "application/x-amz-json-1.1")];
     (StatusCode::BAD_REQUEST, kind, error.to_string()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_entry_that_was_written_to_its_end_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = folder.path().join(JOURNAL);
-        let entry = |text: &str| [&text.len().to_le_bytes(), text.as_bytes()].concat();
-        let (letters, one, two) = (b"FKWALv2\n".as_slice(), entry("one"), entry("two"));
-        let whole = [letters, &two].concat();
-        let left = |written: &[&[u8]]| {
-            std::fs::write(&journal, written.concat()).unwrap();
-            keep_last_entry(&journal).unwrap();
-            std::fs::read(&journal).unwrap()
-        };
-
-        assert_eq!(left(&[letters, &two]), whole);
-        assert_eq!(left(&[letters, &one, &two]), whole);
-        for torn in [
-            entry("half")[..10].to_vec(),
-            u64::MAX.to_le_bytes().to_vec(),
-            vec![9, 0, 0],
-        ] {
-            assert_eq!(left(&[letters, &one, &two, &torn]), whole);
-            assert_eq!(left(&[letters, &torn]), letters);
-        }
-        assert_eq!(left(&[letters]), letters);
-        assert_eq!(left(&[b"FKW"]), b"");
-        assert!(keep_last_entry(&folder.path().join("none")).is_ok());
-    }
 }

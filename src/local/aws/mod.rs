@@ -7,10 +7,12 @@
 //! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control; those of Kinesis stand in [`kinesis`].
 
 mod journal;
+mod journal_file;
 mod kinesis;
 mod queues;
 mod sns;
 mod strangers;
+mod stream_journal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +61,7 @@ pub struct Keeping {
     pub journal: Option<PathBuf>,
     /// The file for subscriptions of people and endpoints.
     pub subscriptions: Option<PathBuf>,
-    /// The folder for streams and their records.
+    /// The file for streams and their records.
     pub streams: Option<PathBuf>,
     /// What would have left this machine.
     pub outgoing: Outgoing,
@@ -88,7 +90,9 @@ struct Endpoint {
 impl LocalAws {
     /// Serves on `listener` until `stopped`. From `stopping` on, long polls return at once.
     ///
-    pub fn start(
+    /// # Errors
+    /// What an earlier run kept cannot be read or written.
+    pub async fn start(
         listener: TcpListener,
         keeping: Keeping,
         tasks: &TaskTracker,
@@ -127,7 +131,7 @@ impl LocalAws {
             queues,
             sqs: Arc::new(RustackSqsHandler::new(provider)),
             topics: Arc::new(topics),
-            streams: Streams::open(keeping.streams),
+            streams: Streams::open(keeping.streams.as_deref(), tasks.clone()).await?,
             sqs_calls: Arc::default(),
             open: Arc::default(),
             on_loopback: address.ip().is_loopback(),
@@ -137,21 +141,7 @@ impl LocalAws {
                 .then(|| format!("http://{address}/")),
         };
         let open = Arc::clone(&endpoint.open);
-        let router = Router::new()
-            .fallback(answer)
-            .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-            .with_state(endpoint);
-        let listener = listener.tap_io(|connection| {
-            // Answers are small; waiting to fill a packet only delays them.
-            let _fails_if_it_is_gone = connection.set_nodelay(true);
-        });
-        let server =
-            axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned());
-        tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the embedded SNS, SQS and Kinesis stopped");
-            }
-        });
+        tasks.spawn(serve(listener, endpoint, stopped));
         Ok(Self {
             url: format!("http://{address}"),
             open,
@@ -167,6 +157,21 @@ impl LocalAws {
     /// The endpoint for AWS clients.
     pub fn url(&self) -> &str {
         &self.url
+    }
+}
+
+async fn serve(listener: TcpListener, endpoint: Endpoint, stopped: CancellationToken) {
+    let router = Router::new()
+        .fallback(answer)
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(endpoint);
+    let listener = listener.tap_io(|connection| {
+        // Answers are small; waiting to fill a packet only delays them.
+        let _fails_if_it_is_gone = connection.set_nodelay(true);
+    });
+    let server = axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned());
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the embedded SNS, SQS and Kinesis stopped");
     }
 }
 

@@ -1,14 +1,19 @@
 //! The steps of the course's section about Kinesis, as any AWS client takes them.
 
+use std::path::Path;
+
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{Record, ScalingType, Shard, ShardIteratorType, StreamStatus};
+use aws_sdk_kinesis::types::{
+    Record, ScalingType, Shard, ShardIteratorType, StreamDescriptionSummary, StreamStatus,
+};
 use beanstock::aws::kinesis_client;
 use beanstock::local;
+use beanstock::local::aws::Keeping;
 use beanstock::messaging::kinesis::{DataStream as _, KinesisStream, MAX_BYTES, NewRecord};
 use beanstock::shutdown::Shutdown;
 
-use crate::support::app::endpoint;
+use crate::support::app::{endpoint, endpoint_keeping};
 use crate::support::process::until;
 
 /// A client of the embedded Kinesis, or of the one that `TEST_AWS_ENDPOINT_URL` names, and a stream's name.
@@ -240,31 +245,98 @@ async fn what_was_split_is_not_split_again() {
 /// Streams and their records are kept over a restart, like the queues, also after a `kill -9`.
 #[tokio::test]
 async fn records_outlive_a_restart_of_the_embedded_kinesis() {
-    use beanstock::local::aws::Keeping;
-
-    use crate::support::app::endpoint_keeping;
-
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let keeping = Keeping {
-        streams: Some(folder.path().join("streams")),
-        ..Keeping::default()
-    };
+    let journal = folder.path().join("streams.jsonl");
+    let mut last = String::new();
     for number in 1..=3 {
-        let shutdown = Shutdown::default();
-        let url = endpoint_keeping(keeping.clone(), &shutdown).await;
-        let kinesis = kinesis_client(&local::sdk_config(url.url()).await);
+        let (kinesis, shutdown) = keeping_streams_in(&journal).await;
         if number == 1 {
             create(&kinesis, "Foo", 1).await;
         }
         let put = kinesis.put_record().stream_name("Foo").partition_key("123");
-        put.data(Blob::new("testdata")).send().await.unwrap();
+        let put = put.data(Blob::new("testdata")).send().await.unwrap();
+        assert!(put.sequence_number() > last.as_str(), "it comes after all");
+        put.sequence_number().clone_into(&mut last);
         let (records, _) = read_from_the_start(&kinesis, "Foo", "shardId-000000000000").await;
         assert_eq!(records.len(), number);
         shutdown.hard.cancel();
         // It was killed while it wrote another one.
-        let journal = folder.path().join("streams").join("wal.log");
-        let journal = std::fs::File::options().append(true).open(journal);
-        let half = [100_u64.to_le_bytes().as_slice(), b"{\"Snapshot\""].concat();
-        std::io::Write::write_all(&mut journal.unwrap(), &half).unwrap();
+        let journal = std::fs::File::options().append(true).open(&journal);
+        std::io::Write::write_all(&mut journal.unwrap(), b"{\"record\":{").unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_a_stream_has_become_outlives_a_restart() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let journal = folder.path().join("streams.jsonl");
+    let (kinesis, shutdown) = keeping_streams_in(&journal).await;
+    for name in ["Foo", "Bar"] {
+        create(&kinesis, name, 1).await;
+    }
+    let deleted = kinesis.delete_stream().stream_name("Bar").send().await;
+    deleted.unwrap();
+    let only = shards(&kinesis, "Foo").await.remove(0);
+    let split = kinesis.split_shard().stream_name("Foo");
+    let split = split.shard_to_split(only.shard_id());
+    let split = split.new_starting_hash_key((u128::MAX / 2 + 1).to_string());
+    split.send().await.unwrap();
+    active(&kinesis, "Foo").await;
+    let put = kinesis.put_record().stream_name("Foo").partition_key("123");
+    let put = put.data(Blob::new("testdata")).send().await.unwrap();
+    let before = describe(&kinesis, "Foo").await;
+    shutdown.hard.cancel();
+
+    let (kinesis, _shutdown) = keeping_streams_in(&journal).await;
+
+    let after = describe(&kinesis, "Foo").await;
+    assert_eq!(format!("{after:?}"), format!("{before:?}"));
+    assert_eq!(shards(&kinesis, "Foo").await.len(), 3);
+    let (records, _) = read_from_the_start(&kinesis, "Foo", put.shard_id()).await;
+    assert_eq!(records.len(), 1);
+    let names = kinesis.list_streams().send().await.unwrap();
+    assert_eq!(names.stream_names(), ["Foo"]);
+}
+
+/// Made anew under the same name, a stream has nothing of the one before.
+#[tokio::test]
+async fn records_of_a_deleted_stream_do_not_come_back() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let journal = folder.path().join("streams.jsonl");
+    let (kinesis, shutdown) = keeping_streams_in(&journal).await;
+    create(&kinesis, "Foo", 1).await;
+    let put = kinesis.put_record().stream_name("Foo").partition_key("123");
+    put.data(Blob::new("testdata")).send().await.unwrap();
+    let deleted = kinesis.delete_stream().stream_name("Foo").send().await;
+    deleted.unwrap();
+    until("it is gone", || async {
+        let names = kinesis.list_streams().send().await.unwrap();
+        names.stream_names().is_empty()
+    })
+    .await;
+    create(&kinesis, "Foo", 1).await;
+    shutdown.hard.cancel();
+
+    let (kinesis, _shutdown) = keeping_streams_in(&journal).await;
+
+    let (records, _) = read_from_the_start(&kinesis, "Foo", "shardId-000000000000").await;
+    assert_eq!(records.len(), 0);
+}
+
+/// The embedded Kinesis with a journal.
+async fn keeping_streams_in(journal: &Path) -> (Client, Shutdown) {
+    let keeping = Keeping {
+        streams: Some(journal.to_owned()),
+        ..Keeping::default()
+    };
+    let shutdown = Shutdown::default();
+    let endpoint = endpoint_keeping(keeping, &shutdown).await;
+    let kinesis = kinesis_client(&local::sdk_config(endpoint.url()).await);
+    (kinesis, shutdown)
+}
+
+async fn describe(kinesis: &Client, name: &str) -> StreamDescriptionSummary {
+    let described = kinesis.describe_stream_summary().stream_name(name);
+    let described = described.send().await.unwrap();
+    described.stream_description_summary.unwrap()
 }

@@ -439,8 +439,9 @@ pub(crate) async fn endpoint_keeping(keeping: Keeping, shutdown: &Shutdown) -> L
         &TaskTracker::new(),
         shutdown.soft.clone(),
         shutdown.hard.clone(),
-    );
-    let endpoint = endpoint.unwrap();
+    )
+    .await
+    .unwrap();
     endpoint.open();
     endpoint
 }

@@ -1,0 +1,138 @@
+//! A file of JSON lines that is appended to, and written anew once most of it is out of date.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A file is not written anew before it is this long.
+pub(super) const REWRITE_ABOVE_BYTES: u64 = 1 << 20;
+
+/// A journal that is open.
+#[derive(Debug)]
+pub(super) struct JournalFile {
+    path: PathBuf,
+    file: File,
+    /// How long the file may become before it is written anew.
+    limit: u64,
+    /// Whether the last line may have been cut short.
+    torn: bool,
+}
+
+impl JournalFile {
+    /// Puts a file of these lines in the place of what was there, and opens it.
+    pub(super) fn create(path: &Path, lines: &[impl Serialize]) -> Result<Self> {
+        let file = write(path, lines).with_context(|| format!("writing {}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            limit: limit_after(&file),
+            file,
+            torn: false,
+        })
+    }
+
+    /// Appends lines. If that fails, those before are still good.
+    pub(super) fn append(&mut self, lines: &[impl Serialize]) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut text = if std::mem::take(&mut self.torn) {
+            "\n".to_owned()
+        } else {
+            String::new()
+        };
+        for line in lines {
+            text += &serde_json::to_string(line).expect("lines always encode");
+            text.push('\n');
+        }
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            // Part of a line may be there; the next one must not be joined to it.
+            self.torn = true;
+            let path = self.path.display();
+            tracing::error!(%error, %path, "a journal cannot be written; a restart may lose what came since");
+        }
+    }
+
+    /// Whether it is worth being written anew.
+    pub(super) fn is_long(&self) -> bool {
+        length(&self.file) > self.limit
+    }
+
+    /// Writes it anew, with these lines alone. If that fails, it stays as it is, which is right too.
+    pub(super) fn rewrite(&mut self, lines: &[impl Serialize]) {
+        if let Ok(file) = write(&self.path, lines) {
+            self.limit = limit_after(&file);
+            self.file = file;
+            self.torn = false;
+        }
+    }
+
+    /// Reads the lines that are there now.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        read(&self.path)
+    }
+
+    #[cfg(test)]
+    pub(super) fn tear(&mut self) {
+        self.file.write_all(b"{\"sent\":{\"caf\xc3").unwrap();
+    }
+}
+
+/// Reads the lines of a file, in order; none if there is no file. A line that was cut short by a crash is left out.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let mut lines = Vec::new();
+    if !path.exists() {
+        return Ok(lines);
+    }
+    let reading = || format!("reading {}", path.display());
+    let file = File::open(path).with_context(reading)?;
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.with_context(reading)?;
+        match serde_json::from_slice(&line) {
+            Ok(line) => lines.push(line),
+            Err(_) if line.is_empty() => {}
+            Err(_) => {
+                let path = path.display();
+                tracing::warn!(%path, "left out a line of a journal that was cut short");
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |meta| meta.len())
+}
+
+/// Far longer than what is kept, so that the file is not written anew for each line.
+fn limit_after(written: &File) -> u64 {
+    REWRITE_ABOVE_BYTES.max(length(written) * 4)
+}
+
+/// Writes the lines to a new file, puts it in the old one's place and opens it.
+fn write(path: &Path, lines: &[impl Serialize]) -> Result<File> {
+    let mut new: PathBuf = path.to_owned();
+    new.set_extension("new");
+    // What a run before may have left of it. The file stays open, so that no descriptor is needed
+    // once it is in its place.
+    drop(std::fs::remove_file(&new));
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    let mut buffered = std::io::BufWriter::new(&mut file);
+    for line in lines {
+        serde_json::to_writer(&mut buffered, line)?;
+        buffered.write_all(b"\n")?;
+    }
+    buffered.flush()?;
+    drop(buffered);
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    Ok(file)
+}
