@@ -45,7 +45,7 @@ pub struct LocalSettings {
     /// Port of the embedded SNS, SQS and Kinesis
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder for the database and queued messages
+    /// Folder for the database, queued messages and the stream
     #[arg(
         long,
         alias = "data",
@@ -215,7 +215,7 @@ pub struct LocalAwsSettings {
     /// Port of the embedded SNS, SQS and Kinesis
     #[arg(long, env = "LOCAL_AWS_PORT", default_value_t = 4566)]
     pub local_aws_port: u16,
-    /// Folder for the database and queued messages
+    /// Folder for the database, queued messages and the stream
     #[arg(long, alias = "data", env = "BEANSTOCK_DATA")]
     pub beanstock_data: Option<PathBuf>,
     /// Create and repair queues, topic and subscription first (needs an operator's rights)
@@ -266,12 +266,12 @@ pub async fn run_aws(settings: LocalAwsSettings) -> Result<()> {
 }
 
 /// The file in the data folder that keeps queued messages.
-const JOURNAL: &str = "messages.jsonl";
+const MESSAGES: &str = "messages.jsonl";
 
 /// What the embedded services keep in a folder.
 fn kept_in(folder: &Path) -> Keeping {
     Keeping {
-        journal: Some(folder.join(JOURNAL)),
+        messages: Some(folder.join(MESSAGES)),
         subscriptions: Some(folder.join("subscriptions.json")),
         streams: Some(folder.join("streams.jsonl")),
         ..Keeping::default()

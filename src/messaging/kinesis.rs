@@ -205,8 +205,8 @@ impl KinesisStream {
         service_error(format!("the stream {}", self.name), code(error), error)
     }
 
-    /// An answer that cannot be one of Kinesis.
-    fn said(&self, detail: &str) -> ServiceError {
+    /// What to say of an answer without what every answer has.
+    fn unusable_answer(&self, detail: &str) -> ServiceError {
         ServiceError::Unreachable {
             resource: format!("the stream {}", self.name),
             detail: detail.to_owned(),
@@ -312,7 +312,7 @@ impl DataStream for KinesisStream {
             .stream_name(&self.name);
         let answer = call.send().await.map_err(|error| self.failure(&error))?;
         let Some(summary) = answer.stream_description_summary() else {
-            return Err(self.said("Kinesis described nothing"));
+            return Err(self.unusable_answer("Kinesis described nothing"));
         };
         let mode = summary.stream_mode_details();
         Ok(Description {
@@ -371,7 +371,7 @@ impl DataStream for KinesisStream {
         let records: Option<Vec<Record>> = answer.records.into_iter().map(arrived).collect();
         let Some(records) = records else {
             return Err(self
-                .said("Kinesis gave a record without a sequence number")
+                .unusable_answer("Kinesis gave a record without a sequence number")
                 .into());
         };
         Ok(Page {

@@ -73,9 +73,18 @@ pub(super) async fn apply_page(
     }
 }
 
-/// Whether the database will never take what it was given: the values, or a run of movements that it has otherwise.
+/// Whether the database will never take what it was given: its values, or a run of movements of which it has another
+/// record. [`db::in_transaction`] has tried again by then, in case somebody else was just writing it.
 fn is_of_the_data(error: &DbError) -> bool {
     matches!(error.trouble(), Trouble::BadData | Trouble::Duplicate)
+}
+
+fn why_never(error: &DbError) -> &'static str {
+    if error.trouble() == Trouble::Duplicate {
+        "some of its movements were already counted from another record"
+    } else {
+        "the database rejects its values"
+    }
 }
 
 /// Most pages of a quiet café are empty. They are one statement and no transaction, which would wake whoever waits for
@@ -109,7 +118,7 @@ async fn apply_one_by_one(
         });
         match applied.await {
             Err(ApplyError::Db(error)) if is_of_the_data(&error) => {
-                let reason = "the database rejects its values";
+                let reason = why_never(&error);
                 let aside = Sorted {
                     beans: BTreeMap::new(),
                     parked: vec![parked(lease, record, reason)],
@@ -278,22 +287,18 @@ async fn held_records(
                 record,
                 was_held: true,
             }),
-            Err(invalid) => put_aside(conn, held, &invalid).await?,
+            Err(invalid) => put_aside(conn, held, invalid.to_string()).await?,
         }
     }
     Ok(placed)
 }
 
-async fn put_aside(
-    conn: &mut Connection,
-    held: HeldRecord,
-    invalid: &InvalidRecord,
-) -> DbResult<()> {
+async fn put_aside(conn: &mut Connection, held: HeldRecord, reason: String) -> DbResult<()> {
     let parked = NewParkedRecord {
         shard: held.shard,
         sequence_number: held.sequence_number.clone(),
         partition_key: held.bean.to_string(),
-        reason: invalid.to_string(),
+        reason,
         record: STANDARD.encode(&held.record),
     };
     db::parked_records::park_records(conn, &held.stream, &[parked]).await?;
@@ -301,7 +306,7 @@ async fn put_aside(
 }
 
 /// Counts what waited for an earlier record that has come meanwhile: two shards may have brought them at once. Some beans
-/// at a time; the others have their turn the next time.
+/// at a time; the others have their turn the next time. What the database does not take is put aside.
 ///
 /// # Errors
 /// The database is away.
@@ -310,9 +315,39 @@ pub(super) async fn count_what_waited(pool: &Pool, zone: Tz) -> DbResult<()> {
     if ready.is_empty() {
         return Ok(());
     }
+    match count_held(pool, zone, &ready).await {
+        Err(error) if is_of_the_data(&error) => count_bean_by_bean(pool, zone, &ready).await,
+        counted => counted,
+    }
+}
+
+async fn count_bean_by_bean(pool: &Pool, zone: Tz, beans: &[BeanId]) -> DbResult<()> {
+    for bean in beans {
+        let bean = std::slice::from_ref(bean);
+        match count_held(pool, zone, bean).await {
+            Err(error) if is_of_the_data(&error) => {
+                put_all_aside(pool, bean, why_never(&error)).await?;
+            }
+            counted => counted?,
+        }
+    }
+    Ok(())
+}
+
+async fn put_all_aside(pool: &Pool, beans: &[BeanId], reason: &str) -> DbResult<()> {
     db::in_transaction(pool, async |tx| {
-        let known = db::stream_beans::lock_witnessed(tx, &ready).await?;
-        let mut held = held_records(tx, &ready).await?;
+        for held in db::stream_held::list_held(tx, beans).await? {
+            put_aside(tx, held, reason.to_owned()).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn count_held(pool: &Pool, zone: Tz, beans: &[BeanId]) -> DbResult<()> {
+    db::in_transaction(pool, async |tx| {
+        let known = db::stream_beans::lock_witnessed(tx, beans).await?;
+        let mut held = held_records(tx, beans).await?;
         let mut changes = Vec::new();
         for state in known {
             let records = held.remove(&state.bean).unwrap_or_default();

@@ -4,17 +4,14 @@
 //! for fifteen seconds may be taken by another instance; that raises the shard's fencing token, and what its last owner
 //! still does is rejected. A shard that was split or merged is read to its end before those that it became.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::apply::LEASE;
 use super::reader::{ShardReader, StepError};
+use super::readings::{Ended, Reading, Readings};
 use super::shard_task::read_shard;
 use crate::backoff;
 use crate::clock::Clock;
@@ -45,75 +42,6 @@ pub struct StreamConsumer<S> {
     zone: Tz,
     instance: Instance,
     shutdown: Shutdown,
-    /// A shard ended or was lost: there may be others to take.
-    changed: Arc<Notify>,
-}
-
-/// A shard that is read.
-#[derive(Debug)]
-struct Reading {
-    lease: Lease,
-    stop: CancellationToken,
-}
-
-/// What is read, by shard, and which stream that is.
-#[derive(Debug, Default)]
-struct Work {
-    stream: Option<String>,
-    discovered: Option<Instant>,
-    /// Whether something ended since.
-    has_changed: bool,
-    reading: BTreeMap<String, Reading>,
-    tasks: JoinSet<GivenUp>,
-    /// The shards whose last reading failed, until one succeeds.
-    failing: BTreeMap<String, Failing>,
-}
-
-/// A shard that is read no more, and its failures in a row.
-type GivenUp = (String, Streak);
-
-/// A shard that is left alone for a while.
-#[derive(Debug)]
-struct Failing {
-    streak: Streak,
-    until: Instant,
-}
-
-impl Work {
-    fn stop(&self) {
-        for reading in self.reading.values() {
-            reading.stop.cancel();
-        }
-    }
-
-    /// Notes which readings have ended, and leaves alone for a while what failed: asked at once, it would fail again.
-    fn note_ended(&mut self) {
-        let before = self.reading.len();
-        self.reading
-            .retain(|_, reading| !reading.stop.is_cancelled());
-        self.has_changed |= self.reading.len() < before;
-        while let Some(ended) = self.tasks.try_join_next() {
-            // One that panicked is taken again at once.
-            let Ok((shard, streak)) = ended else { continue };
-            if streak.failures() > 0 {
-                let until = Instant::now() + backoff::after_failed_receive(streak.failures());
-                self.failing.insert(shard, Failing { streak, until });
-            }
-        }
-    }
-
-    fn is_left_alone(&self, shard: &str) -> bool {
-        let failing = self.failing.get(shard);
-        failing.is_some_and(|failing| failing.until > Instant::now())
-    }
-}
-
-impl Drop for Work {
-    /// Whoever begins anew after a panic is to find no reader of before.
-    fn drop(&mut self) {
-        self.stop();
-        self.tasks.detach_all();
-    }
 }
 
 impl<S: DataStream> StreamConsumer<S> {
@@ -133,7 +61,6 @@ impl<S: DataStream> StreamConsumer<S> {
             zone,
             instance: Instance::this(),
             shutdown,
-            changed: Arc::default(),
         }
     }
 
@@ -147,9 +74,9 @@ impl<S: DataStream> StreamConsumer<S> {
     pub async fn run(&self) {
         const WHAT: &str = "sharing the shards of the stream";
         let mut streak = Streak::default();
-        let mut work = Work::default();
+        let mut readings = Readings::default();
         while !self.shutdown.soft.is_cancelled() {
-            let pause = match self.coordinate(&mut work).await {
+            let pause = match self.coordinate(&mut readings).await {
                 Ok(()) => {
                     streak.succeeded(WHAT);
                     COORDINATE_EVERY
@@ -160,16 +87,16 @@ impl<S: DataStream> StreamConsumer<S> {
                 }
             };
             tokio::select! {
-                () = self.changed.notified() => {}
+                Some(joined) = readings.tasks.join_next_with_id() => readings.note_ended(joined),
                 slept = self.shutdown.sleep(pause) => if slept.is_err() { break },
             }
         }
-        self.stop(work).await;
+        self.stop(readings).await;
     }
 
-    async fn stop(&self, mut work: Work) {
-        work.stop();
-        while work.tasks.join_next().await.is_some() {}
+    async fn stop(&self, mut readings: Readings) {
+        readings.stop();
+        while readings.tasks.join_next().await.is_some() {}
         if let Ok(mut conn) = self.pool.acquire().await {
             // Others notice by themselves, if later.
             db::stream_leases::forget_worker(&mut conn, self.instance)
@@ -179,36 +106,36 @@ impl<S: DataStream> StreamConsumer<S> {
     }
 
     /// Finds shards, and takes or gives up some. Only an instance that the stream answers counts as one of its readers.
-    async fn coordinate(&self, work: &mut Work) -> Result<(), StepError> {
-        work.note_ended();
-        let is_due = work
+    async fn coordinate(&self, readings: &mut Readings) -> Result<(), StepError> {
+        while let Some(joined) = readings.tasks.try_join_next_with_id() {
+            readings.note_ended(joined);
+        }
+        let is_due = readings
             .discovered
             .is_none_or(|at| at.elapsed() >= DISCOVER_EVERY);
-        if is_due || work.has_changed {
+        if is_due || readings.has_changed {
             let stream = self.discover().await?;
             // Under the same name, another stream has shards with the same ids.
-            let of_others = work
-                .reading
+            let of_others = readings
+                .shards
                 .values()
                 .filter(|reading| reading.lease.stream != stream);
             of_others.for_each(|reading| reading.stop.cancel());
-            work.reading
-                .retain(|_, reading| !reading.stop.is_cancelled());
-            if work.stream.as_ref() != Some(&stream) {
-                work.failing.clear();
+            if readings.stream.as_ref() != Some(&stream) {
+                readings.failing.clear();
             }
-            work.stream = Some(stream);
-            work.discovered = Some(Instant::now());
-            work.has_changed = false;
+            readings.stream = Some(stream);
+            readings.discovered = Some(Instant::now());
+            readings.has_changed = false;
         }
-        let Some(stream) = work.stream.clone() else {
+        let Some(stream) = readings.stream.clone() else {
             return Ok(());
         };
         let workers = {
             let mut conn = self.pool.acquire().await?;
             db::stream_leases::note_worker(&mut conn, &stream, self.instance, LEASE).await?
         };
-        self.share(work, &stream, workers).await
+        self.share(readings, &stream, workers).await
     }
 
     /// Notes the stream's shards; gives what they are kept under.
@@ -249,37 +176,44 @@ impl<S: DataStream> StreamConsumer<S> {
     }
 
     /// Takes free shards up to a fair share, and gives up what is above it.
-    async fn share(&self, work: &mut Work, stream: &str, workers: i64) -> Result<(), StepError> {
+    async fn share(
+        &self,
+        readings: &mut Readings,
+        stream: &str,
+        workers: i64,
+    ) -> Result<(), StepError> {
         let readable = {
             let mut conn = self.pool.acquire().await?;
             db::stream_leases::list_readable(&mut conn, stream).await?
         };
         let workers = usize::try_from(workers).unwrap_or(1).max(1);
         let share = readable.number.div_ceil(workers);
-        let above = work.reading.len().saturating_sub(share);
-        for reading in work.reading.values().take(above) {
+        let above = readings.shards.len().saturating_sub(share);
+        for reading in readings.shards.values().take(above) {
             reading.stop.cancel();
         }
         let mut free = readable.free;
+        // One that is not free is read by another instance, or has ended.
+        readings.failing.retain(|shard, _| free.contains(shard));
         // Instances that look at the same time do not all want the same.
         fastrand::shuffle(&mut free);
         for shard in free {
-            let is_read = work.reading.contains_key(&shard);
-            if work.reading.len() >= share || is_read || work.is_left_alone(&shard) {
+            let is_read = readings.shards.contains_key(&shard);
+            if readings.shards.len() >= share || is_read || readings.is_left_alone(&shard) {
                 continue;
             }
             let taken = db::in_transaction(&self.pool, async |tx| {
                 db::stream_leases::take_shard(tx, stream, &shard, self.instance, LEASE).await
             });
             if let Some(lease) = taken.await? {
-                let reading = self.read(lease, work);
-                work.reading.insert(shard, reading);
+                let reading = self.read(lease, readings);
+                readings.shards.insert(shard, reading);
             }
         }
         Ok(())
     }
 
-    fn read(&self, lease: Lease, work: &mut Work) -> Reading {
+    fn read(&self, lease: Lease, readings: &mut Readings) -> Reading {
         let stop = self.shutdown.soft.child_token();
         let reader = ShardReader::new(
             Arc::clone(&self.stream),
@@ -288,28 +222,24 @@ impl<S: DataStream> StreamConsumer<S> {
             self.zone,
             lease.clone(),
         );
-        let reading = Reading {
-            lease,
-            stop: stop.clone(),
-        };
-        let failing = work.failing.remove(&reading.lease.shard);
+        let failing = readings.failing.remove(&lease.shard);
         let mut streak = failing.map(|failing| failing.streak).unwrap_or_default();
-        let (pool, changed) = (self.pool.clone(), Arc::clone(&self.changed));
-        work.tasks.spawn(async move {
-            // However it ends, the shard is not read any more.
-            let _ended = stop.clone().drop_guard();
+        let (pool, stopped) = (self.pool.clone(), stop.clone());
+        let task = readings.tasks.spawn(async move {
             let lease = reader.lease().clone();
-            read_shard(reader, &mut streak, &stop).await;
+            read_shard(reader, &mut streak, &stopped).await;
             if let Ok(mut conn) = pool.acquire().await {
                 // Without this, the lease runs out.
                 db::stream_leases::release_lease(&mut conn, &lease)
                     .await
                     .ok();
             }
-            stop.cancel();
-            changed.notify_one();
-            (lease.shard, streak)
+            Ended { lease, streak }
         });
-        reading
+        Reading {
+            lease,
+            stop,
+            task: task.id(),
+        }
     }
 }

@@ -11,6 +11,7 @@ mod fold;
 mod forecasts;
 mod next_records;
 mod reader;
+mod readings;
 mod record;
 mod relay;
 mod shard_task;

@@ -17,8 +17,8 @@ use crate::telemetry::Streak;
 /// How often a lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// After so many failures in a row the shard is given up: another instance may have better luck. This one leaves it
-/// alone for a while, and looks first what there is.
+/// After so many failures in a row the shard is given up, for another instance to read if it can. This one leaves it alone
+/// for a while, and first looks for shards again.
 const FAILURES: u32 = 10;
 
 /// Reads a shard and keeps its lease until the shard ends, is another's, or is to be given up. The streak goes on where
@@ -51,7 +51,11 @@ async fn read_until<S: DataStream>(
     let mut pageless = 0_u32;
     while !stop.is_cancelled() {
         let pause = match reader.step().await {
-            Ok(Step::Ended | Step::Fenced) => return,
+            Ok(Step::Ended) => {
+                streak.succeeded(WHAT);
+                return;
+            }
+            Ok(Step::Fenced) => return,
             Ok(Step::Read { has_more, .. }) => {
                 streak.succeeded(WHAT);
                 (failures, pageless) = (0, 0);

@@ -394,7 +394,7 @@ impl Broker {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let (soft, hard) = (stopping.clone(), stopping.clone());
         let keeping = Keeping {
-            journal: Some(journal.to_owned()),
+            messages: Some(journal.to_owned()),
             ..Keeping::default()
         };
         let endpoint = LocalAws::start(listener, keeping, &tasks, soft, hard)

@@ -279,6 +279,28 @@ async fn readiness_is_lost_while_the_database_is_read_only_and_comes_back_by_its
     database.stop().await.unwrap();
 }
 
+/// Whoever reads the stream in processes of their own gives them no queue.
+#[tokio::test]
+async fn a_process_that_only_reads_the_stream_is_ready_without_a_queue() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let mut settings = settings_for(&app);
+    settings.remove("QUEUE_URL");
+    settings.insert("STREAM_NAME", "stock_movements".to_owned());
+    let port = free_port().to_string();
+    settings.insert("PORT", port.clone());
+    let server = Program::start(&["serve", "--only", "web,stream"], &settings);
+
+    let probe = BTreeMap::from([("PORT", port)]);
+    until("it is ready", || async {
+        let said = Program::start(&["probe", "--ready"], &probe).end().await;
+        said.out.starts_with("ready")
+    })
+    .await;
+
+    let said = server.terminate().await.err;
+    assert!(!said.contains("nothing is polled"), "{said}");
+}
+
 #[tokio::test]
 async fn readiness_is_lost_while_the_queue_is_away() {
     let app = TestApp::start(Kind::Fifo).await;

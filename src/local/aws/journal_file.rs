@@ -1,4 +1,8 @@
-//! A file of JSON lines that is appended to, and written anew once most of it is out of date.
+//! A file of JSON lines that is appended to, and written anew once most of it is out of date: what the queues' and the
+//! streams' journals have in common.
+//!
+//! What was appended outlives the process, also a `kill -9`. It is not flushed to the disk line by line, so a power cut may
+//! take the last of it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -35,10 +39,10 @@ impl JournalFile {
         })
     }
 
-    /// Appends lines. If that fails, those before are still good.
-    pub(super) fn append(&mut self, lines: &[impl Serialize]) {
+    /// Appends lines; gives whether all of them are there. If not, those before are still good.
+    pub(super) fn append(&mut self, lines: &[impl Serialize]) -> bool {
         if lines.is_empty() {
-            return;
+            return true;
         }
         let mut text = if std::mem::take(&mut self.torn) {
             "\n".to_owned()
@@ -49,12 +53,14 @@ impl JournalFile {
             text += &serde_json::to_string(line).expect("lines always encode");
             text.push('\n');
         }
-        if let Err(error) = self.file.write_all(text.as_bytes()) {
+        let written = self.file.write_all(text.as_bytes());
+        if let Err(error) = &written {
             // Part of a line may be there; the next one must not be joined to it.
             self.torn = true;
             let path = self.path.display();
             tracing::error!(%error, %path, "a journal cannot be written; a restart may lose what came since");
         }
+        written.is_ok()
     }
 
     /// Whether it is worth being written anew.
@@ -62,12 +68,19 @@ impl JournalFile {
         length(&self.file) > self.limit
     }
 
-    /// Writes it anew, with these lines alone. If that fails, it stays as it is, which is right too.
+    /// Writes it anew, with these lines alone. If that fails, it stays as it is, which is right too, and grows on.
     pub(super) fn rewrite(&mut self, lines: &[impl Serialize]) {
-        if let Ok(file) = write(&self.path, lines) {
-            self.limit = limit_after(&file);
-            self.file = file;
-            self.torn = false;
+        match write(&self.path, lines) {
+            Ok(file) => {
+                self.limit = limit_after(&file);
+                self.file = file;
+                self.torn = false;
+            }
+            Err(error) => {
+                self.limit = length(&self.file) * 2;
+                let (error, path) = (format!("{error:#}"), self.path.display());
+                tracing::warn!(error, %path, "a journal cannot be written anew; it grows on");
+            }
         }
     }
 
@@ -76,9 +89,16 @@ impl JournalFile {
         read(&self.path)
     }
 
+    /// Has every write fail, as on a disk that is full.
     #[cfg(test)]
-    pub(super) fn tear(&mut self) {
-        self.file.write_all(b"{\"sent\":{\"caf\xc3").unwrap();
+    pub(super) fn fill_disk(&mut self) -> File {
+        let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        std::mem::replace(&mut self.file, full)
+    }
+
+    #[cfg(test)]
+    pub(super) fn free_disk(&mut self, file: File) {
+        self.file = file;
     }
 }
 
@@ -135,4 +155,39 @@ fn write(path: &Path, lines: &[impl Serialize]) -> Result<File> {
     file.sync_all()?;
     std::fs::rename(&new, path)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_short_spoils_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut file = JournalFile::create(&path, &[1]).unwrap();
+
+        let disk = file.fill_disk();
+        assert!(!file.append(&[2]));
+        file.free_disk(disk);
+        file.file.write_all(b"[").unwrap();
+        assert!(file.append(&[3]));
+
+        assert_eq!(read::<i64>(&path).unwrap(), [1, 3]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_anew_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut file = JournalFile::create(&path, &["a".repeat(2 << 20)]).unwrap();
+        file.limit = 1;
+        std::fs::create_dir(folder.path().join("journal.new")).unwrap();
+
+        file.rewrite(&["b"]);
+
+        assert!(!file.is_long(), "it is not tried again at once");
+        assert!(file.append(&["c"]));
+        assert_eq!(read::<String>(&path).unwrap().len(), 2);
+    }
 }

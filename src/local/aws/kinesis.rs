@@ -26,8 +26,8 @@ use super::stream_journal::StreamJournal;
 /// More than any stream of a café needs; a new account of AWS may have 200 or more.
 const MOST_SHARDS: u32 = 200;
 
-/// How long a change of a stream takes; the default of ferrokinesis.
-const CHANGE: Duration = Duration::from_millis(500);
+/// How long a stream takes to be created, changed or deleted.
+const TRANSITION: Duration = Duration::from_millis(500);
 
 /// The commonest operations that change nothing.
 const READING: [&str; 4] = [
@@ -88,7 +88,11 @@ fn with_shards(body: Bytes) -> Bytes {
 impl Streams {
     /// Opens what a file keeps; without one, streams end with the process.
     pub(super) async fn open(journal: Option<&Path>, tasks: TaskTracker) -> Result<Self> {
+        let transition = u64::try_from(TRANSITION.as_millis())?;
         let (router, store) = ferrokinesis::create_app(StoreOptions {
+            create_stream_ms: transition,
+            update_stream_ms: transition,
+            delete_stream_ms: transition,
             shard_limit: MOST_SHARDS,
             retention_check_interval_secs: TRIM_EVERY,
             aws_account_id: ACCOUNT.to_owned(),
@@ -113,12 +117,10 @@ impl Streams {
         let operation = operation(&headers).to_owned();
         match operation.as_str() {
             "PutRecord" | "PutRecords" => {
-                let mut journal = self.records.lock().await;
-                let answer = self.pass_on(uri, headers, body).await;
-                if let Some(journal) = &mut *journal {
-                    journal.note(&self.store).await;
-                }
-                answer
+                let put = self.clone().put(uri, headers, body);
+                // Whoever asked may hang up; what is in the store is in the journal even so.
+                let answer = self.tasks.spawn(put).await;
+                answer.unwrap_or_else(|_panic| StatusCode::INTERNAL_SERVER_ERROR.into_response())
             }
             "GetRecords" => {
                 let _turn = self.records.lock().await;
@@ -136,26 +138,37 @@ impl Streams {
         }
     }
 
-    /// Answers what may tell of a change or begin one. What anybody was told is kept, and what comes of it as well: a
-    /// stream is made, split or deleted some time after it was asked for.
-    async fn pass_on_and_note(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-        let begins = !READING.contains(&operation(&headers));
+    async fn put(self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+        let mut journal = self.records.lock().await;
         let answer = self.pass_on(uri, headers, body).await;
-        self.note().await;
-        if begins {
+        if let Some(journal) = &mut *journal {
+            journal.note(&self.store).await;
+        }
+        answer
+    }
+
+    /// Notes the streams before it answers, so that a restart takes back nothing that anybody was told, and once more
+    /// after the transition that this may have begun.
+    async fn pass_on_and_note(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+        let is_read = READING.contains(&operation(&headers));
+        let answer = self.pass_on(uri, headers, body).await;
+        if self.note().await && !is_read {
             let later = self.clone();
             self.tasks.spawn(async move {
-                tokio::time::sleep(CHANGE * 2).await;
+                tokio::time::sleep(TRANSITION * 2).await;
                 later.note().await;
             });
         }
         answer
     }
 
-    async fn note(&self) {
-        if let Some(journal) = &mut *self.records.lock().await {
+    /// Notes what is new; gives whether anything is kept at all.
+    async fn note(&self) -> bool {
+        let mut journal = self.records.lock().await;
+        if let Some(journal) = &mut *journal {
             journal.note(&self.store).await;
         }
+        journal.is_some()
     }
 
     async fn pass_on(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {

@@ -2,13 +2,13 @@
 //! ferrokinesis.
 //!
 //! Any AWS client can use it; nothing in the rest of the program knows that it is not AWS. Composed
-//! here are the listener, the journal, and an end to long polls when the program stops; [`sns`] has what
+//! here are the listener, what is kept over restarts, and an end to long polls when the program stops; [`sns`] has what
 //! subscribes to topics. Known gaps: one message of a FIFO group in each receive, no
-//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control; those of Kinesis stand in [`kinesis`].
+//! `StartMessageMoveTask`, SQS in its JSON protocol only, no access control; those of Kinesis stand in [`kinesis`] and [`stream_journal`].
 
-mod journal;
 mod journal_file;
 mod kinesis;
+mod queue_journal;
 mod queues;
 mod sns;
 mod strangers;
@@ -44,8 +44,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use self::journal::Journal;
 use self::kinesis::Streams;
+use self::queue_journal::QueueJournal;
 pub use self::queues::{ACCOUNT, REGION};
 use self::queues::{Queues, queue_name};
 use self::sns::Topics;
@@ -58,7 +58,7 @@ const MAX_REQUEST_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Keeping {
     /// The file for messages in queues.
-    pub journal: Option<PathBuf>,
+    pub messages: Option<PathBuf>,
     /// The file for subscriptions of people and endpoints.
     pub subscriptions: Option<PathBuf>,
     /// The file for streams and their records.
@@ -100,7 +100,8 @@ impl LocalAws {
         stopped: CancellationToken,
     ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
-        let journal = keeping.journal.as_deref().map(Journal::open).transpose()?;
+        let journal = keeping.messages.as_deref();
+        let journal = journal.map(QueueJournal::open).transpose()?;
         let provider = Arc::new(RustackSqs::new(SqsConfig {
             skip_signature_validation: true,
             default_region: REGION.to_owned(),

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::journal::{Journal, Sent};
+use super::queue_journal::{QueueJournal, Sent};
 
 /// The region of the embedded resources.
 pub const REGION: &str = "us-east-1";
@@ -34,7 +34,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The queues, and what happens beside keeping messages.
 pub(super) struct Queues {
     pub(super) provider: Arc<RustackSqs>,
-    pub(super) journal: Option<Journal>,
+    pub(super) journal: Option<QueueJournal>,
     /// Told when something happened that may make a message visible.
     pub(super) changed: Notify,
     pub(super) stopping: CancellationToken,
@@ -203,7 +203,7 @@ impl Queues {
         }
     }
 
-    async fn send_again(&self, journal: &Journal, mut sent: Sent, url: &str) {
+    async fn send_again(&self, journal: &QueueJournal, mut sent: Sent, url: &str) {
         url.clone_into(&mut sent.input.queue_url);
         if sent.input.message_group_id.is_some() {
             sent.input.message_deduplication_id = Some(sent.id.clone());

@@ -1,8 +1,9 @@
 //! Keeps the streams of the embedded Kinesis and their records over a restart, also one by `kill -9`.
 //!
 //! ferrokinesis holds them in memory; its own way to keep them writes all there is at each change. Here, what is new is
-//! appended to a file before whoever put it is answered. Known gaps: a split, a merge or another change that was under
-//! way does not happen, and registered consumers and policies are not kept.
+//! appended to a file before whoever put it is answered. Known gaps: a stream that is being created when the process ends
+//! is gone, as is one that is being deleted, and another change that is under way does not happen; registered consumers,
+//! their tags, policies and account settings are not kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -24,28 +25,29 @@ enum Line {
     /// A record that came.
     Record {
         stream: String,
-        /// The shard's place in hexadecimal digits, a slash, and the sequence number.
+        /// The shard's index in hexadecimal digits, a slash, and the sequence number.
         key: String,
         record: StoredRecord,
     },
-    /// A stream that is no more.
+    /// A stream that was deleted.
     Deleted(String),
 }
 
-/// A stream that was kept.
+/// A stream that an earlier run left.
 struct Kept {
     stream: PersistentStream,
     records: BTreeMap<String, StoredRecord>,
 }
 
-/// What the file knows of a stream.
+/// What the file has of a stream.
 #[derive(Debug, Clone, Default)]
 struct Noted {
-    /// When it was made, in seconds: under the same name, another one has no records of this one.
-    made: f64,
-    stream: String,
+    /// When it was created, in seconds since 1970.
+    created_at: f64,
+    /// The stream without its records, as JSON.
+    description: String,
     /// The key of each shard's last record.
-    last: HashMap<usize, String>,
+    last_keys: HashMap<usize, String>,
 }
 
 /// The journal of the streams.
@@ -57,6 +59,9 @@ pub(super) struct StreamJournal {
 
 impl StreamJournal {
     /// Opens the journal, and fills an empty store with what an earlier run left in it.
+    ///
+    /// # Errors
+    /// The file cannot be read or written. Lines that nobody can read are left out.
     pub(super) async fn open(path: &Path, store: &Store) -> Result<Self> {
         for kept in last_state(journal_file::read(path)?) {
             restore(store, kept).await?;
@@ -67,14 +72,15 @@ impl StreamJournal {
         Ok(Self { file, noted })
     }
 
-    /// Notes what is new in the store. A record is noted if none with a higher number was noted before it: whoever puts
+    /// Notes what is new in the store. A record with a lower number than one that was noted is overlooked, so whoever puts
     /// some waits for its turn.
     pub(super) async fn note(&mut self, store: &Store) {
-        // Whoever asks may hang up meanwhile: noted is what was written, and nothing else.
+        // What could not be written, or not be waited for, is new the next time as well.
         let mut noted = self.noted.clone();
         let lines = find_new(store, &mut noted).await;
-        self.file.append(&lines);
-        self.noted = noted;
+        if self.file.append(&lines) {
+            self.noted = noted;
+        }
         if self.file.is_long() {
             let all = find_new(store, &mut BTreeMap::new()).await;
             self.file.rewrite(&all);
@@ -88,10 +94,10 @@ fn last_state(lines: Vec<Line>) -> Vec<Kept> {
     for line in lines {
         match line {
             Line::Stream(stream) => {
-                let known = kept.remove(&stream.name);
-                let made = stream.stream_creation_timestamp;
-                let records = known
-                    .filter(|known| known.stream.stream_creation_timestamp == made)
+                let created_at = stream.stream_creation_timestamp;
+                let records = kept
+                    .remove(&stream.name)
+                    .filter(|known| known.stream.stream_creation_timestamp == created_at)
                     .map(|known| known.records);
                 let stream = Kept {
                     stream: *stream,
@@ -123,51 +129,50 @@ async fn restore(store: &Store, kept: Kept) -> Result<()> {
     store.put_stream(&name, stream.clone()).await?;
     counters.resize(stream.shards.len(), 0);
     for (key, record) in kept.records {
-        if let Some((place, number)) = numbered(&key)
-            && let Some(counter) = counters.get_mut(place)
+        if let Some((shard, number)) = numbered(&key)
+            && let Some(counter) = counters.get_mut(shard)
         {
-            *counter = (*counter).max(number + 1);
+            *counter = (*counter).max(number);
         }
         store.put_record(&name, &key, &record).await?;
     }
-    for (place, counter) in counters.into_iter().enumerate() {
-        count_up_to(store, &stream, place, counter).await?;
+    for (shard, counter) in counters.into_iter().enumerate() {
+        count_beyond(store, &stream, shard, counter).await?;
     }
     Ok(())
 }
 
-/// The place of a record's shard, and the record's place in it.
+/// The index of a record's shard, and the record's number in it.
 fn numbered(key: &str) -> Option<(usize, u64)> {
-    let (place, number) = key.split_once('/')?;
-    let number = parse_sequence(number).ok()?.seq_ix?;
-    Some((usize::from_str_radix(place, 16).ok()?, number))
+    let (shard, sequence_number) = key.split_once('/')?;
+    let number = parse_sequence(sequence_number).ok()?.seq_ix?;
+    Some((usize::from_str_radix(shard, 16).ok()?, number))
 }
 
-/// Has a shard's next record come after all that it ever had: ferrokinesis begins at one, and gives no other way to
-/// count on. One that is closed gets no more.
-async fn count_up_to(store: &Store, stream: &Stream, place: usize, counter: u64) -> Result<()> {
-    const AT_ONCE: u64 = 1_000;
-    let shard = &stream.shards[place];
-    if shard.sequence_number_range.ending_sequence_number.is_some() {
+/// Makes sure that a shard's next sequence number is higher than any before, also than those of records that a power cut
+/// took from the file and a reader had seen. ferrokinesis counts from one and can only be told to count on, which takes a
+/// microsecond or two a number. A closed shard gets no more records.
+async fn count_beyond(store: &Store, stream: &Stream, shard: usize, counter: u64) -> Result<()> {
+    const AT_ONCE: u16 = 1_000;
+    let found = &stream.shards[shard];
+    if found.sequence_number_range.ending_sequence_number.is_some() {
         return Ok(());
     }
-    let (name, key) = (&stream.stream_name, shard.hash_key_range.start_u128());
-    let now = store.current_shard_seq(name, index(place)).await;
-    let mut missing = counter.saturating_sub(now);
-    while missing > 0 {
-        let some = missing.min(AT_ONCE);
-        let keys = vec![key; usize::try_from(some).unwrap_or_default()];
+    let (name, key) = (&stream.stream_name, found.hash_key_range.start_u128());
+    let mut next = store.current_shard_seq(name, index(shard)).await;
+    let keys = vec![key; usize::from(AT_ONCE)];
+    while next <= counter + u64::from(AT_ONCE) {
         store.allocate_sequences_batch(name, &keys).await?;
-        missing -= some;
+        next += u64::from(AT_ONCE);
     }
     Ok(())
 }
 
-fn index(place: usize) -> i64 {
-    i64::try_from(place).unwrap_or_default()
+fn index(shard: usize) -> i64 {
+    i64::try_from(shard).unwrap_or_default()
 }
 
-/// Finds what is in the store and was not noted yet, and notes it.
+/// Finds what is in the store and was not noted yet, and counts it as noted.
 async fn find_new(store: &Store, noted: &mut BTreeMap<String, Noted>) -> Vec<Line> {
     let mut lines = Vec::new();
     let names = store.list_stream_names().await;
@@ -175,54 +180,215 @@ async fn find_new(store: &Store, noted: &mut BTreeMap<String, Noted>) -> Vec<Lin
     lines.extend(gone.map(|(name, _)| Line::Deleted(name)));
     for name in names {
         // It may be gone by now.
-        if let Ok(stream) = store.get_stream(&name).await {
-            let noted = noted.entry(name.clone()).or_default();
-            find_new_of(store, &name, &stream, noted, &mut lines).await;
+        let Ok(stream) = store.get_stream(&name).await else {
+            continue;
+        };
+        let noted = noted.entry(name.clone()).or_default();
+        let created_at = stream.stream_creation_timestamp.0;
+        if noted.created_at.total_cmp(&created_at).is_ne() {
+            // Another one had that name, and its records are not this one's.
+            *noted = Noted {
+                created_at,
+                ..Noted::default()
+            };
+        }
+        lines.extend(find_change(store, &name, &stream, noted).await);
+        for shard in 0..stream.shards.len() {
+            lines.extend(find_records(store, &name, shard, noted).await);
         }
     }
     lines
 }
 
-async fn find_new_of(
+/// A stream that is not as it was noted.
+async fn find_change(
     store: &Store,
     name: &str,
     stream: &Stream,
     noted: &mut Noted,
-    lines: &mut Vec<Line>,
-) {
-    let made = stream.stream_creation_timestamp.0;
-    if noted.made.total_cmp(&made).is_ne() {
-        *noted = Noted {
-            made,
-            ..Noted::default()
+) -> Option<Line> {
+    let with = |counters| PersistentStream::from_stream(name.to_owned(), stream, counters);
+    let description = serde_json::to_string(&with(Vec::new())).expect("streams always encode");
+    if noted.description == description {
+        return None;
+    }
+    noted.description = description;
+    let mut counters = Vec::new();
+    for shard in 0..stream.shards.len() {
+        counters.push(store.current_shard_seq(name, index(shard)).await);
+    }
+    Some(Line::Stream(Box::new(with(counters))))
+}
+
+/// The records of a shard that came after the last one that was noted.
+async fn find_records(store: &Store, name: &str, shard: usize, noted: &mut Noted) -> Vec<Line> {
+    let hex = shard_ix_to_hex(index(shard));
+    // A zero byte makes it the next key; a colon comes after all digits.
+    let last = noted.last_keys.get(&shard);
+    let from = last.map_or_else(|| format!("{hex}/"), |last| format!("{last}\0"));
+    let records = store
+        .get_records_range(name, &from, &format!("{hex}/:"))
+        .await;
+    if let Some((last, _)) = records.last() {
+        noted.last_keys.insert(shard, last.clone());
+    }
+    let lines = records.into_iter().map(|(key, record)| Line::Record {
+        stream: name.to_owned(),
+        key,
+        record,
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use ferrokinesis::sequence::{SeqObj, stringify_sequence};
+    use ferrokinesis::store::StoreOptions;
+    use ferrokinesis::types::{
+        EpochSeconds, HashKeyRange, SequenceNumberRange, Shard, StreamBuilder,
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NAME: &str = "Foo";
+
+    fn store() -> Store {
+        Store::new(StoreOptions::default())
+    }
+
+    fn file() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("streams.jsonl");
+        (folder, path)
+    }
+
+    /// A stream of one shard.
+    async fn create(store: &Store, created_at: u32) {
+        let begin = SeqObj {
+            shard_create_time: u64::from(created_at) * 1_000,
+            seq_ix: Some(0),
+            byte1: None,
+            seq_time: None,
+            seq_rand: None,
+            shard_ix: 0,
+            version: 2,
         };
+        let shard = Shard {
+            shard_id: "shardId-000000000000".to_owned(),
+            hash_key_range: HashKeyRange::new("0".to_owned(), u128::MAX.to_string()),
+            sequence_number_range: SequenceNumberRange {
+                starting_sequence_number: stringify_sequence(&begin),
+                ending_sequence_number: None,
+            },
+            parent_shard_id: None,
+            adjacent_parent_shard_id: None,
+        };
+        let created_at = EpochSeconds(f64::from(created_at));
+        let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/Foo".to_owned();
+        let stream = StreamBuilder::new(
+            NAME.to_owned(),
+            arn,
+            StreamStatus::Active,
+            created_at,
+            vec![shard],
+        );
+        store.put_stream(NAME, stream.build()).await.unwrap();
     }
-    let text = PersistentStream::from_stream(name.to_owned(), stream, Vec::new());
-    let text = serde_json::to_string(&text).expect("streams always encode");
-    if noted.stream != text {
-        noted.stream = text;
-        let mut counters = Vec::new();
-        for place in 0..stream.shards.len() {
-            counters.push(store.current_shard_seq(name, index(place)).await);
-        }
-        let stream = PersistentStream::from_stream(name.to_owned(), stream, counters);
-        lines.push(Line::Stream(Box::new(stream)));
+
+    async fn put(store: &Store, letters: usize) -> String {
+        let place = store.allocate_sequence(NAME, &0).await.unwrap();
+        let record = StoredRecord {
+            partition_key: "123".to_owned(),
+            data: "a".repeat(letters),
+            approximate_arrival_timestamp: 0.0,
+        };
+        let put = store.put_record(NAME, &place.stream_key, &record).await;
+        put.unwrap();
+        place.stream_key
     }
-    for place in 0..stream.shards.len() {
-        let shard = shard_ix_to_hex(index(place));
-        // A zero byte makes it the next key; a colon comes after all digits.
-        let after = noted.last.get(&place);
-        let from = after.map_or_else(|| format!("{shard}/"), |last| format!("{last}\0"));
-        let new = store
-            .get_records_range(name, &from, &format!("{shard}/:"))
-            .await;
-        if let Some((last, _)) = new.last() {
-            noted.last.insert(place, last.clone());
+
+    async fn records(store: &Store) -> Vec<String> {
+        store.get_record_store(NAME).await.into_keys().collect()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_written_anew_has_what_the_stream_has() {
+        let (_folder, path) = file();
+        let store = store();
+        let mut journal = StreamJournal::open(&path, &store).await.unwrap();
+        create(&store, 1).await;
+        let mut keys = Vec::new();
+        for _ in 0..40 {
+            keys.push(put(&store, 100_000).await);
+            journal.note(&store).await;
+            // As records are that are older than their stream keeps them.
+            let old: Vec<String> = keys.drain(..keys.len().saturating_sub(2)).collect();
+            store.delete_record_keys(NAME, &old).await;
         }
-        lines.extend(new.into_iter().map(|(key, record)| Line::Record {
-            stream: name.to_owned(),
-            key,
-            record,
-        }));
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert!(length < 1_500_000, "of 4,000,000: {length}");
+
+        let next = self::store();
+        StreamJournal::open(&path, &next).await.unwrap();
+
+        assert_eq!(records(&next).await, keys);
+    }
+
+    #[tokio::test]
+    async fn numbers_go_on_after_those_of_records_that_are_not_kept_any_more() {
+        let (_folder, path) = file();
+        let store = store();
+        create(&store, 1).await;
+        let mut last = String::new();
+        for _ in 0..5 {
+            last = put(&store, 1).await;
+        }
+        store.delete_record_keys(NAME, &records(&store).await).await;
+        StreamJournal::open(&path, &store).await.unwrap();
+
+        let next = self::store();
+        StreamJournal::open(&path, &next).await.unwrap();
+
+        assert!(numbered(&put(&next, 1).await) > numbered(&last));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_took_a_deleted_ones_name_has_none_of_its_records() {
+        let (_folder, path) = file();
+        let store = store();
+        create(&store, 1).await;
+        let old = put(&store, 1).await;
+        let mut journal = StreamJournal::open(&path, &store).await.unwrap();
+        store.delete_record_keys(NAME, &[old]).await;
+        create(&store, 2).await;
+        let new = put(&store, 1).await;
+        journal.note(&store).await;
+
+        let next = self::store();
+        StreamJournal::open(&path, &next).await.unwrap();
+
+        assert_eq!(records(&next).await, [new]);
+    }
+
+    #[tokio::test]
+    async fn what_a_full_disk_did_not_take_is_written_once_there_is_room() {
+        let (_folder, path) = file();
+        let store = store();
+        let mut journal = StreamJournal::open(&path, &store).await.unwrap();
+        let disk = journal.file.fill_disk();
+        create(&store, 1).await;
+        let first = put(&store, 1).await;
+        journal.note(&store).await;
+        journal.file.free_disk(disk);
+        let second = put(&store, 1).await;
+        journal.note(&store).await;
+
+        let next = self::store();
+        StreamJournal::open(&path, &next).await.unwrap();
+
+        assert_eq!(records(&next).await, [first, second]);
     }
 }

@@ -253,12 +253,14 @@ async fn records_outlive_a_restart_of_the_embedded_kinesis() {
         if number == 1 {
             create(&kinesis, "Foo", 1).await;
         }
-        let put = kinesis.put_record().stream_name("Foo").partition_key("123");
-        let put = put.data(Blob::new("testdata")).send().await.unwrap();
-        assert!(put.sequence_number() > last.as_str(), "it comes after all");
-        put.sequence_number().clone_into(&mut last);
+        for _ in 0..2 {
+            let put = kinesis.put_record().stream_name("Foo").partition_key("123");
+            let put = put.data(Blob::new("testdata")).send().await.unwrap();
+            assert!(put.sequence_number() > last.as_str(), "it comes after all");
+            put.sequence_number().clone_into(&mut last);
+        }
         let (records, _) = read_from_the_start(&kinesis, "Foo", "shardId-000000000000").await;
-        assert_eq!(records.len(), number);
+        assert_eq!(records.len(), 2 * number);
         shutdown.hard.cancel();
         // It was killed while it wrote another one.
         let journal = std::fs::File::options().append(true).open(&journal);

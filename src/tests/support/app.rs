@@ -426,7 +426,7 @@ impl TestApp {
     }
 }
 
-/// The embedded SNS and SQS on a free port, without a journal.
+/// The embedded SNS, SQS and Kinesis on a free port, keeping nothing.
 pub(crate) async fn endpoint(shutdown: &Shutdown) -> LocalAws {
     endpoint_keeping(Keeping::default(), shutdown).await
 }

@@ -37,9 +37,9 @@ enum Line {
     Deleted(String),
 }
 
-/// The journal file.
+/// The journal of the queues.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub(crate) struct QueueJournal {
     state: Mutex<State>,
 }
 
@@ -74,7 +74,7 @@ impl Live {
     }
 }
 
-impl Journal {
+impl QueueJournal {
     /// Opens the journal and takes up what an earlier run left in it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let left = live(journal_file::read(path)?);
@@ -210,6 +210,8 @@ fn lines_of(sent: &[Sent]) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn sent(id: &str) -> Sent {
@@ -223,7 +225,7 @@ mod tests {
         }
     }
 
-    fn left(journal: &Journal) -> Vec<String> {
+    fn left(journal: &QueueJournal) -> Vec<String> {
         journal
             .take_waiting("q")
             .into_iter()
@@ -235,15 +237,16 @@ mod tests {
     fn what_was_sent_and_not_deleted_is_there_after_a_crash() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let journal = Journal::open(&path).unwrap();
+        let journal = QueueJournal::open(&path).unwrap();
         for id in ["a", "b", "c"] {
             journal.sent(sent(id));
         }
         journal.deleted("b");
         // As `kill -9` in the middle of a line leaves it.
-        journal.lock().file.tear();
+        let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.write_all(b"{\"sent\":{\"caf\xc3").unwrap();
 
-        let next = Journal::open(&path).unwrap();
+        let next = QueueJournal::open(&path).unwrap();
 
         assert_eq!(left(&next), ["a", "c"]);
     }
@@ -252,21 +255,21 @@ mod tests {
     fn a_message_keeps_its_first_id_over_restarts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        Journal::open(&path).unwrap().sent(sent("a"));
-        let second = Journal::open(&path).unwrap();
+        QueueJournal::open(&path).unwrap().sent(sent("a"));
+        let second = QueueJournal::open(&path).unwrap();
         second.resent("a".to_owned(), "a2".to_owned());
 
         assert_eq!(second.received("a2").as_deref(), Some("a"));
         second.deleted("a2");
 
-        assert!(left(&Journal::open(&path).unwrap()).is_empty());
+        assert!(left(&QueueJournal::open(&path).unwrap()).is_empty());
     }
 
     #[test]
     fn messages_of_a_purged_queue_do_not_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let journal = Journal::open(&path).unwrap();
+        let journal = QueueJournal::open(&path).unwrap();
         journal.sent(sent("a"));
         let other = Sent {
             queue: "other".to_owned(),
@@ -279,7 +282,7 @@ mod tests {
         journal.purged("other");
         journal.purged("q");
 
-        let next = Journal::open(&path).unwrap();
+        let next = QueueJournal::open(&path).unwrap();
         assert!(next.take_waiting("other").is_empty());
         assert_eq!(left(&next), ["dead"], "it may be in the dead-letter queue");
     }
@@ -289,12 +292,12 @@ mod tests {
     fn what_is_deleted_before_it_was_noted_stays_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let journal = Journal::open(&path).unwrap();
+        let journal = QueueJournal::open(&path).unwrap();
 
         journal.deleted("a");
         journal.sent(sent("a"));
 
-        assert!(left(&Journal::open(&path).unwrap()).is_empty());
+        assert!(left(&QueueJournal::open(&path).unwrap()).is_empty());
     }
 
     /// One message that nobody deletes must not keep all others in the file.
@@ -302,7 +305,7 @@ mod tests {
     fn the_file_does_not_grow_with_what_was_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let journal = Journal::open(&path).unwrap();
+        let journal = QueueJournal::open(&path).unwrap();
         journal.sent(sent("kept"));
 
         for number in 0..20_000 {
@@ -316,19 +319,19 @@ mod tests {
             length <= journal_file::REWRITE_ABOVE_BYTES + 1_000,
             "{length}"
         );
-        assert_eq!(left(&Journal::open(&path).unwrap()), ["kept"]);
+        assert_eq!(left(&QueueJournal::open(&path).unwrap()), ["kept"]);
     }
 
     #[test]
     fn a_swallowed_repeat_of_a_deleted_message_stays_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let journal = Journal::open(&path).unwrap();
+        let journal = QueueJournal::open(&path).unwrap();
         journal.sent(sent("a"));
         journal.deleted("a");
 
         journal.sent(sent("a"));
 
-        assert!(left(&Journal::open(&path).unwrap()).is_empty());
+        assert!(left(&QueueJournal::open(&path).unwrap()).is_empty());
     }
 }
