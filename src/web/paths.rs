@@ -132,6 +132,12 @@ pub(crate) fn bean_use(id: impl Borrow<BeanId>) -> String {
     format!("{}/use", bean(id))
 }
 
+/// Where bags of a bean are used, found by its name among the others.
+pub(crate) fn use_of(name: &str) -> String {
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!("{USE}?q={name}")
+}
+
 /// What was just used, on the page where bags are used.
 pub(crate) fn used(id: impl Borrow<BeanId>, sequence: i64) -> String {
     format!("{USE}?bean={}&movement={sequence}", id.borrow())

@@ -334,7 +334,10 @@ mod tests {
         let next = self::store();
         StreamJournal::open(&path, &next).await.unwrap();
 
-        assert_eq!(records(&next).await, keys);
+        let restored = records(&next).await;
+        assert!(restored.ends_with(&keys), "{restored:?}");
+        // Those that came since it was written anew are there, too old or not.
+        assert!(restored.len() < 15, "of 40: {}", restored.len());
     }
 
     #[tokio::test]

@@ -55,6 +55,21 @@ async fn undo(site: &Site, sequence: i64) -> (Answer, Answer) {
     (question, site.post(&address, &fields).await)
 }
 
+/// Nobody looks for a bean again whose page is open.
+#[tokio::test]
+async fn a_beans_page_leads_to_its_own_buttons() {
+    let app = TestApp::start(Kind::Fifo).await;
+    let site = Site::of(&app).seen_by(Role::Staff);
+    let bean = site.get(&format!("/beans/{EXCELSA}")).await;
+
+    let way = bean.attributes(".doings a", "href").remove(0);
+    let shelf = site.get(&way).await;
+
+    let buttons = shelf.attributes(".shelf form", "action");
+    assert!(buttons.contains(&at(EXCELSA, "use")), "{buttons:?}");
+    assert_eq!(buttons.len(), 2, "of 14: another one has its name, too");
+}
+
 #[tokio::test]
 async fn one_tap_uses_a_bag_and_can_be_undone() {
     let app = TestApp::start(Kind::Fifo).await;
