@@ -53,6 +53,23 @@ pub async fn lock_witnessed(
     Ok(rows.fetch_all(conn).await?)
 }
 
+/// Locks those of some beans that nobody else has locked; gives which. A reader may stand still for long with some.
+pub async fn lock_free(conn: &mut MySqlConnection, beans: &[BeanId]) -> DbResult<Vec<BeanId>> {
+    let ids = sqlx::query_scalar!(
+        r#"
+        SELECT b.bean_id AS "id!: i64"
+        FROM (
+            SELECT id FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS listed
+        ) AS wanted
+        STRAIGHT_JOIN stream_beans AS b FORCE INDEX (PRIMARY) ON b.bean_id = wanted.id
+        FOR UPDATE SKIP LOCKED
+        "#,
+        numbers(beans)
+    );
+    let ids = ids.fetch_all(conn).await?;
+    Ok(ids.into_iter().map(BeanId).collect())
+}
+
 /// Lists those among numbers that are a bean's.
 pub async fn list_existing(conn: &mut MySqlConnection, beans: &[BeanId]) -> DbResult<Vec<BeanId>> {
     let ids = sqlx::query_scalar!(

@@ -346,8 +346,9 @@ async fn put_all_aside(pool: &Pool, beans: &[BeanId], reason: &str) -> DbResult<
 
 async fn count_held(pool: &Pool, zone: Tz, beans: &[BeanId]) -> DbResult<()> {
     db::in_transaction(pool, async |tx| {
-        let known = db::stream_beans::lock_witnessed(tx, beans).await?;
-        let mut held = held_records(tx, beans).await?;
+        let beans = db::stream_beans::lock_free(tx, beans).await?;
+        let known = db::stream_beans::lock_witnessed(tx, &beans).await?;
+        let mut held = held_records(tx, &beans).await?;
         let mut changes = Vec::new();
         for state in known {
             let records = held.remove(&state.bean).unwrap_or_default();

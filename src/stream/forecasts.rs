@@ -101,8 +101,22 @@ impl StreamForecasts {
             }
         });
         let forecasts: Vec<Forecast> = forecasts.collect();
-        db::bean_days::set_forecasts(&mut conn, &forecasts).await?;
-        Ok(due.len())
+        drop(conn);
+        self.keep(&beans, &forecasts).await
+    }
+
+    /// Writes forecasts down, but for beans that somebody else has locked; gives of how many.
+    async fn keep(&self, beans: &[BeanId], forecasts: &[Forecast]) -> DbResult<usize> {
+        db::in_transaction(&self.pool, async |tx| {
+            let free = db::stream_beans::lock_free(tx, beans).await?;
+            let of_free = forecasts
+                .iter()
+                .filter(|forecast| free.contains(&BeanId(forecast.bean)));
+            let of_free: Vec<Forecast> = of_free.copied().collect();
+            db::bean_days::set_forecasts(tx, &of_free).await?;
+            Ok(of_free.len())
+        })
+        .await
     }
 }
 

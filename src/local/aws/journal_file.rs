@@ -1,11 +1,10 @@
 //! A file of JSON lines that is appended to, and written anew once most of it is out of date: what the queues' and the
 //! streams' journals have in common.
 //!
-//! What was appended outlives the process, also a `kill -9`. It is not flushed to the disk line by line, so a power cut may
-//! take the last of it.
+//! What was appended outlives the process, also a `kill -9`. Until it is flushed, a power cut may take the last of it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +62,11 @@ impl JournalFile {
         written.is_ok()
     }
 
+    /// Has the disk take what was appended, for a power cut not to take it; gives whether it has.
+    pub(super) fn flush(&self) -> bool {
+        self.file.sync_data().is_ok()
+    }
+
     /// Whether it is worth being written anew.
     pub(super) fn is_long(&self) -> bool {
         length(&self.file) > self.limit
@@ -102,7 +106,10 @@ impl JournalFile {
     }
 }
 
-/// Reads the lines of a file, in order; none if there is no file. A line that was cut short by a crash is left out.
+/// Reads the lines of a file, in order; none if there is no file.
+///
+/// The last one may have been cut short by a crash, and is left out. So is any other that nobody can read, but then the
+/// file is kept as it was, under another name.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let mut lines = Vec::new();
     if !path.exists() {
@@ -110,18 +117,32 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     }
     let reading = || format!("reading {}", path.display());
     let file = File::open(path).with_context(reading)?;
+    let (mut left_out, mut is_last_left_out) = (0, false);
     for line in BufReader::new(file).split(b'\n') {
         let line = line.with_context(reading)?;
-        match serde_json::from_slice(&line) {
-            Ok(line) => lines.push(line),
-            Err(_) if line.is_empty() => {}
-            Err(_) => {
-                let path = path.display();
-                tracing::warn!(%path, "left out a line of a journal that was cut short");
-            }
+        if line.is_empty() {
+            continue;
         }
+        let read = serde_json::from_slice(&line);
+        is_last_left_out = read.is_err();
+        left_out += usize::from(is_last_left_out);
+        lines.extend(read);
+    }
+    let damaged = left_out - usize::from(is_last_left_out);
+    if damaged > 0 {
+        keep_damaged(path, damaged).with_context(reading)?;
+    } else if is_last_left_out {
+        tracing::warn!(path = %path.display(), "left out the last line of a journal, which was cut short");
     }
     Ok(lines)
+}
+
+fn keep_damaged(path: &Path, lines: usize) -> Result<()> {
+    let copy = path.with_extension("damaged");
+    std::fs::copy(path, &copy)?;
+    let (path, copy) = (path.display(), copy.display());
+    tracing::error!(%path, %copy, lines, "nobody can read some lines of a journal; it is kept as it was in the copy");
+    Ok(())
 }
 
 fn length(file: &File) -> u64 {
@@ -140,21 +161,27 @@ fn write(path: &Path, lines: &[impl Serialize]) -> Result<File> {
     // What a run before may have left of it. The file stays open, so that no descriptor is needed
     // once it is in its place.
     drop(std::fs::remove_file(&new));
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .append(true)
         .create_new(true)
         .mode(0o600)
         .open(&new)?;
-    let mut buffered = std::io::BufWriter::new(&mut file);
+    let written = write_lines(&file, lines).and_then(|()| Ok(std::fs::rename(&new, path)?));
+    if written.is_err() {
+        // Half of it on a full disk would leave less room than before.
+        drop(std::fs::remove_file(&new));
+    }
+    written.map(|()| file)
+}
+
+fn write_lines(file: &File, lines: &[impl Serialize]) -> Result<()> {
+    let mut buffered = BufWriter::new(file);
     for line in lines {
         serde_json::to_writer(&mut buffered, line)?;
         buffered.write_all(b"\n")?;
     }
     buffered.flush()?;
-    drop(buffered);
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    Ok(file)
+    Ok(file.sync_all()?)
 }
 
 #[cfg(test)]
@@ -174,6 +201,21 @@ mod tests {
         assert!(file.append(&[3]));
 
         assert_eq!(read::<i64>(&path).unwrap(), [1, 3]);
+    }
+
+    #[test]
+    fn a_file_with_lines_that_nobody_can_read_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let copy = folder.path().join("journal.damaged");
+        std::fs::write(&path, "1\n2\n[").unwrap();
+        assert_eq!(read::<i64>(&path).unwrap(), [1, 2]);
+        assert!(!copy.exists(), "the last line is lost in any crash");
+
+        std::fs::write(&path, "1\n[\n3\n").unwrap();
+
+        assert_eq!(read::<i64>(&path).unwrap(), [1, 3]);
+        assert_eq!(std::fs::read_to_string(&copy).unwrap(), "1\n[\n3\n");
     }
 
     #[test]

@@ -29,12 +29,15 @@ const MOST_SHARDS: u32 = 200;
 /// How long a stream takes to be created, changed or deleted.
 const TRANSITION: Duration = Duration::from_millis(500);
 
-/// The commonest operations that change nothing.
-const READING: [&str; 4] = [
+/// The commonest operations of which nothing comes later.
+const AT_ONCE: [&str; 7] = [
     "DescribeStream",
     "DescribeStreamSummary",
+    "GetRecords",
     "GetShardIterator",
     "ListShards",
+    "PutRecord",
+    "PutRecords",
 ];
 
 /// How often records are dropped that are older than their stream keeps them, in seconds.
@@ -45,11 +48,9 @@ const TRIM_EVERY: u64 = 60;
 pub(super) struct Streams {
     router: Router,
     store: Store,
-    /// A record gets its number some time before it can be read or kept, and an empty read moves on to now: what is
-    /// being put would be stepped over. So one call puts or reads at a time.
-    records: Arc<Mutex<Option<StreamJournal>>>,
-    /// One shard is split, or two are merged, at a time.
-    resharding: Arc<Mutex<()>>,
+    /// One call is answered at a time. A record gets its number some time before it can be read or kept, and an empty
+    /// read moves on to now: what is being put would be stepped over. And one shard would be split twice.
+    turn: Arc<Mutex<Option<StreamJournal>>>,
     tasks: TaskTracker,
 }
 
@@ -107,68 +108,64 @@ impl Streams {
             // The endpoint has looked at the length; without this, axum takes 2 MB, and a call of AWS has more.
             router: router.layer(DefaultBodyLimit::disable()),
             store,
-            records: Arc::new(Mutex::new(journal)),
-            resharding: Arc::default(),
+            turn: Arc::new(Mutex::new(journal)),
             tasks,
         })
     }
 
     pub(super) async fn answer(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+        let answer = self.clone().answer_in_turn(uri, headers, body);
+        // Whoever asked may hang up; what is in the store comes into the journal even so.
+        let answer = self.tasks.spawn(answer).await;
+        answer.unwrap_or_else(|_panic| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+
+    /// Answers once the journal has all that the answer may tell, so that a restart takes nothing of it back.
+    async fn answer_in_turn(self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
         let operation = operation(&headers).to_owned();
-        match operation.as_str() {
-            "PutRecord" | "PutRecords" => {
-                let put = self.clone().put(uri, headers, body);
-                // Whoever asked may hang up; what is in the store is in the journal even so.
-                let answer = self.tasks.spawn(put).await;
-                answer.unwrap_or_else(|_panic| StatusCode::INTERNAL_SERVER_ERROR.into_response())
-            }
-            "GetRecords" => {
-                let _turn = self.records.lock().await;
-                self.pass_on(uri, headers, body).await
-            }
-            "SplitShard" | "MergeShards" => {
-                let _turn = self.resharding.lock().await;
-                if let Some(closed) = self.find_closed(&headers, &body).await {
-                    return not_open(&closed);
-                }
-                self.pass_on_and_note(uri, headers, body).await
-            }
-            "CreateStream" => self.pass_on_and_note(uri, headers, with_shards(body)).await,
-            _ => self.pass_on_and_note(uri, headers, body).await,
+        let mut turn = self.turn.lock().await;
+        let Some(journal) = &mut *turn else {
+            return self.carry_out(&operation, uri, headers, body).await;
+        };
+        if journal.is_behind() && !journal.note(&self.store).await {
+            return not_kept();
         }
-    }
-
-    async fn put(self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-        let mut journal = self.records.lock().await;
-        let answer = self.pass_on(uri, headers, body).await;
-        if let Some(journal) = &mut *journal {
-            journal.note(&self.store).await;
+        let answer = self.carry_out(&operation, uri, headers, body).await;
+        if !journal.note(&self.store).await {
+            return not_kept();
+        }
+        if !AT_ONCE.contains(&operation.as_str()) {
+            self.tasks.spawn(self.clone().note_later());
         }
         answer
     }
 
-    /// Notes the streams before it answers, so that a restart takes back nothing that anybody was told, and once more
-    /// after the transition that this may have begun.
-    async fn pass_on_and_note(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-        let is_read = READING.contains(&operation(&headers));
-        let answer = self.pass_on(uri, headers, body).await;
-        if self.note().await && !is_read {
-            let later = self.clone();
-            self.tasks.spawn(async move {
-                tokio::time::sleep(TRANSITION * 2).await;
-                later.note().await;
-            });
-        }
-        answer
-    }
-
-    /// Notes what is new; gives whether anything is kept at all.
-    async fn note(&self) -> bool {
-        let mut journal = self.records.lock().await;
-        if let Some(journal) = &mut *journal {
+    /// Notes what comes of a call some time after its answer.
+    async fn note_later(self) {
+        tokio::time::sleep(TRANSITION * 2).await;
+        if let Some(journal) = &mut *self.turn.lock().await {
             journal.note(&self.store).await;
         }
-        journal.is_some()
+    }
+
+    async fn carry_out(
+        &self,
+        operation: &str,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Response {
+        let body = if operation == "CreateStream" {
+            with_shards(body)
+        } else {
+            body
+        };
+        if let "SplitShard" | "MergeShards" = operation
+            && let Some(closed) = self.find_closed(&headers, &body).await
+        {
+            return not_open(&closed);
+        }
+        self.pass_on(uri, headers, body).await
     }
 
     async fn pass_on(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
@@ -214,6 +211,16 @@ impl Streams {
         let answer = to_bytes(answer.await.into_body(), usize::MAX).await.ok()?;
         serde_json::from_slice(&answer).ok()
     }
+}
+
+/// What a disk that is full comes to. SDKs try again.
+fn not_kept() -> Response {
+    let error = json!({
+        "__type": "InternalFailure",
+        "message": "the journal of the streams cannot be written",
+    });
+    let kind = [(CONTENT_TYPE, "application/x-amz-json-1.1")];
+    (StatusCode::INTERNAL_SERVER_ERROR, kind, error.to_string()).into_response()
 }
 
 fn not_open(shard: &str) -> Response {

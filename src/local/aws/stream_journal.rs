@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ferrokinesis::persistence::PersistentStream;
 use ferrokinesis::sequence::{parse_sequence, shard_ix_to_hex};
 use ferrokinesis::store::Store;
@@ -55,6 +55,8 @@ struct Noted {
 pub(super) struct StreamJournal {
     file: JournalFile,
     noted: BTreeMap<String, Noted>,
+    /// Whether something could not be written.
+    is_behind: bool,
 }
 
 impl StreamJournal {
@@ -64,27 +66,44 @@ impl StreamJournal {
     /// The file cannot be read or written. Lines that nobody can read are left out.
     pub(super) async fn open(path: &Path, store: &Store) -> Result<Self> {
         for kept in last_state(journal_file::read(path)?) {
-            restore(store, kept).await?;
+            let restored = restore(store, kept).await;
+            restored.with_context(|| format!("restoring the streams in {}", path.display()))?;
         }
         let mut noted = BTreeMap::new();
         let lines = find_new(store, &mut noted).await;
         let file = JournalFile::create(path, &lines)?;
-        Ok(Self { file, noted })
+        Ok(Self {
+            file,
+            noted,
+            is_behind: false,
+        })
     }
 
-    /// Notes what is new in the store. A record with a lower number than one that was noted is overlooked, so whoever puts
-    /// some waits for its turn.
-    pub(super) async fn note(&mut self, store: &Store) {
-        // What could not be written, or not be waited for, is new the next time as well.
+    /// Whether something could not be written. It is new the next time as well.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Notes what is new in the store; gives whether the file has all of it. A record with a lower number than one that was
+    /// noted is overlooked, so whoever puts some waits for its turn.
+    pub(super) async fn note(&mut self, store: &Store) -> bool {
         let mut noted = self.noted.clone();
         let lines = find_new(store, &mut noted).await;
-        if self.file.append(&lines) {
-            self.noted = noted;
+        self.is_behind = !self.file.append(&lines);
+        // Lost with the power, these few would be the end of a stream, or of a shard.
+        let is_of_streams = |line: &Line| !matches!(line, Line::Record { .. });
+        if lines.iter().any(is_of_streams) {
+            self.is_behind |= !self.file.flush();
         }
+        if self.is_behind {
+            return false;
+        }
+        self.noted = noted;
         if self.file.is_long() {
             let all = find_new(store, &mut BTreeMap::new()).await;
             self.file.rewrite(&all);
         }
+        true
     }
 }
 
@@ -136,6 +155,9 @@ async fn restore(store: &Store, kept: Kept) -> Result<()> {
         }
         store.put_record(&name, &key, &record).await?;
     }
+    store
+        .delete_expired_records(&name, stream.retention_period_hours)
+        .await;
     for (shard, counter) in counters.into_iter().enumerate() {
         count_beyond(store, &stream, shard, counter).await?;
     }
@@ -150,8 +172,8 @@ fn numbered(key: &str) -> Option<(usize, u64)> {
 }
 
 /// Makes sure that a shard's next sequence number is higher than any before, also than those of records that a power cut
-/// took from the file and a reader had seen. ferrokinesis counts from one and can only be told to count on, which takes a
-/// microsecond or two a number. A closed shard gets no more records.
+/// took from the file and a reader had seen. ferrokinesis counts from one and can only be told to count on, which takes some
+/// microseconds a number. A closed shard gets no more records.
 async fn count_beyond(store: &Store, stream: &Stream, shard: usize, counter: u64) -> Result<()> {
     const AT_ONCE: u16 = 1_000;
     let found = &stream.shards[shard];
@@ -303,7 +325,7 @@ mod tests {
         let record = StoredRecord {
             partition_key: "123".to_owned(),
             data: "a".repeat(letters),
-            approximate_arrival_timestamp: 0.0,
+            approximate_arrival_timestamp: 1_795_000_000.0,
         };
         let put = store.put_record(NAME, &place.stream_key, &record).await;
         put.unwrap();
@@ -384,10 +406,10 @@ mod tests {
         let disk = journal.file.fill_disk();
         create(&store, 1).await;
         let first = put(&store, 1).await;
-        journal.note(&store).await;
+        assert!(!journal.note(&store).await && journal.is_behind());
         journal.file.free_disk(disk);
         let second = put(&store, 1).await;
-        journal.note(&store).await;
+        assert!(journal.note(&store).await && !journal.is_behind());
 
         let next = self::store();
         StreamJournal::open(&path, &next).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use beanstock::db;
-use beanstock::domain::Instance;
+use beanstock::domain::{BeanId, Instance};
 use beanstock::stream::{RelayError, Step};
 
 use super::{Streaming, read_through, use_bags};
@@ -362,6 +362,30 @@ async fn a_reader_that_stands_still_keeps_nobody_from_other_shards() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_that_stands_still_keeps_no_other_beans_forecast_waiting() {
+    let streaming = streaming().await;
+    streaming.relay_all().await;
+    streaming.read_all().await;
+    let due = async |bean: BeanId| {
+        let due = format!("stream_beans WHERE forecast_at IS NULL AND bean_id = {bean}");
+        streaming.number(&due).await == 1
+    };
+    assert!(due(EXCELSA).await && due(ARABICA).await);
+
+    db::in_transaction(&streaming.app.pool, async |tx| {
+        db::stream_beans::lock_witnessed(tx, &[EXCELSA]).await?;
+        streaming.forecasts().renew().await?;
+        db::DbResult::Ok(())
+    })
+    .await
+    .unwrap();
+
+    assert!(due(EXCELSA).await && !due(ARABICA).await);
+    streaming.forecasts().renew().await.unwrap();
+    assert!(!due(EXCELSA).await);
 }
 
 #[tokio::test]
