@@ -24,6 +24,8 @@ pub(super) struct JournalFile {
     limit: u64,
     /// Whether the last line may have been cut short.
     torn: bool,
+    /// Whether the last attempt to append something failed.
+    is_failing: bool,
 }
 
 impl JournalFile {
@@ -35,6 +37,7 @@ impl JournalFile {
             limit: limit_after(&file),
             file,
             torn: false,
+            is_failing: false,
         })
     }
 
@@ -43,23 +46,28 @@ impl JournalFile {
         if lines.is_empty() {
             return true;
         }
-        let mut text = if std::mem::take(&mut self.torn) {
-            "\n".to_owned()
-        } else {
-            String::new()
-        };
+        let mut text = String::from(if self.torn { "\n" } else { "" });
         for line in lines {
             text += &serde_json::to_string(line).expect("lines always encode");
             text.push('\n');
         }
+        let before = length(&self.file);
         let written = self.file.write_all(text.as_bytes());
         if let Err(error) = &written {
             // Part of a line may be there; the next one must not be joined to it.
-            self.torn = true;
-            let path = self.path.display();
-            tracing::error!(%error, %path, "a journal cannot be written; a restart may lose what came since");
+            self.torn |= self.file.set_len(before).is_err();
+            self.complain(error);
+        } else {
+            (self.torn, self.is_failing) = (false, false);
         }
         written.is_ok()
+    }
+
+    fn complain(&mut self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            let path = self.path.display();
+            tracing::error!(%error, %path, "a journal cannot be written; a restart would lose what came since");
+        }
     }
 
     /// Has the disk take what was appended, for a power cut not to take it; gives whether it has.
