@@ -134,8 +134,7 @@ pub(crate) fn bean_use(id: impl Borrow<BeanId>) -> String {
 
 /// Where bags of a bean are used, found by its name among the others.
 pub(crate) fn use_of(name: &str) -> String {
-    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{USE}?q={name}")
+    format!("{USE}?q={}", encoded(name))
 }
 
 /// What was just used, on the page where bags are used.
@@ -280,8 +279,7 @@ pub(crate) fn supplier_alias(id: impl Borrow<SupplierId>) -> String {
 
 /// The same for a name.
 pub(crate) fn supplier_alias_for(id: impl Borrow<SupplierId>, name: &str) -> String {
-    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{}?name={name}", supplier_alias(id))
+    format!("{}?name={}", supplier_alias(id), encoded(name))
 }
 
 /// Where that is taken back.
@@ -389,8 +387,12 @@ pub(crate) fn sign_in_for(next: &str) -> String {
     if next == HOME {
         return SIGN_IN.to_owned();
     }
-    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    format!("{SIGN_IN}?next={next}")
+    format!("{SIGN_IN}?next={}", encoded(next))
+}
+
+/// A text as the value of a query.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Whether an address leads to this site, whatever a browser makes of it.

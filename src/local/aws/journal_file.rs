@@ -1,7 +1,7 @@
 //! A file of JSON lines that is appended to, and written anew once most of it is out of date: what the queues' and the
 //! streams' journals have in common.
 //!
-//! What was appended outlives the process, also a `kill -9`. Until it is flushed, a power cut may take the last of it.
+//! What was appended outlives the process, also a `kill -9`; once it is flushed, a power cut as well.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
